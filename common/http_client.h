@@ -1,0 +1,90 @@
+// http_client.h - HTTP to AWS and CML, on libcurl's multi interface inside the loop.
+//
+// Nothing here blocks, name resolution included (libcurl's threaded resolver in Debian).
+// An answer is bounded (body_max); what is over it is cut off and refused, not kept. The
+// retry policy is the caller's; this sends once. Connections are kept and reused, with at
+// most connections_per_host to one host.
+//
+// AWS requests are signed by libcurl (CURLOPT_AWS_SIGV4): POST with the parameters in the
+// body only, for 7.88 signs an unsorted query string wrongly (reference apis.md).
+//
+// SPDX-License-Identifier: MIT
+
+#ifndef COMMON_HTTP_CLIENT_H
+#define COMMON_HTTP_CLIENT_H
+
+#include "loop.h"
+#include "metrics.h"
+#include "reason.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct http_client http_client_t;
+typedef struct http_call http_call_t;
+
+typedef struct http_signature {  //  AWS Signature Version 4; all texts given, token may be null
+    const char *region, *service, *access_key_id, *secret_access_key, *session_token;
+} http_signature_t;
+
+typedef enum http_verify {
+    HTTP_VERIFY_FULL,         //  chain and name
+    HTTP_VERIFY_FINGERPRINT,  //  the public key alone: pin, `sha256//<base64>`, several by ';'
+    HTTP_VERIFY_OFF           //  anything; the caller has said so loudly
+} http_verify_t;
+
+typedef struct http_request {
+    const char *method;  //  GET POST PUT DELETE
+    const char *url;
+    const char *const *headers;  //  `Name: value`, ends with NULL; null: none
+    const void *body;            //  null: none
+    size_t body_size;
+    const http_signature_t *signature;  //  null: unsigned
+    http_verify_t verify;
+    const char *ca_file;           //  null: the system's
+    const char *pin;               //  for HTTP_VERIFY_FINGERPRINT
+    int64_t connect_ms, total_ms;  //  timeouts; 0: 5000 and 15000
+    size_t answer_max;             //  bytes of the body; 0: 16 MiB
+} http_request_t;
+
+typedef enum http_outcome {
+    HTTP_ANSWERED,     //  status says how
+    HTTP_UNREACHABLE,  //  no connection: refused, no route, no such name
+    HTTP_TIMED_OUT,
+    HTTP_TLS_REFUSED,  //  the certificate is not the one wanted
+    HTTP_TOO_LARGE,
+    HTTP_BROKEN  //  cut off, or not HTTP
+} http_outcome_t;
+
+typedef struct http_answer {  //  borrowed, during the call only
+    http_outcome_t outcome;
+    int status;        //  when HTTP_ANSWERED
+    const char *body;  //  ends with NUL that size does not count; never null
+    size_t size;
+    const char *content_type;     //  never null, "" when absent
+    time_us_t date;               //  of the Date header, or TIME_UNKNOWN
+    int64_t retry_after_seconds;  //  -1: none
+    int64_t took_us;
+    reason_t why;  //  a sentence with the URL's host, unless HTTP_ANSWERED
+} http_answer_t;
+
+typedef void http_answer_fn (void *argument, const http_answer_t *answer);
+
+const char *
+http_outcome_name (http_outcome_t outcome);  //  unreachable timeout tls too_large broken
+
+http_client_t *http_client_new (loop_t *loop, int64_t connections_per_host, metrics_t *metrics,
+                                reason_t *why);
+//  Calls under way are dropped; their functions are not called.
+void http_client_destroy (http_client_t **self_p);
+
+//  Starts a request; everything in it is copied. fn is called exactly once, never from
+//  within this call. Null and why when it cannot even be started (a malformed URL).
+http_call_t *http_client_send (http_client_t *self, const http_request_t *request,
+                               http_answer_fn *fn, void *argument, reason_t *why);
+
+//  Gives a call up before its answer; fn will not be called. Not to be used after fn was.
+void http_call_cancel (http_call_t **self_p);
+
+#endif
