@@ -27,7 +27,7 @@ sources   = $(wildcard $(1:%=%/*.c))
 objects   = $(patsubst %.c,$B/%.o,$(call sources,$1))
 assembly  = $(patsubst %.S,$B/%.o,$(wildcard $(1:%=%/*.S)))
 
-.PHONY: all help deps demo test unit integration lint format install clean bench
+.PHONY: all help deps deps-test deps-lint demo test unit integration memcheck lint format install clean
 .DEFAULT_GOAL := all
 
 all: $(PROGRAMS:%=$B/%)  ## build every program
@@ -88,8 +88,56 @@ $(foreach folder,aggregator gateway collector simulator,$(eval $(call unit_rule,
 $B/tests/unit/common/test_%: $B/tests/unit/common/test_%.o $B/lib/common.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
 
-unit: $(UNIT)  ## build and run the unit tests
+PYTHON ?= /usr/bin/python3
+PYTEST  = CMLWATCH_BUILD=$B $(PYTHON) -m pytest -q -p no:cacheprovider --timeout 300
+
+test: deps-test  ## install what is missing, build and run every test (SANITIZE=address,undefined)
+	+@$(MAKE) --no-print-directory unit
+	+@$(MAKE) --no-print-directory integration
+
+unit: deps-test $(UNIT)  ## the unit tests alone
 	@tests/support/run-unit $(UNIT)
+
+integration: deps-test all  ## the real programs against the simulator, over real sockets
+	@PYTHONDONTWRITEBYTECODE=1 $(PYTEST) tests/integration $(PYTEST_FLAGS)
+
+memcheck: deps-test all  ## the whole stack once under valgrind: no leak, no invalid access
+	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_WRAP="valgrind" $(PYTEST) tests/integration/test_stack.py -k whole_stack $(PYTEST_FLAGS)
+
+demo: all  ## the whole stack on simulated AWS and CML, until Ctrl-C
+	@deploy/demo $B
+
+# --- what is installed: each group only when something of it is missing
+
+deps:  ## install what the build needs (apt; as root or with sudo)
+	@deploy/deps build
+deps-test:
+	@deploy/deps build test
+deps-lint:
+	@deploy/deps build test lint
+
+# --- the checks that read instead of run
+
+C_FILES := $(wildcard common/*.[ch] aggregator/*.[ch] gateway/*.[ch] collector/*/*.[ch] \
+             tests/simulator/*.[ch] tests/unit/*/*.[ch] tests/support/*.[ch])
+
+lint: deps-lint all  ## format, layers, sizes, banned calls, cppcheck, clang-tidy, and a build with clang
+	@clang-format --dry-run -Werror $(C_FILES) && echo "lint: format ok"
+	@for check in tests/lint/*; do $$check || exit 1; done
+	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+	  --suppressions-list=tests/support/cppcheck.suppress -j2 -I. $(filter %.c,$(C_FILES)) && echo "lint: cppcheck ok"
+	@printf '%s\n' $(filter-out tests/unit/%,$(filter %.c,$(C_FILES))) | \
+	  xargs -P2 -n4 clang-tidy --quiet 2>/dev/null -- -std=c17 -D_GNU_SOURCE -I$B/generated && echo "lint: clang-tidy ok"
+	+@$(MAKE) --no-print-directory CC=clang all && echo "lint: clang builds it"
+
+format:  ## put the sources into the checked-in style
+	clang-format -i $(C_FILES)
+
+install: all  ## into DESTDIR and PREFIX
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/cmlwatch/schema $(DESTDIR)$(PREFIX)/share/doc/cmlwatch
+	install -m 755 $(filter-out %-sim,$(PROGRAMS:%=$B/%)) $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 common/schema/*.json $(DESTDIR)$(PREFIX)/share/cmlwatch/schema/
+	install -m 644 README.md deploy/cmlwatch.conf $(DESTDIR)$(PREFIX)/share/doc/cmlwatch/
 
 clean:  ## remove what was built
 	rm -rf build

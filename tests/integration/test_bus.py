@@ -1,0 +1,151 @@
+"""An outside publisher on the ingest bus, and everything that must not stop the aggregator.
+SPDX-License-Identifier: MIT"""
+import json
+import uuid
+
+import pytest
+import zmq
+
+import harness
+import outside
+from harness import metric, wait_until
+
+
+@pytest.fixture
+def aggregator(start, bus):
+    return start(harness.Aggregator, bus)
+
+
+@pytest.fixture
+def gateway(start, bus, aggregator):
+    return start(harness.Gateway, bus)
+
+
+@pytest.fixture
+def publisher(bus, gateway):
+    own = outside.Publisher(bus.ingest, "/collector/pyzmq/outside")
+    own.until_heard(gateway, "eu-west-1", "i-0first")
+    return own
+
+
+def test_a_cloudevent_from_pyzmq_becomes_a_worker_on_the_stream(gateway, publisher):
+    stream = gateway.stream()
+    stream.state()
+
+    publisher.instance("eu-west-1", "i-0abc", tags={"team": "exam"}, private_ip="10.1.2.3")
+    created = stream.wait("worker.created", "the worker is created")
+    snapshot = stream.wait(lambda e: e.type == "worker.snapshot" and e.data["aws_instance_id"] == "i-0abc", "snapshot")
+
+    assert created.data["worker_id"] == str(uuid.uuid5(uuid.NAMESPACE_DNS, "cmlwatch/eu-west-1/i-0abc"))
+    assert snapshot.data["aws_tags"] == {"team": "exam"} and snapshot.data["private_ip"] == "10.1.2.3"
+    assert snapshot.data["cpu_utilization"] is None, "what nobody has read is null"
+
+
+def test_older_observation_after_a_newer_one_changes_nothing(gateway, publisher):
+    newer = publisher.instance("eu-west-1", "i-0order", state="stopped")
+    publisher.publish("instance.observed", "eu-west-1/i-0order", {**newer["data"], "state": "running"},
+                      time="2026-01-01T00:00:00.000Z")
+    publisher.instance("eu-west-1", "i-0marker")
+    wait_until(lambda: gateway.worker("i-0marker"), "everything before it was taken")
+
+    assert gateway.worker("i-0order")["status"] == "stopped"
+
+
+def test_the_same_message_twice_makes_one_event(gateway, publisher):
+    stream = gateway.stream()
+    stream.state()
+    event = publisher.envelope("instance.observed", "eu-west-1/i-0twice",
+                               {"instance_id": "i-0twice", "region": "eu-west-1", "state": "running"})
+    frames = [b"instance.observed|eu-west-1|i-0twice", json.dumps(event).encode()]
+
+    publisher.send(frames)
+    publisher.send(frames)
+    publisher.instance("eu-west-1", "i-0marker")
+    stream.wait(lambda e: e.type == "worker.created" and e.data["name"] == "i-0marker", "everything before was told")
+
+    told = [e for e in stream.events if e.type == "worker.created"]
+    assert len(told) == 2
+
+
+def test_unchanged_metric_makes_no_metrics_event(gateway, publisher):
+    stream = gateway.stream()
+    stream.state()
+
+    for _ in range(3):
+        publisher.publish("utilization.observed", "eu-west-1/i-0first", {"cpu_percent": 7.925})
+    publisher.instance("eu-west-1", "i-0marker")
+    stream.wait(lambda e: e.type == "worker.created", "everything before was told")
+
+    told = [e for e in stream.events if e.type == "worker.metrics.updated"]
+    assert len(told) == 1
+    assert '7.925' in told[0].raw and '7.9249' not in told[0].raw
+
+
+BAD = {
+    "no frames but one": [b"instance.observed|r|i"],
+    "three frames": [b"a", b"{}", b"c"],
+    "not JSON": [b"instance.observed|r|i", b"hello"],
+    "cut JSON": [b"instance.observed|r|i", b'{"specversion":"1.0","type":"instance.obs'],
+    "not an object": [b"instance.observed|r|i", b"[1,2,3]"],
+    "empty": [b"", b""],
+    "bytes": [b"\xff\x00\xfe", bytes(range(256))],
+    "deep": [b"x", b"[" * 100000],
+    "no attributes": [b"instance.observed|r|i", b"{}"],
+    "wrong specversion": [b"instance.observed|r|i", b'{"specversion":"7","type":"instance.observed"}'],
+    "unknown type": [b"x|r|i", json.dumps({"specversion": "1.0", "type": "worker.created", "source": "/collector/x/y",
+                                          "id": "00000000-000000000001", "time": "2026-11-20T10:00:00Z",
+                                          "subject": "r/i", "data": {}}).encode()],
+    "huge": [b"instance.observed|r|i", b'{"a":"' + b"x" * 400000 + b'"}'],
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_message_is_counted_and_the_next_good_one_is_heard(gateway, aggregator, publisher, name):
+    before = metric(aggregator.url, "cmlwatch_ingest_rejected_total") + \
+        metric(aggregator.url, "cmlwatch_bus_malformed_total")
+
+    publisher.send(BAD[name])
+    publisher.instance("eu-west-1", "i-0after")
+
+    wait_until(lambda: gateway.worker("i-0after"), "the next message")
+    after = metric(aggregator.url, "cmlwatch_ingest_rejected_total") + \
+        metric(aggregator.url, "cmlwatch_bus_malformed_total")
+    assert after > before
+    assert aggregator.alive()
+
+
+def test_member_of_a_wrong_type_is_named_in_the_log(gateway, aggregator, publisher):
+    publisher.publish("utilization.observed", "eu-west-1/i-0first", {"cpu_percent": "many"})
+
+    aggregator.wait_log("cpu_percent")
+    assert "/collector/pyzmq/outside" in aggregator.log
+
+
+def test_lost_messages_are_counted_by_their_sequence(gateway, aggregator, publisher):
+    publisher.sequence += 7
+    publisher.instance("eu-west-1", "i-0gap")
+    wait_until(lambda: gateway.worker("i-0gap"), "the message after the gap")
+
+    assert metric(aggregator.url, "cmlwatch_bus_lost_total", source="/collector/pyzmq/outside") == 7
+
+
+def test_a_lost_tail_is_seen_by_the_heartbeat(gateway, aggregator, publisher):
+    publisher.publish("collector.heartbeat", "", {"last_sequence": publisher.sequence + 5})
+
+    wait_until(lambda: metric(aggregator.url, "cmlwatch_bus_lost_total", source="/collector/pyzmq/outside") == 5,
+               "the tail is counted")
+
+
+def test_feed_can_be_read_by_an_outside_program(gateway, bus, publisher):
+    feed = zmq.Context.instance().socket(zmq.SUB)
+    feed.connect(bus.feed)
+    feed.subscribe(b"")
+    feed.rcvtimeo = harness.PATIENCE * 1000
+
+    frames = feed.recv_multipart()
+    while not frames[0].startswith(b"tick"):
+        frames = feed.recv_multipart()
+    fields = frames[0].decode().split("|")
+    feed.close(linger=0)
+
+    assert len(fields) == 10 and len(fields[5 + 1]) == 8

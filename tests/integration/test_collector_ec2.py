@@ -1,0 +1,131 @@
+"""cmlwatch-collector-ec2 against the simulator; the test is its aggregator.
+SPDX-License-Identifier: MIT"""
+import pytest
+
+import harness
+from harness import metric, wait_until
+from listener import Listener
+
+
+@pytest.fixture
+def listener(bus):
+    own = Listener(bus)
+    yield own
+    own.close()
+
+
+def collector(start, bus, sim, *arguments, **changes):
+    return start(harness.Collector, "ec2", bus, "--interval-ms", 300, *arguments,
+                 environment={**sim.environment(), **changes}, collector_id="ec2-test")
+
+
+def test_each_instance_is_observed_as_a_cloudevent(start, bus, sim, listener):
+    collector(start, bus, sim)
+    known = {i["instance_id"]: i for i in sim.instances()}
+
+    seen = listener.collect("instance.observed", lambda events: {e["data"]["instance_id"] for e in events} == set(known))
+
+    event = next(e for e in seen if known[e["data"]["instance_id"]]["state"] == "running")
+    data = event["data"]
+    assert event["source"] == "/collector/ec2/ec2-test" and event["specversion"] == "1.0"
+    assert event["subject"] == f"us-east-1/{data['instance_id']}" and event["time"].endswith("Z")
+    assert data["state"] == "running" and data["public_ip"] == known[data["instance_id"]]["public_ip"]
+    assert data["system_status"] == "ok" and data["instance_status"] == "ok"
+    assert data["image_name"] and data["tags"]["Name"] == data["name"]
+
+
+def test_ids_count_from_one_and_topics_name_type_region_and_worker(start, bus, sim, listener):
+    collector(start, bus, sim)
+    listener.collect("instance.observed", lambda events: len(events) >= 12)
+
+    epochs = {e["id"].split("-")[0] for e in listener.events}
+    numbers = [int(e["sequence"]) for e in listener.events]
+    assert len(epochs) == 1 and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    for topic, event in zip(listener.topics, listener.events):
+        region, _, key = event["subject"].partition("/")
+        assert topic == f"{event['type']}|{region}|{key}"
+
+
+def test_heartbeat_tells_the_last_sequence(start, bus, sim, listener):
+    collector(start, bus, sim)
+    beat = listener.collect("collector.heartbeat", lambda events: events)[-1]
+
+    assert beat["data"]["last_sequence"] == int(beat["sequence"]) - 1
+
+
+def test_two_thousand_instances_come_in_pages(start, bus, listener, tmp_path):
+    sim = start(harness.Simulator, instances=2000)
+    collector(start, bus, sim)
+
+    seen = listener.collect("instance.observed", lambda events: len({e["subject"] for e in events}) == 2000)
+
+    calls = sim.control("calls")
+    assert len({e["subject"] for e in seen}) == 2000
+    assert "DescribeInstances" in str(calls)
+
+
+def test_tag_filter_is_the_apis_own(start, bus, sim, listener):
+    name = sim.instances()[0]["name"]
+    collector(start, bus, sim, "--tag-filter", f"Name={name}")
+
+    listener.collect("collector.heartbeat", lambda events: len(events) >= 2)
+
+    told = {e["data"]["name"] for e in listener.events if e["type"] == "instance.observed"}
+    assert told == {name}
+
+
+def test_instance_no_longer_listed_is_gone(start, bus, sim, listener):
+    collector(start, bus, sim)
+    victim = sim.instances()[0]["instance_id"]
+    listener.collect("instance.observed", lambda events: any(e["data"]["instance_id"] == victim for e in events))
+
+    sim.control(f"instances/{victim}", {"state": "vanished"})
+
+    gone = listener.collect("instance.gone", lambda events: events)[0]
+    assert gone["data"]["instance_id"] == victim
+
+
+@pytest.mark.parametrize("kind, said", [
+    ("throttle", "RequestLimitExceeded"), ("error500", "500"), ("cut", "DescribeInstances"),
+    ("huge", "DescribeInstances"), ("html", "DescribeInstances"),
+])
+def test_bad_answer_is_reported_counted_and_outlived(start, bus, sim, listener, kind, said):
+    program = collector(start, bus, sim)
+    listener.collect("instance.observed", lambda events: events)
+
+    sim.fault(api="DescribeInstances", kind=kind, count=6)
+    error = listener.collect("collector.error", lambda events: events)[0]
+    listener.clear()
+    listener.collect("instance.observed", lambda events: events)
+
+    text = f"{error['data']['error_code']} {error['data']['error_message']} {error['data'].get('api')}"
+    assert said in text, text
+    assert program.alive()
+    assert not any(e["type"] == "instance.gone" for e in listener.all), "a failed listing claims nothing"
+    assert metric(program.url, "cmlwatch_aws_calls_total", api="DescribeInstances") > 0
+
+
+def test_refused_signature_names_code_region_and_remedy(start, bus, sim, listener):
+    program = collector(start, bus, sim, AWS_SECRET_ACCESS_KEY="wrong")
+
+    error = listener.collect("collector.error", lambda events: events)[0]
+
+    assert error["data"]["error_code"] in ("AuthFailure", "SignatureDoesNotMatch")
+    assert "us-east-1" in program.log and program.alive()
+
+
+def test_failed_status_checks_leave_instances_observed_without_them(start, bus, sim, listener):
+    sim.fault(api="DescribeInstanceStatus", kind="error500", for_ms=600000)
+    collector(start, bus, sim)
+
+    event = listener.collect("instance.observed", lambda events: events)[0]
+
+    assert event["data"]["error_code"] and "system_status" not in event["data"]
+
+
+def test_no_aggregator_is_no_reason_to_stop(start, bus, sim):
+    program = collector(start, bus, sim)
+
+    wait_until(lambda: metric(program.url, "cmlwatch_aws_calls_total", api="DescribeInstances") >= 2, "it reads on")
+
+    assert program.alive()

@@ -1,0 +1,327 @@
+"""The gateway as its clients see it: the stream's bytes, REST, errors, drain.
+SPDX-License-Identifier: MIT"""
+import concurrent.futures
+import json
+import re
+import signal
+import socket
+import subprocess
+
+import pytest
+
+import harness
+import outside
+from harness import http, http_json, metric, wait_until
+
+
+@pytest.fixture
+def fleet(start, bus):
+    """Two workers in two regions, one with values; no collector but an outside one."""
+    class Fleet:
+        aggregator = start(harness.Aggregator, bus)
+        gateway = start(harness.Gateway, bus, "--heartbeat-seconds", 1)
+        publisher = outside.Publisher(bus.ingest, "/collector/pyzmq/fleet")
+    fleet = Fleet()
+    fleet.bus = bus
+    fleet.publisher.until_heard(fleet.gateway, "us-east-1", "i-0one", public_ip="127.20.0.1")
+    fleet.publisher.until_heard(fleet.gateway, "eu-west-1", "i-0two", state="stopped")
+    fleet.publisher.publish("utilization.observed", "us-east-1/i-0one", {"cpu_percent": 41.5, "memory_percent": 0})
+    wait_until(lambda: fleet.gateway.worker("i-0one")["cloudwatch_cpu_utilization"] == 41.5, "the value")
+    return fleet
+
+
+def test_stream_begins_with_retry_connected_and_the_state(fleet):
+    stream = fleet.gateway.stream()
+    connected = stream.next()
+    snapshots = stream.state()
+
+    assert stream.status == 200 and stream.headers["content-type"] == "text/event-stream"
+    assert stream.headers["cache-control"] == "no-store, no-transform" and stream.headers["x-accel-buffering"] == "no"
+    assert 1000 <= stream.retry <= 3000
+    assert connected.type == "connected"
+    assert {"client_id", "server_time", "epoch", "heartbeat_seconds", "retry_ms"} <= set(connected.data)
+    assert {s.data["aws_instance_id"] for s in snapshots} == {"i-0one", "i-0two"}
+    assert all(s.data["_reason"] == "initial" for s in snapshots)
+    assert any(e.type == "system.stats" for e in stream.events)
+
+
+def test_retry_differs_from_client_to_client(fleet):
+    seen = set()
+    for _ in range(8):
+        stream = fleet.gateway.stream("?state=0")
+        stream.next()
+        seen.add(stream.retry)
+        stream.close()
+
+    assert len(seen) > 1
+
+
+def test_id_of_a_state_frame_never_claims_what_was_not_delivered(fleet):
+    stream = fleet.gateway.stream()
+    stream.wait("system.state.begin", "begin")
+    while (event := stream.next()).type != "system.state.end":
+        assert event.id == "", f"{event} has an id inside the state"
+
+    assert re.fullmatch(r"[0-9a-f]{8}-\d+", stream.last_id)
+
+
+def test_client_that_comes_back_gets_exactly_what_it_missed(fleet):
+    first = fleet.gateway.stream()
+    first.state()
+    position = first.last_id
+    first.close()
+    for value in range(20):
+        fleet.publisher.publish("utilization.observed", "us-east-1/i-0one", {"cpu_percent": value + 1})
+    wait_until(lambda: fleet.gateway.worker("i-0one")["cloudwatch_cpu_utilization"] == 20, "all were applied")
+
+    for resumed in (fleet.gateway.stream(headers={"Last-Event-ID": position}),
+                    fleet.gateway.stream(f"?last_event_id={position}")):
+        last = resumed.wait(lambda e: e.type == "worker.metrics.updated"
+                            and e.data.get("cloudwatch_cpu_utilization") == 20, "the last one")
+        numbered = [e.sequence for e in resumed.events if e.type not in ("connected", "heartbeat")]
+        start = int(position.rsplit("-", 1)[1])
+        assert numbered == list(range(start + 1, last.sequence + 1))
+        assert not any(e.type.startswith("system.state") for e in resumed.events)
+
+
+@pytest.mark.parametrize("cursor", ["deadbeef-5", "nonsense", "-", "0", "deadbeef-99999999999999999999999",
+                                    "x" * 200])
+def test_cursor_that_cannot_be_resumed_is_told_and_gets_the_whole_state(fleet, cursor):
+    stream = fleet.gateway.stream(f"?last_event_id={cursor}")
+    reset = stream.wait("system.reset", "the reset")
+    snapshots = stream.state()
+
+    assert reset.data["reason"] and len(snapshots) == 2
+
+
+def test_cursor_from_the_future_is_told(fleet):
+    stream = fleet.gateway.stream()
+    stream.state()
+    epoch = stream.last_id.rsplit("-", 1)[0]
+
+    future = fleet.gateway.stream(f"?last_event_id={epoch}-999999")
+
+    future.wait("system.reset", "the reset")
+
+
+def test_filtered_stream_gets_only_its_own_and_its_cursor_moves(fleet):
+    stream = fleet.gateway.stream("?regions=eu-west-1&heartbeat=1")
+    snapshots = stream.state()
+    before = int(stream.last_id.rsplit("-", 1)[1])
+
+    for value in range(5):
+        fleet.publisher.publish("utilization.observed", "us-east-1/i-0one", {"cpu_percent": 60 + value})
+    wait_until(lambda: fleet.gateway.worker("i-0one")["cloudwatch_cpu_utilization"] == 64, "all were applied")
+    stream.wait("heartbeat", "a heartbeat")
+    stream.wait("heartbeat", "another heartbeat")
+
+    assert [s.data["aws_instance_id"] for s in snapshots] == ["i-0two"]
+    assert not any(e.type == "worker.metrics.updated" for e in stream.events)
+    assert int(stream.last_id.rsplit("-", 1)[1]) > before, "an id-only frame moves the cursor"
+
+
+def test_event_types_with_a_star_and_worker_ids(fleet):
+    worker_id = fleet.gateway.worker("i-0one")["worker_id"]
+    stream = fleet.gateway.stream(f"?event_types=worker.metrics.*&worker_ids={worker_id}&state=0")
+
+    fleet.publisher.instance("eu-west-1", "i-0three")
+    fleet.publisher.publish("utilization.observed", "us-east-1/i-0one", {"cpu_percent": 77})
+    event = stream.wait(lambda e: e.type not in ("connected", "heartbeat"), "the only event")
+
+    assert event.type == "worker.metrics.updated" and event.data["worker_id"] == worker_id
+
+
+@pytest.mark.parametrize("query, named", [
+    ("?colour=red", "colour"), ("?heartbeat=0", "heartbeat"), ("?heartbeat=soon", "heartbeat"),
+    ("?topics=everything", "topics"), ("?event_types=worker.exploded", "event_types"),
+    ("?worker_ids=not-a-uuid", "worker_ids"), ("?state=2", "state"), ("?heartbeat=%zz", "heartbeat"),
+])
+def test_bad_parameter_is_refused_by_name(fleet, query, named):
+    status, headers, body = http(fleet.gateway.url + "/api/events/stream" + query)
+
+    assert status == 400 and headers["Content-Type"] == "application/problem+json"
+    problem = json.loads(body)
+    assert named in problem["detail"] and problem["status"] == 400
+
+
+def test_heartbeat_tells_time_and_position(fleet):
+    stream = fleet.gateway.stream("?heartbeat=1")
+    stream.state()
+    beat = stream.wait("heartbeat", "a heartbeat")
+
+    assert {"server_time", "last_event_id", "events_missed", "conflated", "lag_ms"} <= set(beat.data)
+    assert beat.data["last_event_id"] == stream.last_id and beat.data["events_missed"] == 0
+
+
+def test_workers_list_filters_and_pages(fleet):
+    assert [w["aws_instance_id"] for w in fleet.gateway.workers("&region=eu-west-1")] == ["i-0two"]
+    assert [w["aws_instance_id"] for w in fleet.gateway.workers("&status=running")] == ["i-0one"]
+
+    seen, cursor = [], ""
+    while True:
+        page = http_json(f"{fleet.gateway.url}/api/workers?limit=1{cursor}")
+        seen += [w["aws_instance_id"] for w in page["workers"]]
+        if not page["next_cursor"]:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    assert sorted(seen) == ["i-0one", "i-0two"]
+
+
+def test_rest_and_stream_give_the_same_snapshot(fleet):
+    stream = fleet.gateway.stream()
+    told = {s.data["worker_id"]: {k: v for k, v in s.data.items() if k != "_reason"} for s in stream.state()}
+    listed = {w["worker_id"]: w for w in fleet.gateway.workers()}
+
+    assert told == listed
+    assert list(next(iter(told.values()))) == list(next(iter(listed.values()))), "in the same order"
+
+
+def test_worker_detail_is_by_source_and_found_by_either_id(fleet):
+    worker = fleet.gateway.worker("i-0one")
+    by_instance = http_json(f"{fleet.gateway.url}/api/workers/i-0one")
+    by_id = http_json(f"{fleet.gateway.url}/api/workers/{worker['worker_id']}")
+
+    assert by_instance == by_id
+    assert by_id["cloudwatch_metrics"]["cpu_utilization"] == 41.5
+    assert by_id["cloudwatch_metrics"]["memory_utilization"] == 0, "zero is a value"
+    assert by_id["cml_metrics"]["version"] is None and by_id["cml_metrics"]["freshness"] == "absent"
+    assert set(by_id) >= {"id", "name", "region", "status", "service_status", "utilization", "ec2_metrics",
+                          "cloudwatch_metrics", "cml_metrics", "activity", "license"}
+
+
+def test_state_is_a_full_state_snapshot(fleet):
+    state = http_json(fleet.gateway.url + "/api/state")
+
+    assert set(state["workers"]) == {w["worker_id"] for w in fleet.gateway.workers()}
+    assert state["system_stats"]["total_workers"] == 2 and state["last_event_id"]
+    assert state["jobs"] == {"pending": [], "active": [], "completed": [], "failed": []}
+
+
+@pytest.mark.parametrize("method, path, status", [
+    ("GET", "/api/workers/i-0nobody", 404), ("GET", "/api/nothing", 404), ("GET", "/../etc/passwd", 404),
+    ("GET", "/%2e%2e/%2e%2e/etc/passwd", 404), ("DELETE", "/api/workers", 405), ("POST", "/api/state", 405),
+    ("GET", "/api/workers?limit=0", 400), ("GET", "/api/workers?limit=many", 400),
+    ("GET", "/api/workers?status=happy", 400), ("GET", "/api/workers?colour=red", 400),
+    ("GET", "/api/workers?cursor=%00", 400),
+])
+def test_error_is_problem_json(fleet, method, path, status):
+    got, headers, body = http(fleet.gateway.url + path, method=method)
+
+    assert got == status, body
+    assert headers["Content-Type"] == "application/problem+json"
+    assert json.loads(body)["status"] == status
+    if status == 405:
+        assert "GET" in headers["Allow"]
+
+
+def test_malformed_requests_do_no_harm(fleet):
+    for noise in (b"\r\n\r\n\r\n", b"GET\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00", b"GET / HTTP/9.9\r\n\r\n",
+                  b"GET / HTTP/1.1\r\nX: " + b"y" * 100000 + b"\r\n\r\n", b"GET " + b"/a" * 50000 + b" HTTP/1.1\r\n\r\n"):
+        with socket.create_connection(("127.0.0.1", fleet.gateway.port), timeout=harness.PATIENCE) as raw:
+            raw.sendall(noise)
+            raw.shutdown(socket.SHUT_WR)
+            try:
+                while raw.recv(65536):
+                    pass
+            except ConnectionResetError:
+                pass
+
+    assert http(fleet.gateway.url + "/healthz")[0] == 200
+
+
+def test_metrics_are_valid_by_an_independent_parser(fleet):
+    from prometheus_client.parser import text_string_to_metric_families
+    for url in (fleet.gateway.url, fleet.aggregator.url):
+        _, headers, body = http(url + "/metrics")
+        families = list(text_string_to_metric_families(body.decode()))
+        assert headers["Content-Type"].startswith("text/plain; version=0.0.4")
+        assert len(families) > 5 and all(f.documentation for f in families)
+        assert all(s.name.startswith("cmlwatch_") for f in families for s in f.samples)
+
+
+def test_gateway_is_not_ready_when_the_feed_is_silent(fleet):
+    fleet.aggregator.process.send_signal(signal.SIGSTOP)
+    try:
+        wait_until(lambda: http(fleet.gateway.url + "/readyz")[0] == 503, "red")
+        assert http(fleet.gateway.url + "/healthz")[0] == 200
+    finally:
+        fleet.aggregator.process.send_signal(signal.SIGCONT)
+
+    wait_until(lambda: http(fleet.gateway.url + "/readyz")[0] == 200, "green again")
+
+
+def test_sigterm_says_shutdown_on_every_stream_and_ends_within_its_drain(fleet):
+    streams = [fleet.gateway.stream() for _ in range(5)]
+    for stream in streams:
+        stream.state()
+
+    fleet.gateway.process.send_signal(signal.SIGTERM)
+    for stream in streams:
+        farewell = stream.wait("system.sse.shutdown", "farewell")
+        assert farewell.data["retry_ms"] > 0 and farewell.data["message"]
+        assert stream.next() is None
+
+    assert fleet.gateway.process.wait(harness.PATIENCE) == 0
+
+
+def test_clients_that_go_away_are_noticed(fleet):
+    streams = [fleet.gateway.stream() for _ in range(10)]
+    for stream in streams:
+        stream.state()
+    wait_until(lambda: metric(fleet.gateway.url, "cmlwatch_gateway_clients") == 10, "ten clients")
+
+    for stream in streams:
+        stream.close()
+
+    wait_until(lambda: metric(fleet.gateway.url, "cmlwatch_gateway_clients") == 0, "none")
+
+
+def test_a_reader_that_stopped_delays_nobody_else(fleet):
+    stopped = socket.create_connection(("127.0.0.1", fleet.gateway.port))
+    stopped.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    stopped.sendall(b"GET /api/events/stream HTTP/1.1\r\nHost: x\r\n\r\n")
+    live = fleet.gateway.stream()
+    live.state()
+
+    for value in range(3000):
+        fleet.publisher.publish("utilization.observed", "us-east-1/i-0one", {"cpu_percent": value % 100 + 0.5})
+    fleet.publisher.publish("utilization.observed", "us-east-1/i-0one", {"cpu_percent": 99.875})
+
+    live.wait(lambda e: e.type == "worker.metrics.updated" and e.data["cpu_utilization"] == 99.875, "the last value")
+    stopped.close()
+
+
+def test_five_hundred_clients_all_get_every_event(fleet):
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        streams = list(pool.map(lambda _: fleet.gateway.stream("?event_types=worker.metrics.updated&state=0"), range(500)))
+        for value in range(10):
+            fleet.publisher.publish("utilization.observed", "us-east-1/i-0one", {"cpu_percent": 50 + value})
+
+        def read(stream):
+            stream.wait(lambda e: e.type == "worker.metrics.updated" and e.data["cpu_utilization"] == 59, "the last")
+            numbers = [e.sequence for e in stream.events if e.type == "worker.metrics.updated"]
+            stream.close()
+            return numbers
+        seen = list(pool.map(read, streams))
+
+    assert len(seen[0]) == 10 and all(numbers == seen[0] for numbers in seen)
+
+
+def test_curl_reads_the_stream(fleet):
+    result = subprocess.run(["curl", "-sN", "--max-time", "3", fleet.gateway.url + "/api/events/stream"],
+                            capture_output=True, text=True)
+
+    assert result.stdout.startswith("retry: ") and "event: worker.snapshot\n" in result.stdout
+    assert "event: system.state.end\n" in result.stdout
+
+
+def test_page_is_served_with_a_strict_policy_and_an_etag(fleet):
+    status, headers, body = http(fleet.gateway.url + "/")
+
+    assert status == 200 and headers["Content-Type"].startswith("text/html") and b"<script type=\"module\"" in body
+    policy = headers["Content-Security-Policy"]
+    assert "default-src 'self'" in policy and "unsafe" not in policy
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert http(fleet.gateway.url + "/", headers={"If-None-Match": headers["ETag"]})[0] == 304
+    for name in re.findall(rb'(?:src|href)="/?([\w.-]+\.(?:js|css))"', body):
+        assert http(f"{fleet.gateway.url}/{name.decode()}")[0] == 200
