@@ -1,0 +1,171 @@
+// collector.h - what a source must say of itself, and what the core does for it.
+//
+// A collector program is core/ (and aws/) plus one folder whose file defines
+// collector_source. The core owns the when and the for whom: it leases work from the
+// aggregator, keeps a due time for each unit of it, starts rounds, carries what they find
+// to the bus, counts, and drains. A source knows how to ask its API about one unit and
+// what the answer means, and nothing of leases, sockets or the other units.
+//
+// A unit is what one round reads: a region, or a worker; the source says which. Each unit
+// has its own interval and its own phase, so rounds do not beat in unison, and a slow one
+// delays nobody: at most one round of a unit is under way, at most `concurrency` of all;
+// a round that falls due while the unit's last one still runs is counted
+// (cmlwatch_collector_rounds_overdue_total), not piled up.
+//
+// Nothing a source does may block, and nothing an API answers may end the program: a
+// failed read is published (an observation's error_code, or collector_report), and the
+// round ends like any other.
+//
+// SPDX-License-Identifier: MIT
+
+#ifndef COLLECTOR_CORE_COLLECTOR_H
+#define COLLECTOR_CORE_COLLECTOR_H
+
+#include "../../common/http_client.h"
+#include "../../common/loop.h"
+#include "../../common/metrics.h"
+#include "../../common/observation.h"
+#include "../../common/program.h"
+#include "../../common/reason.h"
+#include "retry.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct collector collector_t;
+typedef struct collector_round collector_round_t;
+
+//  --- settings that every collector has
+
+//  The first member of each source's settings is `collector_settings_t collector`; its
+//  table begins with PROGRAM_KEYS (collector_settings_t), COLLECTOR_KEYS (...) and, when it
+//  reads regions, COLLECTOR_REGION_KEYS.
+typedef struct collector_settings {
+    program_settings_t program;
+    char ingest [CONFIG_TEXT_SIZE];
+    char control [CONFIG_TEXT_SIZE];
+    char admin [CONFIG_TEXT_SIZE];
+    char collector_id [CONFIG_TEXT_SIZE];  //  never empty: $COLLECTOR_ID, else the host's name
+    int64_t interval_ms;
+    int64_t concurrency;
+    int64_t renew_ms;
+    int64_t queue_max;
+    char regions [CONFIG_TEXT_SIZE];  //  comma list; empty where the table has no such key
+} collector_settings_t;
+
+// clang-format off
+#define COLLECTOR_KEYS(admin_default, interval_default, interval_least, concurrency_default)                                                                                               \
+    {"ingest",       CONFIG_TEXT,    offsetof (collector_settings_t, ingest),       "tcp://127.0.0.1:5571", 0, 0, NULL,              "aggregator's socket for observations; a PUB connects to it"},                  \
+    {"control",      CONFIG_TEXT,    offsetof (collector_settings_t, control),      "tcp://127.0.0.1:5572", 0, 0, NULL,              "aggregator's socket for questions; the lease is asked here"},                  \
+    {"admin",        CONFIG_TEXT,    offsetof (collector_settings_t, admin),        admin_default,          0, 0, NULL,              "address of /healthz, /readyz and /metrics; empty: none"},                      \
+    {"collector_id", CONFIG_TEXT,    offsetof (collector_settings_t, collector_id), "",                     0, 0, NULL,              "this process among its kind; default $COLLECTOR_ID, else the host's name"},    \
+    {"interval_ms",  CONFIG_INTEGER, offsetof (collector_settings_t, interval_ms),  interval_default,       interval_least, 86400000, NULL, "time from one round of a unit to its next"},                            \
+    {"concurrency",  CONFIG_INTEGER, offsetof (collector_settings_t, concurrency),  concurrency_default,    1, 1024, NULL,           "rounds under way at once; what falls due beyond waits its turn"},              \
+    {"renew_ms",     CONFIG_INTEGER, offsetof (collector_settings_t, renew_ms),     "2000",                 100, 60000, NULL,        "how often the lease is renewed, until the aggregator names its own time"},     \
+    {"queue_max",    CONFIG_INTEGER, offsetof (collector_settings_t, queue_max),    "10000",                100, 1000000, NULL,      "messages kept for an aggregator that is away; what comes beyond is counted and dropped"}
+
+#define COLLECTOR_REGION_KEYS                                                                                                                                                              \
+    {"regions",      CONFIG_TEXT,    offsetof (collector_settings_t, regions),      "us-east-1",            0, 0, NULL,              "regions to read, apart by ','; default $AWS_REGION, else $AWS_DEFAULT_REGION"}
+// clang-format on
+
+//  --- what a source says of itself
+
+typedef enum collector_reads { COLLECTOR_READS_REGIONS, COLLECTOR_READS_WORKERS } collector_reads_t;
+
+typedef struct collector_worker {  //  of a lease; texts are never null, "" is unknown
+    const char *worker_id;
+    const char *region;
+    const char *instance_id;
+    const char *name;
+    const char *status;
+    const char *public_ip;
+    const char *private_ip;
+    flag_t detailed_monitoring;
+    const char *subject;  //  "<region>/<instance_id>": what is published about it names it so
+} collector_worker_t;
+
+typedef struct collector_source {
+    const char *kind;     //  "cml": of its events' source, of its lease
+    const char *program;  //  "cmlwatch-collector-cml"
+    const char *section;  //  "collector-cml"
+    const char *summary;  //  one line for --help
+    collector_reads_t reads;
+    const config_key_t *keys;
+    size_t settings_size;
+    //  As program_t has them; optional.
+    int (*check) (const void *settings, reason_t *why);
+    void (*explain) (const void *settings, FILE *out);
+
+    //  The source's own state, which all its other functions get back. Null and why. The
+    //  settings stay in place and unchanged while it lives. destroy is called with no round
+    //  ended any more: it cancels what is under way.
+    void *(*init) (collector_t *core, const void *settings, reason_t *why);
+    void (*destroy) (void *state);
+
+    //  Starts a round; everything goes on in callbacks. Each round must be ended, exactly
+    //  once, with collector_round_end, which may happen within this call.
+    void (*start) (void *state, collector_round_t *round);
+
+    //  Zeroed memory kept for each unit from its first lease until it has left the lease and
+    //  no round of it is under way; unit_clear frees what the source hung into it. Optional.
+    size_t unit_size;
+    void (*unit_clear) (void *state, void *unit);
+
+    //  The aggregator began anew and knows nothing that was told before: a source that
+    //  leaves out what is "as last told" must tell it again. Called for each unit. Optional.
+    void (*unit_forget) (void *state, void *unit);
+
+    //  The leased workers are others than before (collector_workers has them). Optional.
+    void (*leased) (void *state);
+
+    //  How long from one round of this unit to its next; 0 or null: interval_ms.
+    int64_t (*unit_interval_ms) (void *state, const char *region);
+} collector_source_t;
+
+extern const collector_source_t collector_source;
+
+//  --- the round
+
+//  "us-east-1", or the worker's region. Texts of a round live until it is ended.
+const char *collector_round_region (const collector_round_t *self);
+//  Null when the source reads regions. As leased when the round began.
+const collector_worker_t *collector_round_worker (const collector_round_t *self);
+//  The unit's memory (unit_size); null when that is 0.
+void *collector_round_unit (const collector_round_t *self);
+collector_t *collector_round_core (const collector_round_t *self);
+//  For the member interval_seconds of what is published: the interval, rounded up.
+int64_t collector_round_interval_seconds (const collector_round_t *self);
+//  Ends it and nulls the caller's pointer; ok is for the metric alone
+//  (cmlwatch_collector_rounds_total{outcome="ok"|"failed"}).
+void collector_round_end (collector_round_t **self_p, bool ok);
+
+//  --- what the core does for it
+
+loop_t *collector_loop (const collector_t *self);
+http_client_t *collector_http (const collector_t *self);
+metrics_t *collector_metrics (const collector_t *self);
+retry_t *collector_retry (collector_t *self);  //  the program's budget of retries
+moment_t collector_now (const collector_t *self);
+uint32_t collector_random (void *self);  //  for jitter; not for secrets. Fits retry_random_fn
+
+//  The workers of the lease, of one region (null: of all); the returned array lives until
+//  the next turn of the loop.
+const collector_worker_t *const *collector_workers (collector_t *self, const char *region,
+                                                    size_t *count);
+
+//  Makes the unit due now, as when its list of workers has grown. A region or a subject.
+void collector_make_due (collector_t *self, const char *unit);
+
+//  Publishes what was observed; observation->envelope.time (when the answer came) is the
+//  source's to set, TIME_UNKNOWN takes the turn's. subject: a worker's, or a region. Never
+//  blocks; what the bus cannot take is counted there.
+void collector_publish (collector_t *self, observation_t *observation, const char *subject);
+
+//  A fault of an API as a whole: logged, counted
+//  (cmlwatch_collector_errors_total{api,code}), and published as collector.error; log and bus at
+//  a limited rate, once a minute for each (region, api, code). region may be null.
+void collector_report (collector_t *self, const char *region, const char *api, const char *code,
+                       const char *message);
+
+#endif
