@@ -98,8 +98,8 @@ typedef struct collector_source {
     void (*explain) (const void *settings, FILE *out);
 
     //  The source's own state, which all its other functions get back. Null and why. The
-    //  settings stay in place and unchanged while it lives. destroy is called with no round
-    //  ended any more: it cancels what is under way.
+    //  settings stay in place and unchanged while it lives. destroy cancels what is under way
+    //  and ends no round; the units were cleared before it, and their memory is still there.
     void *(*init) (collector_t *core, const void *settings, reason_t *why);
     void (*destroy) (void *state);
 
@@ -150,7 +150,7 @@ moment_t collector_now (const collector_t *self);
 uint32_t collector_random (void *self);  //  for jitter; not for secrets. Fits retry_random_fn
 
 //  The workers of the lease, of one region (null: of all); the returned array lives until
-//  the next turn of the loop.
+//  the next call or the next turn of the loop. Null only when memory is out (count is 0).
 const collector_worker_t *const *collector_workers (collector_t *self, const char *region,
                                                     size_t *count);
 

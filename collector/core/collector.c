@@ -1,0 +1,469 @@
+// collector.c - the parts of a collector, wired: lease to units, due times to rounds, what
+// rounds find to the bus.
+//
+// A round is started from one place (start_rounds), which a timer calls when the earliest
+// unit is due, when the lease has changed or when a round has ended. It is never called
+// from within a source's function: collector_round_end only sets the timer.
+//
+// Drain: the lease is handed back at once, so that another collector takes over while this
+// one still ends what it began; rounds have ROUND_GRACE_MS for that.
+//
+// SPDX-License-Identifier: MIT
+
+#include "../../common/admin.h"
+#include "../../common/bus.h"
+#include "../../common/cleanup.h"
+#include "../../common/log.h"
+#include "core.h"
+#include "lease.h"
+#include "report.h"
+#include "unit.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define COLLECTOR_MAGIC      0xc011ec70u
+#define ROUND_GRACE_MS       1000
+#define CONNECTIONS_PER_HOST 8
+#define SERIES_MAX           200
+#define HEARTBEAT_MS         2000
+#define RING_MAX             4096
+#define LINGER_MS            1000
+
+struct collector {
+    unsigned magic;
+    loop_t *loop;                          //  borrowed
+    const collector_source_t *source;      //  borrowed
+    const collector_settings_t *settings;  //  borrowed; of the source's, the first member
+    metrics_t *metrics;
+    admin_t *admin;  //  null when there is to be none
+    http_client_t *http;
+    bus_publisher_t *publisher;
+    schedule_t *schedule;
+    report_t *report;
+    void *state;  //  the source's
+    unit_table_t *units;
+    lease_t *lease;
+    loop_timer_t *timer, *grace;
+    bool draining, holding;
+    retry_t retry;
+    uint64_t random;
+    const collector_worker_t **workers;  //  scratch of collector_workers
+    metric_t *rounds_ok, *rounds_failed, *rounds_overdue, *units_leased, *rounds_running;
+    metric_t *round_seconds, *published;
+};
+
+loop_t *
+collector_loop (const collector_t *self)
+{
+    return self->loop;
+}
+
+http_client_t *
+collector_http (const collector_t *self)
+{
+    return self->http;
+}
+
+metrics_t *
+collector_metrics (const collector_t *self)
+{
+    return self->metrics;
+}
+
+retry_t *
+collector_retry (collector_t *self)
+{
+    return &self->retry;
+}
+
+moment_t
+collector_now (const collector_t *self)
+{
+    return loop_now (self->loop);
+}
+
+//  splitmix64: good enough for jitter, small enough to be here.
+uint32_t
+collector_random (void *argument)
+{
+    collector_t *self = argument;
+    assert (self->magic == COLLECTOR_MAGIC);
+
+    uint64_t z = (self->random += UINT64_C (0x9e3779b97f4a7c15));
+    z = (z ^ (z >> 30)) * UINT64_C (0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C (0x94d049bb133111eb);
+    return (uint32_t) ((z ^ (z >> 31)) >> 32);
+}
+
+//  --- rounds
+
+static void
+set_timer (collector_t *self)
+{
+    time_us_t next = schedule_next (self->schedule);
+
+    if (self->draining || next == SCHEDULE_NEVER) {
+        loop_timer_stop (self->timer);
+        return;
+    }
+    time_us_t wait = next - loop_now (self->loop).steady;
+    loop_timer_after (self->timer, wait > 0 ? wait : 0);
+}
+
+static void
+start_rounds (void *argument)
+{
+    collector_t *self = argument;
+    assert (self->magic == COLLECTOR_MAGIC);
+    time_us_t now = loop_now (self->loop).steady;
+    uint64_t overdue = 0;
+
+    while (!self->draining) {
+        schedule_item_t *item = schedule_take (self->schedule, now, &overdue);
+        if (!item) {
+            break;
+        }
+        unit_t *unit = unit_of (item);
+        unit->round.core = self;
+        unit->round.began = now;
+        leased_worker_release (&unit->round.worker);
+        unit->round.worker = unit->worker ? leased_worker_hold (unit->worker) : NULL;
+        self->source->start (self->state, &unit->round);
+    }
+    if (overdue > 0) {
+        metric_count (self->rounds_overdue, (double) overdue);
+    }
+    set_timer (self);
+}
+
+static void
+let_go (void *argument)
+{
+    collector_t *self = argument;
+    assert (self->magic == COLLECTOR_MAGIC);
+
+    if (self->holding) {
+        self->holding = false;
+        loop_release (self->loop);
+    }
+}
+
+void
+collector_round_end (collector_round_t **self_p, bool ok)
+{
+    collector_round_t *round = take_ptr (*self_p);
+    assert (round->magic == ROUND_MAGIC && round->unit->item.running && "a round ends once");
+    collector_t *self = round->core;
+    time_us_t now = loop_now (self->loop).steady;
+
+    metric_increment (ok ? self->rounds_ok : self->rounds_failed);
+    metric_observe (self->round_seconds, (double) (now - round->began) / (double) SECOND_US);
+    leased_worker_release (&round->worker);
+    unit_table_release (self->units, round->unit, now);
+    if (self->draining && schedule_running (self->schedule) == 0) {
+        let_go (self);
+    }
+    set_timer (self);
+}
+
+const char *
+collector_round_region (const collector_round_t *self)
+{
+    return self->unit->region;
+}
+
+const collector_worker_t *
+collector_round_worker (const collector_round_t *self)
+{
+    return self->worker ? &self->worker->worker : NULL;
+}
+
+void *
+collector_round_unit (const collector_round_t *self)
+{
+    return self->unit->memory;
+}
+
+collector_t *
+collector_round_core (const collector_round_t *self)
+{
+    return self->core;
+}
+
+int64_t
+collector_round_interval_seconds (const collector_round_t *self)
+{
+    return (self->unit->item.interval_us + SECOND_US - 1) / SECOND_US;
+}
+
+void
+collector_make_due (collector_t *self, const char *key)
+{
+    unit_t *unit = unit_table_find (self->units, key);
+
+    if (unit) {
+        schedule_make_due (self->schedule, &unit->item, loop_now (self->loop).steady);
+        set_timer (self);
+    }
+}
+
+//  --- the lease
+
+static void
+on_lease (void *argument, unsigned news)
+{
+    collector_t *self = argument;
+    assert (self->magic == COLLECTOR_MAGIC);
+
+    if (news & LEASE_FORGET) {
+        unit_table_forget (self->units);
+    }
+    if (news & LEASE_CHANGED) {
+        unit_table_update (self->units, lease_list (self->lease), loop_now (self->loop).steady);
+        if (self->source->leased) {
+            self->source->leased (self->state);
+        }
+    }
+    set_timer (self);
+}
+
+const collector_worker_t *const *
+collector_workers (collector_t *self, const char *region, size_t *count)
+{
+    const lease_list_t *list = lease_list (self->lease);
+
+    *count = 0;
+    free (self->workers);
+    self->workers = calloc (list->workers_count + 1, sizeof *self->workers);
+    for (size_t i = 0; self->workers && i < list->workers_count; i++) {
+        const collector_worker_t *worker = &list->workers [i]->worker;
+        if (!region || strcmp (worker->region, region) == 0) {
+            self->workers [(*count)++] = worker;
+        }
+    }
+    return self->workers;
+}
+
+//  --- what is said
+
+void
+collector_publish (collector_t *self, observation_t *observation, const char *subject)
+{
+    if (observation->envelope.time == TIME_UNKNOWN) {
+        observation->envelope.time = loop_now (self->loop).wall;
+    }
+    metric_increment (self->published);
+    int rc = bus_publish (self->publisher, observation, subject);
+    if (rc < 0) {
+        log_warn ("observation not sent", LOG_TEXT ("subject", subject),
+                  LOG_TEXT ("type", event_type_name (observation->envelope.type)),
+                  LOG_TEXT ("reason", rc == -EAGAIN ? "the queue for the aggregator is full"
+                                                    : "it is larger than a message may be"));
+    }
+}
+
+void
+collector_report (collector_t *self, const char *region, const char *api, const char *code,
+                  const char *message)
+{
+    uint64_t held_back = 0;
+    observation_t observation;
+
+    metric_increment (metrics_with (
+        self->metrics, METRIC_COUNTER, "cmlwatch_collector_errors_total",
+        "faults of an API as a whole, by its own code", METRIC_LABELS ("api", api, "code", code)));
+    if (!report_is_due (self->report, region, api, code, loop_now (self->loop).steady,
+                        &held_back)) {
+        return;
+    }
+    log_warn ("an API failed", LOG_TEXT ("api", api), LOG_TEXT ("region", region),
+              LOG_TEXT ("code", code), LOG_TEXT ("reason", message),
+              LOG_INTEGER ("held_back", held_back));
+    observation_init (&observation, EVENT_COLLECTOR_ERROR);
+    observation.envelope.time = loop_now (self->loop).wall;
+    observation.collector_error.region = region;
+    observation.collector_error.api = api;
+    observation.collector_error.error_code = code;
+    observation.collector_error.error_message = message;
+    collector_publish (self, &observation, region ? region : "");
+}
+
+//  --- life
+
+static void
+on_drain (void *argument)
+{
+    collector_t *self = argument;
+    assert (self->magic == COLLECTOR_MAGIC);
+
+    self->draining = true;
+    loop_timer_stop (self->timer);
+    lease_leave (self->lease);
+    if (schedule_running (self->schedule) > 0 && !self->holding) {
+        self->holding = true;
+        loop_hold (self->loop);
+        loop_timer_after (self->grace, ROUND_GRACE_MS * MS_US);
+    }
+}
+
+static bool
+is_ready (void *argument, reason_t *why)
+{
+    collector_t *self = argument;
+    assert (self->magic == COLLECTOR_MAGIC);
+
+    return lease_is_live (self->lease, why);
+}
+
+static void
+set_gauges (void *argument)
+{
+    collector_t *self = argument;
+    assert (self->magic == COLLECTOR_MAGIC);
+
+    metric_set (self->units_leased, self->units ? (double) unit_table_count (self->units) : 0);
+    metric_set (self->rounds_running, (double) schedule_running (self->schedule));
+}
+
+static metric_t *
+rounds_total (collector_t *self, const char *outcome)
+{
+    return metrics_with (self->metrics, METRIC_COUNTER, "cmlwatch_collector_rounds_total",
+                         "rounds of a unit that have ended", METRIC_LABELS ("outcome", outcome));
+}
+
+static void
+make_metrics (collector_t *self)
+{
+    self->rounds_ok = rounds_total (self, "ok");
+    self->rounds_failed = rounds_total (self, "failed");
+    self->rounds_overdue =
+        metrics_add (self->metrics, METRIC_COUNTER, "cmlwatch_collector_rounds_overdue_total",
+                     "rounds skipped because the unit's last one still ran, or for want of room");
+    self->units_leased = metrics_add (self->metrics, METRIC_GAUGE, "cmlwatch_collector_units",
+                                      "regions or workers that are read");
+    self->rounds_running = metrics_add (self->metrics, METRIC_GAUGE,
+                                        "cmlwatch_collector_rounds_running", "rounds under way");
+    self->round_seconds = metrics_add (self->metrics, METRIC_HISTOGRAM,
+                                       "cmlwatch_collector_round_seconds", "time a round took");
+    self->published = metrics_add (self->metrics, METRIC_COUNTER,
+                                   "cmlwatch_collector_observations_total", "observations made");
+    metrics_on_collect (self->metrics, set_gauges, self);
+}
+
+static bus_publisher_t *
+make_publisher (collector_t *self, const char *source, reason_t *why)
+{
+    bus_publisher_settings_t settings = {
+        .endpoint = self->settings->ingest,
+        .source = source,
+        .heartbeat_ms = HEARTBEAT_MS,
+        .ring_max = RING_MAX,
+        .high_water_mark = self->settings->queue_max,
+        .linger_ms = LINGER_MS,
+    };
+    return bus_publisher_new (self->loop, &settings, self->metrics, why);
+}
+
+//  What cannot fail but for want of memory.
+static int
+make_base (collector_t *self, reason_t *why)
+{
+    if (getrandom (&self->random, sizeof self->random, GRND_NONBLOCK) < 0) {
+        self->random = (uint64_t) clock_now ().wall;
+    }
+    retry_init (&self->retry, &RETRY_POLICY, collector_random, self);
+    self->metrics = metrics_new (SERIES_MAX);
+    self->schedule = schedule_new ((size_t) self->settings->concurrency, collector_random, self);
+    self->report = report_new ();
+    self->timer = loop_timer_new (self->loop, start_rounds, self);
+    self->grace = loop_timer_new (self->loop, let_go, self);
+    if (!self->metrics || !self->schedule || !self->report || !self->timer || !self->grace) {
+        return reason_set (why, -ENOMEM, "collector: out of memory");
+    }
+    make_metrics (self);
+    return 0;
+}
+
+//  The sockets, then the source, then the lease that gives it work.
+static int
+make_parts (collector_t *self, const void *settings, reason_t *why)
+{
+    _cleanup_ (string_destroy) char *name = NULL;
+    if (asprintf (&name, "/collector/%s/%s", self->source->kind, self->settings->collector_id) <
+        0) {
+        name = NULL;
+        return reason_set (why, -ENOMEM, "collector: out of memory");
+    }
+    if (self->settings->admin [0] &&
+        !(self->admin =
+              admin_new (self->loop, self->settings->admin, self->metrics, is_ready, self, why))) {
+        return -EIO;
+    }
+    if (!(self->http = http_client_new (self->loop, CONNECTIONS_PER_HOST, self->metrics, why)) ||
+        !(self->publisher = make_publisher (self, name, why)) ||
+        !(self->state = self->source->init (self, settings, why))) {
+        return -EIO;
+    }
+    self->units = unit_table_new (self->source, self->state, self->settings, self->schedule);
+    if (!self->units) {
+        return reason_set (why, -ENOMEM, "collector: out of memory");
+    }
+    self->lease = lease_new (self->loop, self->source->kind, name, self->settings, on_lease, self,
+                             self->metrics, why);
+    return self->lease ? 0 : -EIO;
+}
+
+collector_t *
+collector_new (loop_t *loop, const collector_source_t *source, const void *settings, reason_t *why)
+{
+    _cleanup_ (collector_destroy) collector_t *self = calloc (1, sizeof *self);
+    if (!self) {
+        reason_set (why, -ENOMEM, "collector: out of memory");
+        return NULL;
+    }
+    self->magic = COLLECTOR_MAGIC;
+    self->loop = loop;
+    self->source = source;
+    self->settings = settings;
+    if (make_base (self, why) < 0 || make_parts (self, settings, why) < 0) {
+        return NULL;
+    }
+    loop_on_drain (loop, on_drain, self);
+    return take_ptr (self);
+}
+
+void
+collector_destroy (collector_t **self_p)
+{
+    assert (self_p);
+
+    collector_t *self = *self_p;
+    if (self) {
+        loop_forget (self->loop, self);
+        let_go (self);
+        if (self->units) {
+            unit_table_clear (self->units);
+        }
+        if (self->state) {
+            self->source->destroy (self->state);
+        }
+        unit_table_destroy (&self->units);
+        lease_destroy (&self->lease);
+        bus_publisher_destroy (&self->publisher);
+        http_client_destroy (&self->http);
+        admin_destroy (&self->admin);
+        loop_timer_destroy (&self->grace);
+        loop_timer_destroy (&self->timer);
+        report_destroy (&self->report);
+        schedule_destroy (&self->schedule);
+        metrics_destroy (&self->metrics);
+        free (self->workers);
+        free (self);
+        *self_p = NULL;
+    }
+}

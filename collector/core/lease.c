@@ -1,0 +1,258 @@
+#include "lease.h"
+
+#include "../../common/cleanup.h"
+#include "../../common/log.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LEASE_MAGIC      0x1ea5e001u
+#define ANSWER_WITHIN_MS 1000  //  of one question; the aggregator answers in well under one
+#define LEAVE_WITHIN_MS  500
+
+struct lease {
+    unsigned magic;
+    loop_t *loop;                          //  borrowed
+    const char *kind;                      //  borrowed
+    const collector_settings_t *settings;  //  borrowed
+    char *source;
+    bus_client_t *client;
+    loop_timer_t *timer;
+    lease_fn *fn;
+    void *argument;
+    lease_list_t list;
+    time_us_t answered;  //  steady; TIME_UNKNOWN: never
+    bool asking, leaving, holding;
+    metric_t *failures;
+};
+
+static void ask (void *argument);
+
+lease_t *
+lease_new (loop_t *loop, const char *kind, const char *source, const collector_settings_t *settings,
+           lease_fn *fn, void *argument, metrics_t *metrics, reason_t *why)
+{
+    _cleanup_ (lease_destroy) lease_t *self = calloc (1, sizeof *self);
+    if (!self) {
+        reason_set (why, -ENOMEM, "lease: out of memory");
+        return NULL;
+    }
+    self->magic = LEASE_MAGIC;
+    self->loop = loop;
+    self->kind = kind;
+    self->settings = settings;
+    self->fn = fn;
+    self->argument = argument;
+    self->answered = TIME_UNKNOWN;
+    self->list.renew_ms = settings->renew_ms;
+    self->list.ttl_ms = 3 * settings->renew_ms;
+    self->failures =
+        metrics_add (metrics, METRIC_COUNTER, "cmlwatch_collector_lease_failures_total",
+                     "questions for the lease that had no answer, or an unusable one");
+    self->source = strdup (source);
+    self->timer = loop_timer_new (loop, ask, self);
+    self->client = bus_client_new (loop, settings->control, metrics, why);
+    if (!self->source || !self->timer || !self->client) {
+        if (self->client) {
+            reason_set (why, -ENOMEM, "lease: out of memory");
+        }
+        return NULL;
+    }
+    loop_timer_after (self->timer, 0);
+    return take_ptr (self);
+}
+
+static void
+release_loop (lease_t *self)
+{
+    if (self->holding) {
+        self->holding = false;
+        loop_release (self->loop);
+    }
+}
+
+void
+lease_destroy (lease_t **self_p)
+{
+    assert (self_p);
+
+    lease_t *self = *self_p;
+    if (self) {
+        release_loop (self);
+        bus_client_destroy (&self->client);
+        loop_timer_destroy (&self->timer);
+        lease_list_clear (&self->list);
+        free (self->source);
+        free (self);
+        *self_p = NULL;
+    }
+}
+
+const lease_list_t *
+lease_list (const lease_t *self)
+{
+    return &self->list;
+}
+
+//  The list is replaced as a whole; what only the answer's times say is taken always.
+static void
+take_list (lease_t *self, lease_list_t *list)
+{
+    unsigned news = 0;
+
+    if (self->list.epoch [0] && strcmp (self->list.epoch, list->epoch) != 0) {
+        news |= LEASE_FORGET;
+        log_info ("the aggregator began anew", LOG_TEXT ("epoch", list->epoch));
+    }
+    if (list->unchanged) {
+        memcpy (self->list.epoch, list->epoch, sizeof list->epoch);
+        self->list.renew_ms = list->renew_ms;
+        self->list.ttl_ms = list->ttl_ms;
+    } else {
+        news |= LEASE_CHANGED;
+        lease_list_t old = self->list;
+        self->list = *list;
+        *list = old;
+        log_debug ("lease", LOG_TEXT ("revision", self->list.revision),
+                   LOG_INTEGER ("regions", self->list.regions_count),
+                   LOG_INTEGER ("workers", self->list.workers_count));
+    }
+    if (news) {
+        self->fn (self->argument, news);
+    }
+}
+
+//  A collector that nobody has answered yet reads what it was configured to.
+static void
+take_configured (lease_t *self)
+{
+    lease_list_t list = {0};
+
+    if (self->answered != TIME_UNKNOWN || self->list.regions || !self->settings->regions [0] ||
+        lease_list_configured (&list, self->settings->regions) < 0) {
+        return;
+    }
+    list.renew_ms = self->list.renew_ms;
+    list.ttl_ms = self->list.ttl_ms;
+    self->list = list;
+    self->fn (self->argument, LEASE_CHANGED);
+}
+
+static void
+on_answer (void *argument, const bus_answer_t *answer)
+{
+    lease_t *self = argument;
+    assert (self->magic == LEASE_MAGIC);
+    _cleanup_ (lease_list_clear) lease_list_t list = {0};
+    reason_t why = {0};
+
+    if (self->leaving) {
+        //  What was still asked when the leave began is answered first.
+        if (!self->asking) {
+            release_loop (self);
+        }
+        self->asking = false;
+        return;
+    }
+    self->asking = false;
+    int rc = answer->code;
+    if (rc < 0) {
+        reason_set (&why, rc, "%s", answer->error);
+    } else {
+        rc = lease_list_decode (&list, answer->json, &why);
+    }
+    if (rc < 0) {
+        metric_increment (self->failures);
+        log_warn ("no lease from the aggregator; reading on as before",
+                  LOG_TEXT ("control", self->settings->control), LOG_TEXT ("reason", why.text));
+        take_configured (self);
+        return;
+    }
+    self->answered = loop_now (self->loop).steady;
+    take_list (self, &list);
+}
+
+static int
+write_question (const lease_t *self, buffer_t *out)
+{
+    lease_list_t own = {0};
+    json_writer_t json = json_writer (out);
+
+    if (lease_list_configured (&own, self->settings->regions) < 0) {
+        return -ENOMEM;
+    }
+    json_open_object (&json);
+    json_member_text (&json, "collector_id", self->source);
+    json_member_text (&json, "kind", self->kind);
+    json_key (&json, "regions");
+    json_open_array (&json);
+    for (size_t i = 0; i < own.regions_count; i++) {
+        json_put_text (&json, own.regions [i]);
+    }
+    json_close_array (&json);
+    //  A list of our own making has no revision to be unchanged from.
+    json_member_text (&json, "revision", self->answered == TIME_UNKNOWN ? "" : self->list.revision);
+    json_member_bool (&json, "leaving", self->leaving);
+    json_close_object (&json);
+    lease_list_clear (&own);
+    return buffer_failed (out) ? -ENOMEM : 0;
+}
+
+//  One question at a time: an aggregator that is away is not met by a pile of them.
+static void
+ask (void *argument)
+{
+    lease_t *self = argument;
+    assert (self->magic == LEASE_MAGIC);
+    _cleanup_ (buffer_clear) buffer_t question = {0};
+
+    if (self->leaving) {
+        return;
+    }
+    loop_timer_after (self->timer, self->list.renew_ms * MS_US);
+    if (self->asking || write_question (self, &question) < 0) {
+        return;
+    }
+    self->asking = bus_client_ask (self->client, "lease", question.data, question.size,
+                                   ANSWER_WITHIN_MS, on_answer, self) == 0;
+}
+
+void
+lease_leave (lease_t *self)
+{
+    _cleanup_ (buffer_clear) buffer_t question = {0};
+
+    if (self->leaving) {
+        return;
+    }
+    self->leaving = true;
+    loop_timer_stop (self->timer);
+    if (write_question (self, &question) == 0 &&
+        bus_client_ask (self->client, "lease", question.data, question.size, LEAVE_WITHIN_MS,
+                        on_answer, self) == 0) {
+        self->holding = true;
+        loop_hold (self->loop);
+    }
+}
+
+bool
+lease_is_live (const lease_t *self, reason_t *why)
+{
+    if (self->answered == TIME_UNKNOWN) {
+        reason_set (why, -EAGAIN, "the aggregator at %s has not answered yet",
+                    self->settings->control);
+        return false;
+    }
+    int64_t silent_ms = (loop_now (self->loop).steady - self->answered) / MS_US;
+    if (silent_ms > self->list.ttl_ms) {
+        reason_set (why, -EAGAIN,
+                    "the aggregator at %s has not answered for %" PRId64
+                    " s; the last lease is read on",
+                    self->settings->control, silent_ms / 1000);
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,71 @@
+// lease.h - what the aggregator has given this collector to read.
+//
+// Asked over control every renew_ms (operation `lease`), with the revision last heard, so
+// an answer is mostly one word: unchanged. An aggregator that is away changes nothing: the
+// last list stays, for reading on is what keeps the fleet's view from going blank. Only a
+// collector of regions that has never been answered takes its configured regions itself
+// after the first question that went unanswered: a double read costs a call and changes
+// nothing (design.md section 8).
+//
+// SPDX-License-Identifier: MIT
+
+#ifndef COLLECTOR_CORE_LEASE_H
+#define COLLECTOR_CORE_LEASE_H
+
+#include "../../common/bus.h"
+#include "collector.h"
+
+typedef struct lease lease_t;
+
+typedef struct leased_worker {
+    collector_worker_t worker;  //  texts are borrowed from the two below
+    struct json_object *json;
+    char *subject;
+    size_t references;
+} leased_worker_t;
+
+leased_worker_t *leased_worker_hold (leased_worker_t *self);
+void leased_worker_release (leased_worker_t **self_p);
+
+typedef struct lease_list {  //  one answer, taken apart
+    char epoch [ENVELOPE_EPOCH_SIZE];
+    char revision [64];
+    int64_t renew_ms, ttl_ms;
+    bool unchanged;
+    char **regions;
+    size_t regions_count;
+    leased_worker_t **workers;
+    size_t workers_count;
+} lease_list_t;
+
+//  Takes an answer apart. 0, or -EINVAL or -ENOMEM and why, and *self is untouched. A worker
+//  without region or instance id is left out.
+int lease_list_decode (lease_list_t *self, struct json_object *answer, reason_t *why);
+//  The list of a collector that nobody has answered: its own regions.
+int lease_list_configured (lease_list_t *self, const char *regions);
+void lease_list_clear (lease_list_t *self);
+
+typedef enum lease_news {
+    LEASE_CHANGED = 1,  //  the list is another
+    LEASE_FORGET = 2    //  the aggregator began anew
+} lease_news_t;
+
+typedef void lease_fn (void *argument, unsigned news);
+
+//  fn is called when there is news, never from within lease_new. kind and settings stay the
+//  caller's. source is "/collector/<kind>/<collector_id>".
+lease_t *lease_new (loop_t *loop, const char *kind, const char *source,
+                    const collector_settings_t *settings, lease_fn *fn, void *argument,
+                    metrics_t *metrics, reason_t *why);
+void lease_destroy (lease_t **self_p);
+
+const lease_list_t *lease_list (const lease_t *self);
+
+//  Hands the work back: asks no more and holds the loop until that was heard, at most
+//  half a second.
+void lease_leave (lease_t *self);
+
+//  True when the aggregator answered within the lease's time; else why says since when not.
+bool lease_is_live (const lease_t *self, reason_t *why);
+
+#endif
