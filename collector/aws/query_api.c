@@ -1,0 +1,448 @@
+#include "query_api.h"
+
+#include "../../common/cleanup.h"
+#include "../../common/log.h"
+#include "../../common/url.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define API_MAGIC  0xa451a91u
+#define CALL_MAGIC 0xa45ca11u
+#define PAGES_MAX  2000
+#define RULES_MAX  60
+#define ANSWER_MAX ((size_t) 16 * 1024 * 1024)
+#define CONNECT_MS 5000
+#define TOTAL_MS   15000
+
+struct aws_api {
+    unsigned magic;
+    collector_t *core;
+    aws_getenv_fn *read_variable;
+    aws_credentials_t *credentials;
+    aws_call_t *calls;  //  under way, a list
+};
+
+struct aws_call {
+    unsigned magic;
+    aws_api_t *api;
+    aws_call_t *next, *previous;
+    aws_query_t query;  //  region and fields are our own copies
+    char *region, *fields;
+    char url [AWS_URL_SIZE];
+    char host [AWS_URL_SIZE];  //  of url, for people
+    char *token;               //  of the page to ask; null: the first
+    char *token_read;          //  of the page after it
+    int pages;
+    retry_call_t retry;
+    http_call_t *http;
+    loop_timer_t *timer;
+    aws_answer_fn *fn;
+    void *argument;
+};
+
+typedef struct verdict {  //  on one attempt
+    aws_fault_t fault;
+    char code [AWS_CODE_SIZE];
+    reason_t why;
+} verdict_t;
+
+aws_api_t *
+aws_api_new (collector_t *core, aws_getenv_fn *read_variable, reason_t *why)
+{
+    _cleanup_ (aws_api_destroy) aws_api_t *self = calloc (1, sizeof *self);
+    if (self) {
+        self->magic = API_MAGIC;
+        self->core = core;
+        self->read_variable = read_variable;
+        self->credentials = aws_credentials_new (read_variable);
+    }
+    if (!self || !self->credentials) {
+        reason_set (why, -ENOMEM, "AWS client: out of memory");
+        return NULL;
+    }
+    return take_ptr (self);
+}
+
+static void
+call_destroy (aws_call_t **self_p)
+{
+    aws_call_t *self = take_ptr (*self_p);
+
+    if (self) {
+        if (self->previous) {
+            self->previous->next = self->next;
+        } else if (self->api->calls == self) {
+            self->api->calls = self->next;
+        }
+        if (self->next) {
+            self->next->previous = self->previous;
+        }
+        if (self->http) {
+            http_call_cancel (&self->http);
+        }
+        loop_timer_destroy (&self->timer);
+        free (self->token_read);
+        free (self->token);
+        free (self->fields);
+        free (self->region);
+        free (self);
+    }
+}
+
+void
+aws_call_cancel (aws_call_t **self_p)
+{
+    assert (self_p);
+    call_destroy (self_p);
+}
+
+void
+aws_api_destroy (aws_api_t **self_p)
+{
+    assert (self_p);
+
+    aws_api_t *self = *self_p;
+    if (self) {
+        while (self->calls) {
+            aws_call_t *call = self->calls;
+            call_destroy (&call);
+        }
+        aws_credentials_destroy (&self->credentials);
+        free (self);
+        *self_p = NULL;
+    }
+}
+
+static void
+count (const aws_call_t *self, aws_fault_t fault, int64_t took_us)
+{
+    metrics_t *metrics = collector_metrics (self->api->core);
+
+    metric_increment (metrics_with (
+        metrics, METRIC_COUNTER, "cmlwatch_aws_calls_total", "requests to AWS that have ended",
+        METRIC_LABELS ("api", self->query.action, "outcome", aws_fault_name (fault))));
+    if (took_us >= 0) {
+        metric_observe (metrics_with (metrics, METRIC_HISTOGRAM, "cmlwatch_aws_call_seconds",
+                                      "time to an answer of AWS",
+                                      METRIC_LABELS ("api", self->query.action)),
+                        (double) took_us / (double) SECOND_US);
+    }
+}
+
+//  Says it once for all, then to the caller; the call is gone before, for the caller may ask
+//  again at once.
+static void
+finish (aws_call_t *self, const verdict_t *verdict)
+{
+    aws_answer_fn *fn = self->fn;
+    void *argument = self->argument;
+    collector_t *core = self->api->core;
+
+    if (verdict->fault != AWS_OK) {
+        collector_report (core, self->region, self->query.action, verdict->code, verdict->why.text);
+    }
+    call_destroy (&self);
+    fn (argument, &(aws_answer_t){.fault = verdict->fault,
+                                  .code = verdict->code,
+                                  .message = verdict->why.text,
+                                  .received = collector_now (core).wall});
+}
+
+//  --- what an answer means
+
+__attribute__ ((format (printf, 5, 6))) static void
+condemn (const aws_call_t *self, verdict_t *verdict, aws_fault_t fault, const char *code,
+         const char *format, ...)
+{
+    char what [420];
+    va_list args;
+
+    va_start (args, format);
+    vsnprintf (what, sizeof what, format, args);
+    va_end (args);
+    const char *remedy = aws_fault_remedy (fault);
+    verdict->fault = fault;
+    snprintf (verdict->code, sizeof verdict->code, "%s", code);
+    reason_set (&verdict->why, -EIO, "%s at %.80s (%s): %s%s%s", self->query.action, self->host,
+                self->region, what, *remedy ? "; " : "", remedy);
+}
+
+//  An answer that says no, in either of AWS's shapes or in none.
+static void
+judge_refusal (const aws_call_t *self, verdict_t *verdict, const http_answer_t *answer)
+{
+    char code [AWS_CODE_SIZE] = "", message [400] = "";
+    moment_t now = collector_now (self->api->core);
+
+    if (!aws_error_read (answer->body, answer->size, code, message)) {
+        snprintf (message, sizeof message, "no AWS error but %zu bytes of '%.60s'", answer->size,
+                  answer->content_type);
+    }
+    aws_fault_t fault = aws_fault_of (code, answer->status);
+    int64_t skew = aws_fault_may_be_skew (code) ? aws_skew_seconds (now.wall, answer->date) : 0;
+    if (!code [0]) {
+        snprintf (code, sizeof code, "HTTP%d", answer->status);
+    }
+    if (skew != 0) {
+        condemn (self, verdict, AWS_SKEW, code,
+                 "HTTP %d %s: %.200s; this machine's clock is %" PRId64 " s %s AWS's",
+                 answer->status, code, message, skew > 0 ? skew : -skew,
+                 skew > 0 ? "ahead of" : "behind");
+        return;
+    }
+    condemn (self, verdict, fault, code, "HTTP %d %s: %.250s", answer->status, code, message);
+}
+
+static int
+take_token (void *argument, const xml_rule_t *rule, const char *text)
+{
+    aws_call_t *self = argument;
+    assert (self->magic == CALL_MAGIC);
+    (void) rule;
+
+    free (self->token_read);
+    self->token_read = *text ? strdup (text) : NULL;
+    return *text && !self->token_read ? -ENOMEM : 0;
+}
+
+static void
+read_page (aws_call_t *self, verdict_t *verdict, const http_answer_t *answer)
+{
+    xml_rule_t rules [RULES_MAX + 2] = {{0}};
+    size_t count_rules = 0;
+    char root [80];
+    reason_t why = {0};
+
+    while (self->query.rules [count_rules].path) {
+        assert (count_rules < RULES_MAX);
+        rules [count_rules] = self->query.rules [count_rules];
+        count_rules++;
+    }
+    if (self->query.token_path) {
+        rules [count_rules] =
+            (xml_rule_t){.path = self->query.token_path, .at_end = take_token, .own = self};
+    }
+    snprintf (root, sizeof root, "%sResponse", self->query.action);
+    int rc = xml_read (answer->body, answer->size, root, rules, self->query.target, &why);
+    if (rc < 0) {
+        condemn (self, verdict, AWS_MALFORMED, "malformed", "an answer of %zu bytes: %.300s",
+                 answer->size, why.text);
+    }
+}
+
+static void
+judge (aws_call_t *self, verdict_t *verdict, const http_answer_t *answer)
+{
+    switch (answer->outcome) {
+    case HTTP_ANSWERED:
+        if (answer->status == 200) {
+            read_page (self, verdict, answer);
+        } else {
+            judge_refusal (self, verdict, answer);
+        }
+        return;
+    case HTTP_TOO_LARGE:
+        condemn (self, verdict, AWS_MALFORMED, http_outcome_name (answer->outcome), "%.300s",
+                 answer->why.text);
+        return;
+    default:
+        condemn (self, verdict, AWS_NETWORK, http_outcome_name (answer->outcome), "%.300s",
+                 answer->why.text);
+    }
+}
+
+//  --- one attempt after the other
+
+static void
+ask_again_or_finish (aws_call_t *self, const verdict_t *verdict, http_outcome_t outcome,
+                     int64_t retry_after_seconds)
+{
+    time_us_t wait = -1;
+
+    if (aws_fault_is_worth_a_retry (verdict->fault) && outcome != HTTP_TLS_REFUSED) {
+        wait = retry_after (collector_retry (self->api->core), &self->retry,
+                            aws_fault_cause (verdict->fault, outcome), retry_after_seconds);
+    }
+    if (wait < 0) {
+        finish (self, verdict);
+        return;
+    }
+    log_debug ("trying again", LOG_TEXT ("reason", verdict->why.text),
+               LOG_INTEGER ("wait_ms", wait / MS_US));
+    loop_timer_after (self->timer, wait);
+}
+
+//  The page was read: on to the next one, if there is one and it is another.
+static void
+turn_page (aws_call_t *self)
+{
+    verdict_t verdict = {.fault = AWS_OK};
+
+    retry_succeeded (collector_retry (self->api->core), &self->retry);
+    if (self->query.on_page) {
+        self->query.on_page (self->query.target, collector_now (self->api->core).wall);
+    }
+    if (!self->token_read) {
+        finish (self, &verdict);
+        return;
+    }
+    bool same = self->token && strcmp (self->token, self->token_read) == 0;
+    if (same || ++self->pages >= PAGES_MAX) {
+        condemn (self, &verdict, AWS_MALFORMED, "malformed", "paging does not end: %s",
+                 same ? "the same token twice" : "more than 2000 pages");
+        finish (self, &verdict);
+        return;
+    }
+    free (self->token);
+    self->token = take_ptr (self->token_read);
+    loop_timer_after (self->timer, 0);
+}
+
+static void
+on_http (void *argument, const http_answer_t *answer)
+{
+    aws_call_t *self = argument;
+    assert (self->magic == CALL_MAGIC);
+    verdict_t verdict = {.fault = AWS_OK};
+
+    self->http = NULL;
+    judge (self, &verdict, answer);
+    count (self, verdict.fault, answer->outcome == HTTP_ANSWERED ? answer->took_us : -1);
+    if (verdict.fault == AWS_OK) {
+        turn_page (self);
+    } else {
+        ask_again_or_finish (self, &verdict, answer->outcome, answer->retry_after_seconds);
+    }
+}
+
+static int
+write_form (const aws_call_t *self, buffer_t *form)
+{
+    url_add_field (form, "Action", self->query.action);
+    url_add_field (form, "Version", self->query.service->version);
+    if (self->fields && *self->fields) {
+        buffer_format (form, "&%s", self->fields + (*self->fields == '&' ? 1 : 0));
+    }
+    if (self->token) {
+        url_add_field (form, "NextToken", self->token);
+    }
+    return buffer_failed (form) ? -ENOMEM : 0;
+}
+
+static int
+send_form (aws_call_t *self, const aws_keys_t *keys, const buffer_t *form, reason_t *why)
+{
+    static const char *const HEADERS [] = {
+        "Content-Type: application/x-www-form-urlencoded; charset=utf-8", NULL};
+    http_signature_t signature = {
+        .region = self->region,
+        .service = self->query.service->host,
+        .access_key_id = keys->access_key_id,
+        .secret_access_key = keys->secret_access_key,
+        .session_token = keys->session_token,
+    };
+    http_request_t request = {
+        .method = "POST",
+        .url = self->url,
+        .headers = HEADERS,
+        .body = form->data,
+        .body_size = form->size,
+        .signature = &signature,
+        .verify = HTTP_VERIFY_FULL,
+        .connect_ms = CONNECT_MS,
+        .total_ms = TOTAL_MS,
+        .answer_max = ANSWER_MAX,
+    };
+    self->http = http_client_send (collector_http (self->api->core), &request, on_http, self, why);
+    return self->http ? 0 : -EIO;
+}
+
+//  From the timer: the first attempt, one after a wait, or the next page.
+static void
+attempt (void *argument)
+{
+    aws_call_t *self = argument;
+    assert (self->magic == CALL_MAGIC);
+    _cleanup_ (buffer_clear) buffer_t form = {0};
+    aws_keys_t keys;
+    reason_t why = {0};
+    verdict_t verdict = {.fault = AWS_OK};
+
+    free (self->token_read);
+    self->token_read = NULL;
+    int rc =
+        aws_credentials_get (self->api->credentials, collector_now (self->api->core), &keys, &why);
+    if (rc < 0) {
+        condemn (self, &verdict, AWS_AUTH, "NoCredentials", "%.300s", why.text);
+    } else if (write_form (self, &form) < 0) {
+        condemn (self, &verdict, AWS_REFUSED, "memory", "out of memory");
+    } else if (send_form (self, &keys, &form, &why) < 0) {
+        condemn (self, &verdict, AWS_NETWORK, "unsent", "%.300s", why.text);
+    }
+    if (verdict.fault != AWS_OK) {
+        count (self, verdict.fault, -1);
+        finish (self, &verdict);
+    }
+}
+
+//  A URL that cannot be made is found when the call is made and told like any other fault.
+static void
+tell_bad_endpoint (void *argument)
+{
+    aws_call_t *self = argument;
+    assert (self->magic == CALL_MAGIC);
+    verdict_t verdict = {.fault = AWS_OK};
+    reason_t why = {0};
+
+    aws_endpoint (self->query.service, self->region, self->api->read_variable, self->url, &why);
+    condemn (self, &verdict, AWS_REFUSED, "endpoint", "%.300s", why.text);
+    count (self, verdict.fault, -1);
+    finish (self, &verdict);
+}
+
+//  "http://127.0.0.1:5580/" -> "127.0.0.1:5580"
+static void
+name_host (aws_call_t *self)
+{
+    const char *host = strstr (self->url, "://");
+
+    host = host ? host + 3 : self->url;
+    snprintf (self->host, sizeof self->host, "%.*s", (int) strcspn (host, "/"), host);
+}
+
+aws_call_t *
+aws_api_ask (aws_api_t *self, const aws_query_t *query, aws_answer_fn *fn, void *argument)
+{
+    assert (self->magic == API_MAGIC && query->rules && fn);
+    _cleanup_ (call_destroy) aws_call_t *call = calloc (1, sizeof *call);
+    if (!call) {
+        return NULL;
+    }
+    call->magic = CALL_MAGIC;
+    call->api = self;
+    call->query = *query;
+    call->region = strdup (query->region);
+    call->fields = query->fields ? strdup (query->fields) : NULL;
+    call->fn = fn;
+    call->argument = argument;
+    bool good =
+        aws_endpoint (query->service, query->region, self->read_variable, call->url, NULL) == 0;
+    call->timer =
+        loop_timer_new (collector_loop (self->core), good ? attempt : tell_bad_endpoint, call);
+    if (!call->region || (query->fields && !call->fields) || !call->timer) {
+        return NULL;
+    }
+    name_host (call);
+    call->next = self->calls;
+    if (self->calls) {
+        self->calls->previous = call;
+    }
+    self->calls = call;
+    loop_timer_after (call->timer, 0);
+    return take_ptr (call);
+}
