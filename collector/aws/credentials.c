@@ -11,6 +11,12 @@ struct aws_credentials {
     aws_getenv_fn *read_variable;
 };
 
+const char *
+aws_getenv (const char *name)
+{
+    return getenv (name);
+}
+
 //  0, -ENOENT when this place is not configured, or a fault of it.
 typedef int provide_fn (aws_credentials_t *self, moment_t now, aws_keys_t *keys, reason_t *why);
 

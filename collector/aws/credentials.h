@@ -23,6 +23,7 @@ typedef struct aws_keys {  //  borrowed, until the next call
 
 //  Reads a variable; null when unset. getenv, or a test's.
 typedef const char *aws_getenv_fn (const char *name);
+const char *aws_getenv (const char *name);  //  the process's own
 
 aws_credentials_t *aws_credentials_new (aws_getenv_fn *read_variable);
 void aws_credentials_destroy (aws_credentials_t **self_p);

@@ -234,7 +234,8 @@ on_lease (void *argument, unsigned news)
 const collector_worker_t *const *
 collector_workers (collector_t *self, const char *region, size_t *count)
 {
-    const lease_list_t *list = lease_list (self->lease);
+    static const lease_list_t NONE = {0};
+    const lease_list_t *list = self->lease ? lease_list (self->lease) : &NONE;
 
     *count = 0;
     free (self->workers);
