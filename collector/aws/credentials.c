@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 #include "credentials.h"
 
 #include "../../common/buffer.h"

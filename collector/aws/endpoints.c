@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 #include "endpoints.h"
 
 #include <errno.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 #include "fault.h"
 
 #include "xml.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 #include "query_api.h"
 
 #include "../../common/cleanup.h"

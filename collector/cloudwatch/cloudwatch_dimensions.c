@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 #include "cloudwatch_dimensions.h"
 
 #include "../../common/cleanup.h"

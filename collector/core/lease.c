@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 #include "lease.h"
 
 #include "../../common/cleanup.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 #include "retry.h"
 
 #include <assert.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 #include "unit.h"
 
 #include "../../common/cleanup.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 #include "ec2_images.h"
 
 #include "../../common/cleanup.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 #include "ec2_listing.h"
 
 #include "../../common/cleanup.h"
