@@ -1,0 +1,52 @@
+// cml_labs.h - the labs of one CML server, as far as they are known; pure.
+//
+// GET /labs names them, GET /labs/{id} says what each is, state included: there is no one
+// call for both, so a server with many labs costs many calls. All are read each round up
+// to a bound; beyond it those go first that were never read, then those that have waited
+// longest, where a round that a lab with a running state waits counts CML_LABS_WEIGHT
+// times. So no lab waits for ever, and none is told before each of them was read once.
+//
+// What is told of a lab is the row of `worker.labs.updated` (design.md section 5); the
+// same labs give the same array, whatever order the server lists them in.
+//
+// SPDX-License-Identifier: MIT
+
+#ifndef COLLECTOR_CML_LABS_H
+#define COLLECTOR_CML_LABS_H
+
+#include "../../common/reason.h"
+
+#include <json-c/json.h>
+#include <stddef.h>
+
+#define CML_LABS_MAX       5000  //  of one server; more is refused, not cut
+#define CML_LABS_WEIGHT    4
+#define CML_LAB_ID_SIZE    65
+#define CML_LAB_TEXT_BYTES 256  //  of a title or an owner, cut at a whole character
+
+typedef struct cml_labs cml_labs_t;
+
+cml_labs_t *cml_labs_new (void);
+void cml_labs_destroy (cml_labs_t **self_p);
+
+//  A new round's answer of GET /labs: an array of ids. Labs that it does not name are
+//  forgotten. -EINVAL when it is not such an array, -E2BIG, -ENOMEM; and why.
+int cml_labs_list (cml_labs_t *self, struct json_object *ids, reason_t *why);
+
+//  The labs to read now, at most `most` of them, into ids (room for as many; borrowed until
+//  the next cml_labs_list). Returns how many; *deferred is how many wait for a later round.
+size_t cml_labs_choose (cml_labs_t *self, const char **ids, size_t most, size_t *deferred);
+
+//  The answer of GET /labs/{id}; every member is optional. 0, -EINVAL (no object), -ENOMEM.
+int cml_labs_take (cml_labs_t *self, const char *id, struct json_object *answer);
+
+//  It vanished between the two calls.
+void cml_labs_drop (cml_labs_t *self, const char *id);
+
+size_t cml_labs_count (const cml_labs_t *self);
+
+//  The array that is told, a new reference; null while a lab is still unread, or without
+//  memory.
+struct json_object *cml_labs_array (cml_labs_t *self);
+
+#endif

@@ -1,0 +1,497 @@
+// SPDX-License-Identifier: MIT
+
+#include "cml_round.h"
+
+#include "../../common/cleanup.h"
+#include "../../common/log.h"
+#include "../../common/url.h"
+#include "cml_observe.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROUND_MAGIC 0xc31120d0u
+#define ASKED_MAGIC 0xc311a5ceu
+#define KIB         ((size_t) 1024)
+#define MIB         (1024 * KIB)
+#define PATH_SIZE   128
+
+typedef enum phase {
+    PHASE_INFORMATION,
+    PHASE_SYSTEM,
+    PHASE_LABS,
+    PHASE_ACTIVITY,
+    PHASE_COUNT
+} phase_t;
+
+typedef struct asked asked_t;
+typedef void take_fn (asked_t *asked, struct json_object *json);
+
+typedef struct step {
+    phase_t phase;
+    cml_ask_t ask;
+    bool optional;  //  older versions lack it, or our account may not read it
+    take_fn *take;
+} step_t;
+
+struct asked {  //  one request under way; the argument of its answer
+    unsigned magic;
+    cml_round_t *round;
+    const step_t *step;
+    char lab_id [CML_LAB_ID_SIZE];  //  of a lab's step
+};
+
+// clang-format off
+static take_fn take_information, take_stats, take_health, take_licensing, take_labs, take_lab, take_events, take_account;
+
+static const step_t STEPS [] = {
+    {PHASE_INFORMATION, {"system_information", "/system_information", 64 * KIB,  json_type_object, true},  false, take_information},
+    {PHASE_SYSTEM,      {"system_stats",       "/system_stats",       MIB,       json_type_object, false}, false, take_stats},
+    {PHASE_SYSTEM,      {"system_health",      "/system_health",      MIB,       json_type_object, false}, true,  take_health},
+    {PHASE_SYSTEM,      {"licensing",          "/licensing",          MIB,       json_type_object, false}, true,  take_licensing},
+    {PHASE_LABS,        {"labs",               "/labs?show_all=true", MIB,       json_type_array,  false}, false, take_labs},
+    {PHASE_ACTIVITY,    {"telemetry",          "/telemetry/events",   16 * MIB,  json_type_array,  false}, true,  take_events},
+};
+
+//  Asked by another step, with a path of their own.
+static const step_t LAB =
+    {PHASE_LABS,        {"lab",                NULL,                  256 * KIB, json_type_object, false}, false, take_lab};
+static const step_t ACCOUNT =
+    {PHASE_ACTIVITY,    {"account",            NULL,                  4 * KIB,   json_type_string, false}, true,  take_account};
+// clang-format on
+
+#define STEP_COUNT (sizeof STEPS / sizeof *STEPS)
+
+struct cml_round {
+    unsigned magic;
+    const cml_settings_t *settings;
+    collector_t *core;
+    collector_round_t *round;
+    cml_worker_t *worker;
+    cml_server_t server;
+    phase_t phase;
+    size_t waiting;  //  answers of this phase that are still to come
+    cml_found_t found;
+    cml_fault_t fault;  //  the round's first
+    reason_t why;
+    asked_t steps [STEP_COUNT];
+    asked_t account;
+    asked_t *labs;  //  one for each lab that is read in this round
+};
+
+static void one_answer_less (cml_round_t *self);
+
+//  --- asking
+
+static void
+on_reply (void *argument, const cml_reply_t *reply)
+{
+    asked_t *asked = argument;
+    assert (asked->magic == ASKED_MAGIC && asked->round->magic == ROUND_MAGIC);
+    cml_round_t *self = asked->round;
+    bool absent = reply->fault == CML_MISSING || reply->fault == CML_DENIED;
+
+    if (reply->fault == CML_OK) {
+        asked->step->take (asked, reply->json);
+    } else if (asked->step == &LAB && reply->fault == CML_MISSING) {
+        cml_labs_drop (self->worker->labs, asked->lab_id);
+    } else if (!(asked->step->optional && absent)) {
+        cml_found_note (&self->found, reply->fault, reply->message);
+    }
+    one_answer_less (self);
+}
+
+static void
+ask (cml_round_t *self, asked_t *asked, const step_t *step, const char *path)
+{
+    cml_ask_t question = step->ask;
+
+    asked->magic = ASKED_MAGIC;
+    asked->round = self;
+    asked->step = step;
+    question.path = path;
+    self->waiting++;
+    if (cml_session_ask (self->worker->session, &question, on_reply, asked) < 0) {
+        self->waiting--;
+        cml_found_note (&self->found, CML_HTTP, "out of memory");
+    }
+}
+
+//  --- what the steps do with their answers
+
+static void
+keep (struct json_object **place, struct json_object *json)
+{
+    json_destroy (place);
+    *place = json_object_get (json);
+}
+
+static void
+take_information (asked_t *asked, struct json_object *json)
+{
+    keep (&asked->round->found.information, json);
+}
+
+static void
+take_stats (asked_t *asked, struct json_object *json)
+{
+    keep (&asked->round->found.stats, json);
+}
+
+static void
+take_health (asked_t *asked, struct json_object *json)
+{
+    keep (&asked->round->found.health, json);
+}
+
+static void
+take_licensing (asked_t *asked, struct json_object *json)
+{
+    keep (&asked->round->found.licensing, json);
+}
+
+static void
+take_events (asked_t *asked, struct json_object *json)
+{
+    keep (&asked->round->found.events, json);
+}
+
+static void
+take_account (asked_t *asked, struct json_object *json)
+{
+    cml_session_set_account (asked->round->worker->session, json_object_get_string (json));
+}
+
+static void
+take_lab (asked_t *asked, struct json_object *json)
+{
+    if (cml_labs_take (asked->round->worker->labs, asked->lab_id, json) < 0) {
+        cml_found_note (&asked->round->found, CML_JSON, "out of memory");
+    }
+}
+
+static void
+count_deferred (cml_round_t *self, size_t deferred)
+{
+    if (deferred > 0) {
+        metric_count (metrics_add (collector_metrics (self->core), METRIC_COUNTER,
+                                   "cmlwatch_cml_labs_deferred_total",
+                                   "labs left to a later round by labs_per_round"),
+                      (double) deferred);
+    }
+}
+
+DEFINE_CLEANUP (ids_free, const char **, free)
+
+static void
+ask_labs (cml_round_t *self)
+{
+    size_t most = (size_t) self->settings->labs_per_round, deferred = 0;
+    _cleanup_ (ids_free) const char **ids = calloc (most, sizeof *ids);
+
+    self->labs = calloc (most, sizeof *self->labs);
+    if (!ids || !self->labs) {
+        cml_found_note (&self->found, CML_HTTP, "out of memory");
+        return;
+    }
+    size_t count = cml_labs_choose (self->worker->labs, ids, most, &deferred);
+    count_deferred (self, deferred);
+    for (size_t i = 0; i < count; i++) {
+        char path [PATH_SIZE];
+        snprintf (path, sizeof path, "/labs/%s", ids [i]);
+        snprintf (self->labs [i].lab_id, sizeof self->labs [i].lab_id, "%s", ids [i]);
+        ask (self, &self->labs [i], &LAB, path);
+    }
+}
+
+static void
+take_labs (asked_t *asked, struct json_object *json)
+{
+    cml_round_t *self = asked->round;
+    reason_t why = {0}, full = {0};
+
+    if (cml_labs_list (self->worker->labs, json, &why) < 0) {
+        reason_set (&full, CML_REASON, "%s/api/v0/labs: %.200s", self->server.endpoint, why.text);
+        cml_found_note (&self->found, CML_JSON, full.text);
+        return;
+    }
+    ask_labs (self);
+}
+
+//  --- what the phases publish
+
+static observation_t
+observation_of (cml_round_t *self, event_type_t type)
+{
+    observation_t observation;
+
+    observation_init (&observation, type);
+    observation.envelope.time = collector_now (self->core).wall;
+    return observation;
+}
+
+static void
+publish (cml_round_t *self, observation_t *observation)
+{
+    collector_publish (self->core, observation, collector_round_worker (self->round)->subject);
+}
+
+static void
+publish_system (cml_round_t *self)
+{
+    observation_t observation = observation_of (self, EVENT_SYSTEM_OBSERVED);
+    system_observed_t *out = &observation.system_observed;
+    cml_worker_t *worker = self->worker;
+
+    cml_observe_system (out, &self->found, &worker->health, &worker->licensing,
+                        collector_now (self->core).steady);
+    out->endpoint = *self->server.endpoint ? self->server.endpoint : NULL;
+    out->interval_seconds = collector_round_interval_seconds (self->round);
+    publish (self, &observation);
+}
+
+static void
+publish_labs (cml_round_t *self)
+{
+    observation_t observation = observation_of (self, EVENT_LABS_OBSERVED);
+    _cleanup_ (json_destroy) struct json_object *owned = NULL;
+
+    observation.labs_observed.interval_seconds = collector_round_interval_seconds (self->round);
+    if (cml_observe_labs (&observation.labs_observed, &self->found, self->worker->labs, &owned)) {
+        publish (self, &observation);
+    }
+}
+
+static void
+publish_activity (cml_round_t *self)
+{
+    observation_t observation = observation_of (self, EVENT_ACTIVITY_OBSERVED);
+    activity_observed_t *out = &observation.activity_observed;
+    _cleanup_ (json_destroy) struct json_object *owned = NULL;
+
+    //  It is read with the first round that begins after its own interval.
+    out->interval_seconds = collector_round_interval_seconds (self->round) +
+                            self->settings->activity_interval_ms / 1000;
+    if (cml_observe_activity (out, &self->found, cml_session_account (self->worker->session),
+                              &owned)) {
+        publish (self, &observation);
+    }
+}
+
+//  --- the way through the phases
+
+static bool
+begin_activity (cml_round_t *self)
+{
+    cml_worker_t *worker = self->worker;
+    time_us_t now = collector_now (self->core).steady;
+
+    if (worker->activity_was_read && now < worker->activity_due) {
+        return false;
+    }
+    worker->activity_was_read = true;
+    worker->activity_due = now + self->settings->activity_interval_ms * MS_US;
+    if (!*cml_session_account (worker->session)) {
+        _cleanup_ (buffer_clear) buffer_t path = {0};
+        buffer_text (&path, "/users/");
+        url_encode (&path, self->settings->username);
+        buffer_text (&path, "/id");
+        if (!buffer_failed (&path)) {
+            ask (self, &self->account, &ACCOUNT, path.data);
+        }
+    }
+    return true;
+}
+
+//  True when the phase that has ended is the last that makes sense.
+static bool
+end_information (cml_round_t *self)
+{
+    if (self->found.fault == CML_OK && !self->found.is_starting) {
+        return false;
+    }
+    publish_system (self);
+    return true;
+}
+
+static bool
+end_system (cml_round_t *self)
+{
+    publish_system (self);
+    return self->found.is_starting;
+}
+
+static bool
+end_labs (cml_round_t *self)
+{
+    publish_labs (self);
+    return false;
+}
+
+static bool
+end_activity (cml_round_t *self)
+{
+    publish_activity (self);
+    return true;
+}
+
+static const struct {
+    bool (*begin) (cml_round_t *self);  //  false: it and what follows is left out this time
+    bool (*end) (cml_round_t *self);
+} PHASES [PHASE_COUNT] = {
+    [PHASE_INFORMATION] = {NULL, end_information},
+    [PHASE_SYSTEM] = {NULL, end_system},
+    [PHASE_LABS] = {NULL, end_labs},
+    [PHASE_ACTIVITY] = {begin_activity, end_activity},
+};
+
+static void
+round_destroy (cml_round_t **self_p)
+{
+    cml_round_t *self = take_ptr (*self_p);
+
+    if (self) {
+        cml_found_clear (&self->found);
+        free (self->labs);
+        free (self);
+    }
+}
+
+//  Says when a worker's reading has begun or ceased to fail, not each time it does.
+static void
+log_change (cml_round_t *self)
+{
+    const collector_worker_t *worker = collector_round_worker (self->round);
+
+    if (self->fault == self->worker->fault) {
+        return;
+    }
+    self->worker->fault = self->fault;
+    if (self->fault == CML_OK) {
+        log_info ("CML is read again", LOG_TEXT ("worker", worker->subject),
+                  LOG_TEXT ("name", worker->name));
+    } else {
+        log_warn ("CML is not read", LOG_TEXT ("worker", worker->subject),
+                  LOG_TEXT ("name", worker->name), LOG_TEXT ("code", cml_fault_code (self->fault)),
+                  LOG_TEXT ("reason", self->why.text));
+    }
+}
+
+//  The core's round last: it may be the end of the worker's memory too.
+static void
+end_round (cml_round_t *self)
+{
+    collector_round_t *round = self->round;
+    bool ok = self->fault == CML_OK;
+
+    log_change (self);
+    self->worker->round = NULL;
+    round_destroy (&self);
+    collector_round_end (&round, ok);
+}
+
+//  waiting counts ourselves too, so that no answer ends the phase before all is asked.
+static void
+begin_phase (cml_round_t *self)
+{
+    self->found.fault = CML_OK;
+    self->waiting = 1;
+    if (PHASES [self->phase].begin && !PHASES [self->phase].begin (self)) {
+        end_round (self);
+        return;
+    }
+    for (size_t i = 0; i < STEP_COUNT; i++) {
+        if (STEPS [i].phase == self->phase) {
+            ask (self, &self->steps [i], &STEPS [i], STEPS [i].ask.path);
+        }
+    }
+    one_answer_less (self);
+}
+
+static void
+one_answer_less (cml_round_t *self)
+{
+    if (--self->waiting > 0) {
+        return;
+    }
+    cml_found_excuse (&self->found);
+    bool is_last = PHASES [self->phase].end (self);
+    if (self->fault == CML_OK && self->found.fault != CML_OK) {
+        self->fault = self->found.fault;
+        self->why = self->found.why;
+    }
+    if (is_last || cml_fault_ends_round (self->found.fault)) {
+        end_round (self);
+        return;
+    }
+    self->phase++;
+    begin_phase (self);
+}
+
+//  --- the beginning and the end
+
+static cml_round_t *
+round_new (const cml_settings_t *settings, collector_round_t *round)
+{
+    cml_worker_t *worker = collector_round_unit (round);
+    collector_t *core = collector_round_core (round);
+    _cleanup_ (round_destroy) cml_round_t *self = calloc (1, sizeof *self);
+
+    if (!worker->session) {
+        worker->session = cml_session_new (core, settings);
+    }
+    if (!worker->labs) {
+        worker->labs = cml_labs_new ();
+    }
+    if (!self || !worker->session || !worker->labs) {
+        return NULL;
+    }
+    self->magic = ROUND_MAGIC;
+    self->settings = settings;
+    self->core = core;
+    self->round = round;
+    self->worker = worker;
+    return take_ptr (self);
+}
+
+void
+cml_round_start (const cml_settings_t *settings, const cml_pins_t *pins, collector_round_t *round)
+{
+    const collector_worker_t *worker = collector_round_worker (round);
+    cml_round_t *self = round_new (settings, round);
+    reason_t why = {0};
+
+    if (!self) {
+        log_error ("round not started: out of memory", LOG_TEXT ("worker", worker->subject));
+        collector_round_end (&round, false);
+        return;
+    }
+    self->worker->round = self;
+    cml_fault_t fault = cml_server_of (&self->server, settings, pins, worker, &why);
+    if (fault == CML_OK) {
+        cml_session_begin (self->worker->session, &self->server, worker->region, worker->subject);
+        begin_phase (self);
+        return;
+    }
+    cml_found_note (&self->found, fault, why.text);
+    self->waiting = 1;
+    one_answer_less (self);
+}
+
+void
+cml_worker_clear (cml_worker_t *self)
+{
+    cml_session_destroy (&self->session);
+    cml_labs_destroy (&self->labs);
+    round_destroy (&self->round);
+}
+
+void
+cml_worker_forget (cml_worker_t *self)
+{
+    cml_told_forget (&self->health);
+    cml_told_forget (&self->licensing);
+    self->activity_was_read = false;
+}

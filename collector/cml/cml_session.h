@@ -1,0 +1,58 @@
+// cml_session.h - what is asked of one CML server: its login, its requests, two at a time.
+//
+// The session lives as long as the worker is leased and keeps the token over rounds. It
+// logs in when a request needs it, repeats what a 401 refused after one new login, and
+// sends at most CML_AT_ONCE requests at a time: a CML under load is not to be buried.
+// After a failure that the rest of the round would share (no connection, no answer in
+// time, a wrong certificate, a refused login) it asks no more until the next round: what
+// waits is answered with that failure, and a dead server costs one timeout a round.
+//
+// An answer is given at the very end of a turn's work: its function may destroy the
+// session.
+//
+// SPDX-License-Identifier: MIT
+
+#ifndef COLLECTOR_CML_SESSION_H
+#define COLLECTOR_CML_SESSION_H
+
+#include "cml_server.h"
+
+#define CML_AT_ONCE 2
+
+typedef struct cml_session cml_session_t;
+
+typedef struct cml_ask {
+    const char *name;  //  of the metric; a constant
+    const char *path;  //  after /api/v0; copied
+    size_t answer_max;
+    enum json_type type;  //  of the answer
+    bool open;            //  needs no login
+} cml_ask_t;
+
+typedef struct cml_reply {  //  borrowed, during the call only
+    cml_fault_t fault;
+    struct json_object *json;  //  null unless CML_OK
+    const char *message;       //  of the fault
+} cml_reply_t;
+
+typedef void cml_reply_fn (void *argument, const cml_reply_t *reply);
+
+//  core and settings are borrowed. Null when memory is out.
+cml_session_t *cml_session_new (collector_t *core, const cml_settings_t *settings);
+//  Calls under way are given up; their functions are not called.
+void cml_session_destroy (cml_session_t **self_p);
+
+//  A new round, with nothing under way: the server as it is known now (pin is borrowed
+//  until the next), and region and subject for reports (copied).
+void cml_session_begin (cml_session_t *self, const cml_server_t *server, const char *region,
+                        const char *subject);
+
+//  fn is called exactly once, never from within this call. -ENOMEM.
+int cml_session_ask (cml_session_t *self, const cml_ask_t *ask, cml_reply_fn *fn, void *argument);
+
+//  Our account's id on this server, "" while it is not known; a token may have told it, or
+//  else the round asks and says it here.
+const char *cml_session_account (const cml_session_t *self);
+void cml_session_set_account (cml_session_t *self, const char *account_id);
+
+#endif

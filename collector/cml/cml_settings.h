@@ -1,0 +1,26 @@
+// cml_settings.h - what an operator sets for the collector of CML.
+//
+// SPDX-License-Identifier: MIT
+
+#ifndef COLLECTOR_CML_SETTINGS_H
+#define COLLECTOR_CML_SETTINGS_H
+
+#include "../core/collector.h"
+
+typedef enum cml_address { CML_ADDRESS_PUBLIC, CML_ADDRESS_PRIVATE } cml_address_t;
+
+typedef struct cml_settings {
+    collector_settings_t collector;
+    char username [CONFIG_TEXT_SIZE];
+    char password [CONFIG_TEXT_SIZE];
+    int address;  //  cml_address_t
+    int64_t port;
+    int verify;  //  http_verify_t
+    char fingerprints [CONFIG_TEXT_SIZE];
+    char ca_file [CONFIG_TEXT_SIZE];
+    int64_t connect_ms, total_ms;
+    int64_t labs_per_round;
+    int64_t activity_interval_ms;
+} cml_settings_t;
+
+#endif
