@@ -161,7 +161,7 @@ __attribute__ ((format (printf, 5, 6))) static void
 condemn (const aws_call_t *self, verdict_t *verdict, aws_fault_t fault, const char *code,
          const char *format, ...)
 {
-    char what [420];
+    char what [300];
     va_list args;
 
     va_start (args, format);
@@ -189,6 +189,8 @@ judge_refusal (const aws_call_t *self, verdict_t *verdict, const http_answer_t *
     int64_t skew = aws_fault_may_be_skew (code) ? aws_skew_seconds (now.wall, answer->date) : 0;
     if (!code [0]) {
         snprintf (code, sizeof code, "HTTP%d", answer->status);
+        condemn (self, verdict, fault, code, "HTTP %d and %s", answer->status, message);
+        return;
     }
     if (skew != 0) {
         condemn (self, verdict, AWS_SKEW, code,

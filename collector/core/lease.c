@@ -28,6 +28,7 @@ struct lease {
     lease_list_t list;
     time_us_t answered;  //  steady; TIME_UNKNOWN: never
     bool asking, leaving, holding;
+    bool away;  //  the last question was in vain, and that has been said
     metric_t *failures;
 };
 
@@ -99,6 +100,14 @@ lease_list (const lease_t *self)
     return &self->list;
 }
 
+//  An aggregator may send the list again that we have.
+static bool
+is_the_same (const lease_list_t *old, const lease_list_t *list)
+{
+    return list->revision [0] && strcmp (old->revision, list->revision) == 0 &&
+           strcmp (old->epoch, list->epoch) == 0;
+}
+
 //  The list is replaced as a whole; what only the answer's times say is taken always.
 static void
 take_list (lease_t *self, lease_list_t *list)
@@ -109,7 +118,7 @@ take_list (lease_t *self, lease_list_t *list)
         news |= LEASE_FORGET;
         log_info ("the aggregator began anew", LOG_TEXT ("epoch", list->epoch));
     }
-    if (list->unchanged) {
+    if (list->unchanged || is_the_same (&self->list, list)) {
         memcpy (self->list.epoch, list->epoch, sizeof list->epoch);
         self->list.renew_ms = list->renew_ms;
         self->list.ttl_ms = list->ttl_ms;
@@ -143,6 +152,19 @@ take_configured (lease_t *self)
     self->fn (self->argument, LEASE_CHANGED);
 }
 
+//  Said once, not with each question; the metric counts them.
+static void
+note_failure (lease_t *self, const reason_t *why)
+{
+    metric_increment (self->failures);
+    if (!self->away) {
+        self->away = true;
+        log_warn ("no lease from the aggregator; reading on as before",
+                  LOG_TEXT ("control", self->settings->control), LOG_TEXT ("reason", why->text));
+    }
+    take_configured (self);
+}
+
 static void
 on_answer (void *argument, const bus_answer_t *answer)
 {
@@ -167,11 +189,12 @@ on_answer (void *argument, const bus_answer_t *answer)
         rc = lease_list_decode (&list, answer->json, &why);
     }
     if (rc < 0) {
-        metric_increment (self->failures);
-        log_warn ("no lease from the aggregator; reading on as before",
-                  LOG_TEXT ("control", self->settings->control), LOG_TEXT ("reason", why.text));
-        take_configured (self);
+        note_failure (self, &why);
         return;
+    }
+    if (self->away) {
+        self->away = false;
+        log_info ("the aggregator answers", LOG_TEXT ("control", self->settings->control));
     }
     self->answered = loop_now (self->loop).steady;
     take_list (self, &list);
