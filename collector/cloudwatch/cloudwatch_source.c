@@ -15,6 +15,7 @@
 #include "../../common/url.h"
 #include "../aws/query_api.h"
 #include "cloudwatch_batch.h"
+#include "cloudwatch_region.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -47,10 +48,6 @@ typedef struct cloudwatch {
     zlistx_t *rounds;  //  under way; freed here when they cannot end
     metric_t *metrics_requested;
 } cloudwatch_t;
-
-typedef struct cw_region {  //  a unit's memory
-    zhashx_t *workers;      //  instance id -> cw_worker_t
-} cw_region_t;
 
 typedef struct cw_round {
     unsigned magic;
@@ -281,17 +278,6 @@ look_on (cw_round_t *self)
 
 //  --- the round's beginning
 
-static cw_worker_t *
-worker_of (cw_region_t *region, const char *instance_id)
-{
-    cw_worker_t *worker = zhashx_lookup (region->workers, instance_id);
-
-    if (!worker && (worker = cw_worker_new (instance_id))) {
-        zhashx_insert (region->workers, instance_id, worker);
-    }
-    return worker;
-}
-
 static int64_t
 interval_ms_of (const cloudwatch_t *self, bool detailed)
 {
@@ -314,7 +300,7 @@ plan_worker (cw_round_t *self, const collector_worker_t *leased)
     bool detailed = leased->detailed_monitoring == FLAG_YES;
     int64_t interval_ms = interval_ms_of (self->cloudwatch, detailed);
     time_us_t now = collector_now (self->cloudwatch->core).steady;
-    cw_worker_t *worker = worker_of (self->region, leased->instance_id);
+    cw_worker_t *worker = cw_region_worker (self->region, leased->instance_id);
 
     if (!worker) {
         return -ENOMEM;
@@ -332,36 +318,6 @@ plan_worker (cw_round_t *self, const collector_worker_t *leased)
                         (interval_ms + 999) / 1000);
 }
 
-//  Workers that are no longer leased are forgotten, or the table would only grow.
-static void
-forget_absent (cw_region_t *self, const collector_worker_t *const *leased, size_t count)
-{
-    if (zhashx_size (self->workers) <= count) {
-        return;
-    }
-    zhashx_t *kept = zhashx_new ();
-    for (size_t i = 0; i < count; i++) {
-        cw_worker_t *worker = zhashx_lookup (self->workers, leased [i]->instance_id);
-        if (worker) {
-            zhashx_update (kept, worker->instance_id, worker);
-        }
-    }
-    zlistx_t *ids = zhashx_keys (self->workers);
-    for (const char *id = zlistx_first (ids); id; id = zlistx_next (ids)) {
-        if (!zhashx_lookup (kept, id)) {
-            zhashx_delete (self->workers, id);
-        }
-    }
-    zlistx_destroy (&ids);
-    zhashx_destroy (&kept);
-}
-
-static void
-destroy_worker_item (void **item_p)
-{
-    cw_worker_destroy ((cw_worker_t **) item_p);
-}
-
 static cw_round_t *
 round_new (cloudwatch_t *cloudwatch, collector_round_t *round)
 {
@@ -373,10 +329,7 @@ round_new (cloudwatch_t *cloudwatch, collector_round_t *round)
     self->cloudwatch = cloudwatch;
     self->round = round;
     self->region = collector_round_unit (round);
-    if (!self->region->workers) {
-        self->region->workers = zhashx_new ();
-        zhashx_set_destructor (self->region->workers, destroy_worker_item);
-    }
+    cw_region_open (self->region);
     self->discovery.workers = self->region->workers;
     self->looking_for = CW_MEMORY;
     self->look_for = zlistx_new ();
@@ -397,7 +350,7 @@ start (void *state, collector_round_t *round)
         return;
     }
     zlistx_add_end (cloudwatch->rounds, self);
-    forget_absent (self->region, leased, count);
+    cw_region_forget_absent (self->region, leased, count);
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < count; i++) {
         rc = plan_worker (self, leased [i]);
@@ -484,10 +437,8 @@ init (collector_t *core, const void *settings, reason_t *why)
 static void
 unit_clear (void *state, void *unit)
 {
-    cw_region_t *self = unit;
     (void) state;
-
-    zhashx_destroy (&self->workers);
+    cw_region_clear (unit);
 }
 
 const collector_source_t collector_source = {
