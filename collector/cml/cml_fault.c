@@ -13,9 +13,10 @@
 
 static const struct {
     const char *code;
+    const char *outcome;
     bool ends_round;
 } ROWS [] = {
-#define ROW(symbol, code, ends) [CML_##symbol] = {code, ends},
+#define ROW(symbol, code, outcome, ends) [CML_##symbol] = {code, outcome, ends},
     CML_FAULTS (ROW)
 #undef ROW
 };
@@ -24,6 +25,12 @@ const char *
 cml_fault_code (cml_fault_t fault)
 {
     return ROWS [fault].code;
+}
+
+const char *
+cml_fault_outcome (cml_fault_t fault)
+{
+    return ROWS [fault].outcome;
 }
 
 bool

@@ -22,31 +22,34 @@
 #define CML_REASON (-1)  //  a sentence's code where the fault itself is what is returned
 
 // clang-format off
-//         symbol       code           the rest of the round would fail likewise
-#define CML_FAULTS(FAULT)                         \
-    FAULT (OK,          "ok",          false)     \
-    FAULT (UNREACHABLE, "unreachable", true)      \
-    FAULT (TIMEOUT,     "timeout",     true)      \
-    FAULT (TLS,         "tls",         true)      \
-    FAULT (LOGIN,       "login",       true)      \
-    FAULT (HTTP,        "http",        false)     \
-    FAULT (DENIED,      "http",        false)     \
-    FAULT (JSON,        "json",        false)     \
-    FAULT (PAGE,        "json",        false)     \
-    FAULT (TOO_LARGE,   "too_large",   false)     \
-    FAULT (STARTING,    "http",        false)     \
-    FAULT (MISSING,     "http",        false)     \
-    FAULT (TOKEN,       "login",       false)
+//         symbol       code           of the metric   the rest of the round would fail likewise
+#define CML_FAULTS(FAULT)                                            \
+    FAULT (OK,          "ok",          "ok",           false)        \
+    FAULT (UNREACHABLE, "unreachable", "unreachable",  true)         \
+    FAULT (TIMEOUT,     "timeout",     "timeout",      true)         \
+    FAULT (TLS,         "tls",         "tls",          true)         \
+    FAULT (LOGIN,       "login",       "login",        true)         \
+    FAULT (HTTP,        "http",        "http",         false)        \
+    FAULT (DENIED,      "http",        "denied",       false)        \
+    FAULT (MISSING,     "http",        "missing",      false)        \
+    FAULT (STARTING,    "http",        "starting",     false)        \
+    FAULT (JSON,        "json",        "json",         false)        \
+    FAULT (PAGE,        "json",        "html",         false)        \
+    FAULT (TOO_LARGE,   "too_large",   "too_large",    false)        \
+    FAULT (TOKEN,       "login",       "token",        false)
 // clang-format on
 
 typedef enum cml_fault {
-#define CML_SYMBOL(symbol, code, ends) CML_##symbol,
+#define CML_SYMBOL(symbol, code, outcome, ends) CML_##symbol,
     CML_FAULTS (CML_SYMBOL)
 #undef CML_SYMBOL
 } cml_fault_t;
 
 //  The error_code of an observation.
 const char *cml_fault_code (cml_fault_t fault);
+
+//  The outcome that cmlwatch_cml_requests_total counts: what an operator tells apart.
+const char *cml_fault_outcome (cml_fault_t fault);
 
 //  True when nothing else needs to be asked of this server in this round.
 bool cml_fault_ends_round (cml_fault_t fault);

@@ -54,16 +54,10 @@ steady (const cml_session_t *self)
 static void
 count (const cml_session_t *self, const char *name, cml_fault_t fault)
 {
-    static const char *const OUTCOMES [] = {
-#define OUTCOME(symbol, code, ends) [CML_##symbol] = code,
-        CML_FAULTS (OUTCOME)
-#undef OUTCOME
-    };
-
-    metric_increment (metrics_with (collector_metrics (self->core), METRIC_COUNTER,
-                                    "cmlwatch_cml_requests_total",
-                                    "requests answered by CML servers, or not",
-                                    METRIC_LABELS ("request", name, "outcome", OUTCOMES [fault])));
+    metric_increment (
+        metrics_with (collector_metrics (self->core), METRIC_COUNTER, "cmlwatch_cml_requests_total",
+                      "requests answered by CML servers, or not",
+                      METRIC_LABELS ("request", name, "outcome", cml_fault_outcome (fault))));
 }
 
 //  --- life
