@@ -5,7 +5,7 @@
 #include "../../common/cleanup.h"
 #include "../../common/log.h"
 #include "../../common/url.h"
-#include "cml_observe.h"
+#include "cml_publish.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -220,66 +220,6 @@ take_labs (asked_t *asked, struct json_object *json)
     ask_labs (self);
 }
 
-//  --- what the phases publish
-
-static observation_t
-observation_of (cml_round_t *self, event_type_t type)
-{
-    observation_t observation;
-
-    observation_init (&observation, type);
-    observation.envelope.time = collector_now (self->core).wall;
-    return observation;
-}
-
-static void
-publish (cml_round_t *self, observation_t *observation)
-{
-    collector_publish (self->core, observation, collector_round_worker (self->round)->subject);
-}
-
-static void
-publish_system (cml_round_t *self)
-{
-    observation_t observation = observation_of (self, EVENT_SYSTEM_OBSERVED);
-    system_observed_t *out = &observation.system_observed;
-    cml_worker_t *worker = self->worker;
-
-    cml_observe_system (out, &self->found, &worker->health, &worker->licensing,
-                        collector_now (self->core).steady);
-    out->endpoint = *self->server.endpoint ? self->server.endpoint : NULL;
-    out->interval_seconds = collector_round_interval_seconds (self->round);
-    publish (self, &observation);
-}
-
-static void
-publish_labs (cml_round_t *self)
-{
-    observation_t observation = observation_of (self, EVENT_LABS_OBSERVED);
-    _cleanup_ (json_destroy) struct json_object *owned = NULL;
-
-    observation.labs_observed.interval_seconds = collector_round_interval_seconds (self->round);
-    if (cml_observe_labs (&observation.labs_observed, &self->found, self->worker->labs, &owned)) {
-        publish (self, &observation);
-    }
-}
-
-static void
-publish_activity (cml_round_t *self)
-{
-    observation_t observation = observation_of (self, EVENT_ACTIVITY_OBSERVED);
-    activity_observed_t *out = &observation.activity_observed;
-    _cleanup_ (json_destroy) struct json_object *owned = NULL;
-
-    //  It is read with the first round that begins after its own interval.
-    out->interval_seconds = collector_round_interval_seconds (self->round) +
-                            self->settings->activity_interval_ms / 1000;
-    if (cml_observe_activity (out, &self->found, cml_session_account (self->worker->session),
-                              &owned)) {
-        publish (self, &observation);
-    }
-}
-
 //  --- the way through the phases
 
 static bool
@@ -305,15 +245,29 @@ begin_activity (cml_round_t *self)
     return true;
 }
 
+static cml_place_t
+place_of (const cml_round_t *self)
+{
+    return (cml_place_t){self->core, self->round, self->server.endpoint};
+}
+
+static void
+publish_system (cml_round_t *self)
+{
+    cml_place_t place = place_of (self);
+    cml_publish_system (&place, &self->found, &self->worker->health, &self->worker->licensing);
+}
+
 //  True when the phase that has ended is the last that makes sense.
 static bool
 end_information (cml_round_t *self)
 {
-    if (self->found.fault == CML_OK && !self->found.is_starting) {
-        return false;
+    bool is_last = self->found.fault != CML_OK || self->found.is_starting;
+
+    if (is_last) {
+        publish_system (self);
     }
-    publish_system (self);
-    return true;
+    return is_last;
 }
 
 static bool
@@ -326,14 +280,17 @@ end_system (cml_round_t *self)
 static bool
 end_labs (cml_round_t *self)
 {
-    publish_labs (self);
+    cml_place_t place = place_of (self);
+    cml_publish_labs (&place, &self->found, self->worker->labs);
     return false;
 }
 
 static bool
 end_activity (cml_round_t *self)
 {
-    publish_activity (self);
+    cml_place_t place = place_of (self);
+    cml_publish_activity (&place, &self->found, cml_session_account (self->worker->session),
+                          self->settings->activity_interval_ms / 1000);
     return true;
 }
 
@@ -370,10 +327,10 @@ log_change (cml_round_t *self)
     }
     self->worker->fault = self->fault;
     if (self->fault == CML_OK) {
-        log_info ("CML is read again", LOG_TEXT ("worker", worker->subject),
+        log_info ("CML is read wholly again", LOG_TEXT ("worker", worker->subject),
                   LOG_TEXT ("name", worker->name));
     } else {
-        log_warn ("CML is not read", LOG_TEXT ("worker", worker->subject),
+        log_warn ("CML is not read, or not wholly", LOG_TEXT ("worker", worker->subject),
                   LOG_TEXT ("name", worker->name), LOG_TEXT ("code", cml_fault_code (self->fault)),
                   LOG_TEXT ("reason", self->why.text));
     }

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+
+#include "cml_publish.h"
+
+#include "../../common/cleanup.h"
+
+static observation_t
+observation_of (const cml_place_t *place, event_type_t type)
+{
+    observation_t observation;
+
+    observation_init (&observation, type);
+    observation.envelope.time = collector_now (place->core).wall;
+    return observation;
+}
+
+static void
+publish (const cml_place_t *place, observation_t *observation)
+{
+    collector_publish (place->core, observation, collector_round_worker (place->round)->subject);
+}
+
+void
+cml_publish_system (const cml_place_t *place, cml_found_t *found, cml_told_t *health,
+                    cml_told_t *licensing)
+{
+    observation_t observation = observation_of (place, EVENT_SYSTEM_OBSERVED);
+    system_observed_t *out = &observation.system_observed;
+
+    cml_observe_system (out, found, health, licensing, collector_now (place->core).steady);
+    out->endpoint = *place->endpoint ? place->endpoint : NULL;
+    out->interval_seconds = collector_round_interval_seconds (place->round);
+    publish (place, &observation);
+}
+
+void
+cml_publish_labs (const cml_place_t *place, cml_found_t *found, cml_labs_t *labs)
+{
+    observation_t observation = observation_of (place, EVENT_LABS_OBSERVED);
+    _cleanup_ (json_destroy) struct json_object *owned = NULL;
+
+    observation.labs_observed.interval_seconds = collector_round_interval_seconds (place->round);
+    if (cml_observe_labs (&observation.labs_observed, found, labs, &owned)) {
+        publish (place, &observation);
+    }
+}
+
+void
+cml_publish_activity (const cml_place_t *place, const cml_found_t *found, const char *account_id,
+                      int64_t extra_seconds)
+{
+    observation_t observation = observation_of (place, EVENT_ACTIVITY_OBSERVED);
+    activity_observed_t *out = &observation.activity_observed;
+    _cleanup_ (json_destroy) struct json_object *owned = NULL;
+
+    out->interval_seconds = collector_round_interval_seconds (place->round) + extra_seconds;
+    if (cml_observe_activity (out, found, account_id, &owned)) {
+        publish (place, &observation);
+    }
+}

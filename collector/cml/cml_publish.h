@@ -1,0 +1,28 @@
+// cml_publish.h - what a phase found, onto the bus.
+//
+// SPDX-License-Identifier: MIT
+
+#ifndef COLLECTOR_CML_PUBLISH_H
+#define COLLECTOR_CML_PUBLISH_H
+
+#include "../core/collector.h"
+#include "cml_observe.h"
+
+typedef struct cml_place {  //  of whom it is said; borrowed
+    collector_t *core;
+    collector_round_t *round;
+    const char *endpoint;  //  "" when there is none
+} cml_place_t;
+
+void cml_publish_system (const cml_place_t *place, cml_found_t *found, cml_told_t *health,
+                         cml_told_t *licensing);
+
+//  Nothing while a lab was not read yet.
+void cml_publish_labs (const cml_place_t *place, cml_found_t *found, cml_labs_t *labs);
+
+//  Nothing when the server has no such log. extra_seconds is how much later than the next
+//  round its next reading may be.
+void cml_publish_activity (const cml_place_t *place, const cml_found_t *found,
+                           const char *account_id, int64_t extra_seconds);
+
+#endif
