@@ -1,0 +1,31 @@
+// cml_server.h - the simulated CMLs: each on its instance's own 127.x.y.z, one port, TLS.
+//
+// An instance whose CML is up has a listening socket of its own, on its public address
+// only, so that one that is down refuses the connection as a real one does, and nothing
+// outside 127/8 can be bound. All sockets are watched by one epoll descriptor. A small set
+// of certificates is shared out among the slots (a TLS daemon each), and one more that
+// nobody has pinned is what `wrong_certificate` shows.
+//
+// SPDX-License-Identifier: MIT
+
+#ifndef SIMULATOR_CML_SERVER_H
+#define SIMULATOR_CML_SERVER_H
+
+#include "cml_api.h"
+
+typedef struct cml_server cml_server_t;
+
+//  port 0: any that is free on the first instance's address. Null and why (the address and
+//  who has it).
+cml_server_t *cml_server_new (loop_t *loop, const cml_parts_t *parts, int port, reason_t *why);
+void cml_server_destroy (cml_server_t **self_p);
+
+int cml_server_port (const cml_server_t *self);
+
+//  What the certificate of this instance is pinned by.
+const char *cml_server_pin (const cml_server_t *self, const instance_t *instance);
+
+//  Opens and closes what has come up, gone down or been made unreachable since.
+void cml_server_refresh (cml_server_t *self);
+
+#endif
