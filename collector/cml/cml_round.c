@@ -31,8 +31,8 @@ typedef void take_fn (asked_t *asked, struct json_object *json);
 
 typedef struct step {
     phase_t phase;
-    cml_ask_t ask;
     bool optional;  //  older versions lack it, or our account may not read it
+    cml_ask_t ask;
     take_fn *take;
 } step_t;
 
@@ -48,18 +48,18 @@ static take_fn take_information, take_stats, take_health, take_licensing, take_l
 
 static const step_t STEPS [] = {
     {PHASE_INFORMATION, {"system_information", "/system_information", 64 * KIB,  json_type_object, true},  false, take_information},
-    {PHASE_SYSTEM,      {"system_stats",       "/system_stats",       MIB,       json_type_object, false}, false, take_stats},
-    {PHASE_SYSTEM,      {"system_health",      "/system_health",      MIB,       json_type_object, false}, true,  take_health},
-    {PHASE_SYSTEM,      {"licensing",          "/licensing",          MIB,       json_type_object, false}, true,  take_licensing},
-    {PHASE_LABS,        {"labs",               "/labs?show_all=true", MIB,       json_type_array,  false}, false, take_labs},
-    {PHASE_ACTIVITY,    {"telemetry",          "/telemetry/events",   16 * MIB,  json_type_array,  false}, true,  take_events},
+    {PHASE_SYSTEM,      false, {"system_stats",       "/system_stats",       MIB,       json_type_object, false}, take_stats},
+    {PHASE_SYSTEM,      true,  {"system_health",      "/system_health",      MIB,       json_type_object, false}, take_health},
+    {PHASE_SYSTEM,      true,  {"licensing",          "/licensing",          MIB,       json_type_object, false}, take_licensing},
+    {PHASE_LABS,        false, {"labs",               "/labs?show_all=true", MIB,       json_type_array,  false}, take_labs},
+    {PHASE_ACTIVITY,    true,  {"telemetry",          "/telemetry/events",   16 * MIB,  json_type_array,  false}, take_events},
 };
 
 //  Asked by another step, with a path of their own.
 static const step_t LAB =
-    {PHASE_LABS,        {"lab",                NULL,                  256 * KIB, json_type_object, false}, false, take_lab};
+    {PHASE_LABS,        false, {"lab",                NULL,                  256 * KIB, json_type_object, false}, take_lab};
 static const step_t ACCOUNT =
-    {PHASE_ACTIVITY,    {"account",            NULL,                  4 * KIB,   json_type_string, false}, true,  take_account};
+    {PHASE_ACTIVITY,    true,  {"account",            NULL,                  4 * KIB,   json_type_string, false}, take_account};
 // clang-format on
 
 #define STEP_COUNT (sizeof STEPS / sizeof *STEPS)
