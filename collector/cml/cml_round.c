@@ -47,7 +47,7 @@ struct asked {  //  one request under way; the argument of its answer
 static take_fn take_information, take_stats, take_health, take_licensing, take_labs, take_lab, take_events, take_account;
 
 static const step_t STEPS [] = {
-    {PHASE_INFORMATION, {"system_information", "/system_information", 64 * KIB,  json_type_object, true},  false, take_information},
+    {PHASE_INFORMATION, false, {"system_information", "/system_information", 64 * KIB,  json_type_object, true},  take_information},
     {PHASE_SYSTEM,      false, {"system_stats",       "/system_stats",       MIB,       json_type_object, false}, take_stats},
     {PHASE_SYSTEM,      true,  {"system_health",      "/system_health",      MIB,       json_type_object, false}, take_health},
     {PHASE_SYSTEM,      true,  {"licensing",          "/licensing",          MIB,       json_type_object, false}, take_licensing},
