@@ -1,5 +1,6 @@
 """cmlwatch-collector-cml against the simulator's CML servers; the test is its aggregator.
 SPDX-License-Identifier: MIT"""
+import datetime
 import subprocess
 import time
 
@@ -83,7 +84,7 @@ def test_system_labs_and_activity_of_each_worker_are_observed(sim, listener, rea
         data = system["data"]
         assert system["source"] == "/collector/cml/cml-test" and system["subject"].startswith(worker["region"])
         assert data["endpoint"] == f"https://{worker['public_ip']}:{sim.cml_port}"
-        assert data["reachable"] is True and data["ready"] is True and data["version"].startswith("2.9")
+        assert data["reachable"] is True and data["ready"] is True and data["version"].startswith("2.")
         assert data["system_stats"]["computes"]
         assert all(lab["lab_id"] and lab["title"] and lab["state"] and lab["created"].endswith("Z")
                    for lab in labs["data"]["labs"])
@@ -223,10 +224,12 @@ def test_worker_that_left_the_lease_is_asked_no_more(sim, listener, reading, wor
     listener.workers = listener.workers[1:]
     wait_until(lambda: listener.turn() or metric(reading.url, "cmlwatch_collector_units") == len(workers) - 1,
                "the worker is let go")
+    let_go = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:23] + "Z"
 
-    rounds(listener, workers[1], 4)
+    listener.collect("system.observed", lambda events: sum(
+        of(workers[1])(e) and e["time"] > let_go for e in events) >= 4)
 
-    assert not [e for e in listener.events if of(workers[0])(e)]
+    assert not [e for e in listener.all if of(workers[0])(e) and e["time"] > let_go]
 
 
 def test_verify_off_is_never_silent(start, bus, sim, listener, workers):
