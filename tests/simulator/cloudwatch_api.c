@@ -172,8 +172,8 @@ cloudwatch_get_metric_statistics (aws_call_t *call)
     const char *name_space = form_get (call->form, "Namespace");
     const char *name = form_get (call->form, "MetricName"), *unit = form_get (call->form, "Unit");
     dimension_t dimensions [CLOUDWATCH_DIMENSIONS_MAX];
-    size_t count;
-    time_us_t start, end, period;
+    size_t count = 0;
+    time_us_t start = 0, end = 0, period = MINUTE_US;
     bool wanted [STATISTIC_COUNT] = {false};
     measure_t measure;
 

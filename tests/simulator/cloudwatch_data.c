@@ -116,28 +116,32 @@ read_query (aws_call_t *call, size_t number, query_t *query)
     return read_metric (call, prefix, query);
 }
 
+typedef struct name {
+    const char *id;
+} name_t;
+
 static int
 by_id (const void *a, const void *b)
 {
-    const query_t *const *left = a, *const *right = b;
-    return strcmp ((*left)->id, (*right)->id);
+    const name_t *left = a, *right = b;
+    return strcmp (left->id, right->id);
 }
 
 static int
 check_unique (aws_call_t *call, const query_t *queries, size_t count)
 {
-    const query_t *sorted [QUERIES_MAX];
+    name_t sorted [QUERIES_MAX] = {{NULL}};
 
     for (size_t i = 0; i < count; i++) {
-        sorted [i] = &queries [i];
+        sorted [i].id = queries [i].id;
     }
     qsort (sorted, count, sizeof sorted [0], by_id);
     for (size_t i = 1; i < count; i++) {
-        if (strcmp (sorted [i - 1]->id, sorted [i]->id) == 0) {
+        if (strcmp (sorted [i - 1].id, sorted [i].id) == 0) {
             return aws_refuse (call, 400, "ValidationError",
                                "The values for parameter id in MetricDataQueries are not unique: "
                                "%s",
-                               sorted [i]->id);
+                               sorted [i].id);
         }
     }
     return 0;

@@ -39,24 +39,23 @@ struct cml_server {
 static int
 open_listener (uint32_t address, int port, reason_t *why)
 {
-    _cleanup_ (descriptor_close) int fd =
-        socket (AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = socket (AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     struct sockaddr_in local = {
         .sin_family = AF_INET, .sin_port = htons ((uint16_t) port), .sin_addr.s_addr = address};
     char text [INET_ADDRSTRLEN];
     int on = 1;
 
     assert (web_is_loopback (address));
-    if (fd < 0 || setsockopt (fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
-        bind (fd, (struct sockaddr *) &local, sizeof local) < 0 || listen (fd, BACKLOG) < 0) {
-        inet_ntop (AF_INET, &local.sin_addr, text, sizeof text);
-        return reason_set (why, -errno, "cml_port: cannot listen on %s:%d: %s%s", text, port,
-                           strerror (errno),
-                           errno == EADDRINUSE ? "; another process has that port" : "");
+    if (fd >= 0 && setsockopt (fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+        bind (fd, (struct sockaddr *) &local, sizeof local) == 0 && listen (fd, BACKLOG) == 0) {
+        return fd;
     }
-    int own = fd;
-    fd = -1;
-    return own;
+    int fault = errno;
+    descriptor_close (&fd);
+    inet_ntop (AF_INET, &local.sin_addr, text, sizeof text);
+    return reason_set (why, -fault, "cml_port: cannot listen on %s:%d: %s%s", text, port,
+                       strerror (fault),
+                       fault == EADDRINUSE ? "; another process has that port" : "");
 }
 
 static void
@@ -88,7 +87,7 @@ listen_for (cml_server_t *self, size_t slot, uint32_t address, reason_t *why)
     }
     *listener = (listener_t){.fd = fd, .address = address};
     if (self->port == 0) {
-        struct sockaddr_in local;
+        struct sockaddr_in local = {0};
         socklen_t size = sizeof local;
         getsockname (fd, (struct sockaddr *) &local, &size);
         self->port = ntohs (local.sin_port);

@@ -362,11 +362,12 @@ ec2_select (aws_call_t *call, const ec2_rules_t *rules, ec2_selection_t *selecti
     filter_list_t *filters = calloc (1, sizeof *filters);  //  too large for the stack
 
     *selection = (ec2_selection_t){0};
-    selection->instances =
-        calloc (world_slots (call->world) + EC2_IDS_MAX, sizeof *selection->instances);
-    int rc = filters && selection->instances
-                 ? read_filters (call, rules->scope, filters)
-                 : aws_refuse (call, 500, "InternalError", "out of memory");
+    selection->instances = calloc (world_slots (call->world) + EC2_IDS_MAX, sizeof (void *));
+    if (!filters || !selection->instances) {
+        free (filters);
+        return aws_refuse (call, 500, "InternalError", "out of memory");
+    }
+    int rc = read_filters (call, rules->scope, filters);
     if (rc == 0) {
         rc = form_get (call->form, "InstanceId.1") ? select_ids (call, rules, filters, selection)
                                                    : select_page (call, rules, filters, selection);

@@ -185,8 +185,8 @@ read_target (words_t *words, step_t *step)
 static int
 read_fault_option (words_t *words, step_t *step)
 {
-    double number;
-    time_us_t delay;
+    double number = 0;
+    time_us_t delay = 0;
 
     if (take_if (words, "on")) {
         return read_target (words, step);
@@ -296,7 +296,7 @@ read_line (scenario_t *self, words_t *words, unsigned number)
 {
     const char *first = take (words);
     bool repeats = strcmp (first, "every") == 0;
-    double value;
+    double value = 0;
 
     if (strcmp (first, "instances") == 0) {
         int rc = read_number (words, take (words), 1, INSTANCES_MAX, &value);

@@ -96,7 +96,7 @@ canonical_pair (const char *from, size_t size)
 static void
 canonical_query (buffer_t *out, const char *query)
 {
-    char *pairs [PAIRS_MAX];
+    char *pairs [PAIRS_MAX] = {NULL};
     size_t count = 0;
 
     for (const char *at = query; *at && count < PAIRS_MAX;) {

@@ -94,16 +94,17 @@ get_calls (control_call_t *call, reason_t *why)
 
 //  --- moving
 
-static int
-find_instance (const control_call_t *call, const char *id, instance_t **instance, reason_t *why)
+//  Null and why when there is none.
+static instance_t *
+find_instance (const control_call_t *call, const char *id, reason_t *why)
 {
-    *instance = id ? world_find (call->control->world, id) : NULL;
-    if (!*instance) {
-        return reason_set (why, -ENOENT,
-                           "there is no instance '%s'; GET /_sim/instances lists them",
-                           id ? id : "");
+    instance_t *instance = id ? world_find (call->control->world, id) : NULL;
+
+    if (!instance) {
+        reason_set (why, -ENOENT, "there is no instance '%s'; GET /_sim/instances lists them",
+                    id ? id : "");
     }
-    return 0;
+    return instance;
 }
 
 static int
@@ -160,15 +161,14 @@ set_monitoring (control_call_t *call, instance_t *instance, const char *word, re
 static int
 post_instance (control_call_t *call, reason_t *why)
 {
-    instance_t *instance;
+    instance_t *instance = find_instance (call, call->id, why);
     const char *state = json_get_text (call->body, "state");
     double load;
 
-    int rc = find_instance (call, call->id, &instance, why);
-    if (rc < 0) {
-        return rc;
+    if (!instance) {
+        return -ENOENT;
     }
-    rc =
+    int rc =
         set_check (call, &instance->system_check, json_get_text (call->body, "system_status"), why);
     rc = rc < 0 ? rc
                 : set_check (call, &instance->instance_check,
@@ -231,11 +231,10 @@ post_lab (control_call_t *call, reason_t *why)
     lab_state_t state = word ? lab_state_parse (word) : LAB_STATE_COUNT;
     bool remove = word && strcmp (word, "REMOVED") == 0;
     time_us_t wall = world_now (world).wall;
-    instance_t *instance;
+    instance_t *instance = find_instance (call, json_get_text (call->body, "instance"), why);
 
-    int rc = find_instance (call, json_get_text (call->body, "instance"), &instance, why);
-    if (rc < 0) {
-        return rc;
+    if (!instance) {
+        return -ENOENT;
     }
     if (!title || strlen (title) >= LAB_TITLE_SIZE || (state == LAB_STATE_COUNT && !remove)) {
         return reason_set (why, -EINVAL,

@@ -15,7 +15,6 @@
 #define DIGEST_SIZE 32
 #define REVOKED_MAX 256
 #define TOKEN_MAX   2048
-#define HEADER      "{\"alg\":\"HS256\",\"typ\":\"JWT\"}"
 
 struct tokens {
     uint8_t secret [DIGEST_SIZE];
@@ -50,12 +49,12 @@ tokens_destroy (tokens_t **self_p)
 
 //  Base64 in its URL alphabet, without padding (RFC 7515 section 2).
 static void
-add_base64 (buffer_t *out, const void *bytes, size_t size)
+add_base64 (buffer_t *out, void *bytes, size_t size)
 {
-    const gnutls_datum_t data = {.data = (unsigned char *) (uintptr_t) bytes,
-                                 .size = (unsigned) size};
-    gnutls_datum_t text = {0};
+    gnutls_datum_t data = {0}, text = {0};
 
+    data.data = bytes;
+    data.size = (unsigned) size;
     if (gnutls_base64_encode2 (&data, &text) < 0) {
         return;
     }
@@ -101,11 +100,12 @@ token_make (tokens_t *self, const instance_t *instance, const char *user_id, tim
 {
     _cleanup_ (buffer_clear) buffer_t claims = {0};
     uint8_t signature [DIGEST_SIZE];
+    char header [] = "{\"alg\":\"HS256\",\"typ\":\"JWT\"}";
     size_t start = out->size;
 
     self->made++;
     write_claims (&claims, self, instance, user_id, wall);
-    add_base64 (out, HEADER, strlen (HEADER));
+    add_base64 (out, header, strlen (header));
     buffer_text (out, ".");
     add_base64 (out, claims.data, claims.size);
     if (!buffer_failed (out)) {

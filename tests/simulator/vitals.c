@@ -7,8 +7,8 @@
 
 #include <math.h>
 
-#define DISK_WRAP_US  (14 * 24 * HOUR_US)  //  the disk fills up and is cleaned each fortnight
-#define CPU_OF_LAB    3.0                  //  percent that a running lab costs at the least
+#define DISK_WRAP_US  (14 * (24 * HOUR_US))  //  the disk fills up and is cleaned each fortnight
+#define CPU_OF_LAB    3.0                    //  percent that a running lab costs at the least
 #define MEMORY_OF_LAB 6.0
 
 enum { OF_CPU = 11, OF_MEMORY, OF_DISK };  //  what a key is for

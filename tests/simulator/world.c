@@ -104,11 +104,11 @@ world_new (const world_settings_t *settings, const curves_t *curves, moment_t no
     self->slots = calloc (self->slots_max, sizeof *self->slots);
     self->used = calloc (self->slots_max, sizeof *self->used);
     self->by_id = zhash_new ();
-    if (!self->slots || !self->used || !self->by_id) {
-        reason_set (why, -ENOMEM, "out of memory");
+    if (split_regions (self, settings->regions, why) < 0) {
         return NULL;
     }
-    if (split_regions (self, settings->regions, why) < 0) {
+    if (!self->slots || !self->used || !self->by_id) {
+        reason_set (why, -ENOMEM, "out of memory");
         return NULL;
     }
     while (self->slot_count < settings->instances) {
