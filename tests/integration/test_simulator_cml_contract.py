@@ -239,3 +239,14 @@ def test_calls_are_counted_by_path(cml, sim):
     calls = sim.control("calls")["cml"]
 
     assert calls["/authenticate"] == 1 and calls["/system_stats"] == 1
+
+
+def test_instance_that_is_yet_to_appear_is_pinned_already(start):
+    sim = start(harness.Simulator, "--transition-ms", 100)
+    pins = dict(line.split() for line in sim.control("pins").splitlines())
+
+    appeared = sim.control("instances", {})
+    instance = wait_until(lambda: next(i for i in sim.instances() if i["instance_id"] == appeared["instance_id"]
+                                       ) if sim.instances()[-1]["cml_answers"] else None, "its CML answers")
+
+    assert pin_of(instance["public_ip"], sim.cml_port) == pins[instance["instance_id"]]

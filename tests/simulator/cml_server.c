@@ -133,7 +133,7 @@ accept_for (cml_server_t *self, size_t slot)
         return;
     }
     bool wrong = take_fault (self, instance, FAULT_WRONG_CERTIFICATE);
-    web_add (self->webs [wrong ? WRONG_IDENTITY : slot % WRONG_IDENTITY], fd, &peer);
+    web_add (self->webs [wrong ? WRONG_IDENTITY : instance->serial % WRONG_IDENTITY], fd, &peer);
 }
 
 static void
@@ -240,9 +240,9 @@ cml_server_port (const cml_server_t *self)
 }
 
 const char *
-cml_server_pin (const cml_server_t *self, const instance_t *instance)
+cml_server_pin (const cml_server_t *self, uint64_t serial)
 {
-    return self->identities [instance->slot % WRONG_IDENTITY].pin;
+    return self->identities [serial % WRONG_IDENTITY].pin;
 }
 
 //  --- start and end

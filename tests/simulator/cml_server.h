@@ -3,7 +3,7 @@
 // An instance whose CML is up has a listening socket of its own, on its public address
 // only, so that one that is down refuses the connection as a real one does, and nothing
 // outside 127/8 can be bound. All sockets are watched by one epoll descriptor. A small set
-// of certificates is shared out among the slots (a TLS daemon each), and one more that
+// of certificates is shared out among the instances (a TLS daemon each), and one more that
 // nobody has pinned is what `wrong_certificate` shows.
 //
 // SPDX-License-Identifier: MIT
@@ -22,8 +22,8 @@ void cml_server_destroy (cml_server_t **self_p);
 
 int cml_server_port (const cml_server_t *self);
 
-//  What the certificate of this instance is pinned by.
-const char *cml_server_pin (const cml_server_t *self, const instance_t *instance);
+//  What the certificate of the instance with this serial is pinned by.
+const char *cml_server_pin (const cml_server_t *self, uint64_t serial);
 
 //  Opens and closes what has come up, gone down or been made unreachable since.
 void cml_server_refresh (cml_server_t *self);

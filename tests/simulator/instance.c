@@ -106,7 +106,7 @@ instance_identify (instance_t *self, size_t slot, uint64_t serial, uint64_t seed
     size_t region = slot % regions_count;
     const char *role = ROLES [slot % COUNT (ROLES)];
 
-    *self = (instance_t){.slot = slot, .key = noise_key (seed, serial)};
+    *self = (instance_t){.slot = slot, .serial = serial, .key = noise_key (seed, serial)};
     self->region = regions [region];
     self->type = &TYPES [(self->key >> 8) % COUNT (TYPES)];
     self->image = &IMAGES [(self->key >> 16) % (COUNT (IMAGES) - 1)];

@@ -89,10 +89,13 @@ typedef struct check {
     time_us_t since_wall, until_elapsed;
 } check_t;
 
+#define INSTANCE_ID_SIZE 24
+
 typedef struct instance {
     size_t slot;
-    uint64_t key;  //  its own chance
-    char id [24], name [48], zone [40], group [48];
+    uint64_t serial;  //  never used again; its certificate follows from it
+    uint64_t key;     //  its own chance
+    char id [INSTANCE_ID_SIZE], name [48], zone [40], group [48];
     const char *region;
     char public_ip [16], private_ip [16];
     const instance_type_t *type;

@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BODY_MAX 65536
+#define BODY_MAX   65536
+#define PINS_AHEAD 1000
 
 typedef struct control_call {
     const sim_control_t *control;
@@ -49,7 +50,7 @@ write_instance (control_call_t *call, const instance_t *instance)
     json_member_bool (json, "agent", instance->agent != AGENT_NONE);
     json_member_integer (json, "cml_port", cml_server_port (call->control->cml));
     json_member_bool (json, "cml_answers", world_cml_answers (world, instance));
-    json_member_text (json, "pin", cml_server_pin (call->control->cml, instance));
+    json_member_text (json, "pin", cml_server_pin (call->control->cml, instance->serial));
     json_member_integer (json, "labs_running", (int64_t) labs_running (&instance->cml));
     json_close_object (json);
 }
@@ -69,17 +70,26 @@ get_instances (control_call_t *call, reason_t *why)
     return 0;
 }
 
+//  Those that are to appear are there too: a collector reads its pins once.
 static int
 get_pins (control_call_t *call, reason_t *why)
 {
+    const world_t *world = call->control->world;
+    buffer_t *out = &call->answer->body;
+
     (void) why;
     call->answer->content_type = "text/plain";
-    for (size_t slot = 0; slot < world_slots (call->control->world); slot++) {
-        const instance_t *instance = world_at (call->control->world, slot);
+    for (size_t slot = 0; slot < world_slots (world); slot++) {
+        const instance_t *instance = world_at (world, slot);
         if (instance) {
-            buffer_format (&call->answer->body, "%s %s\n", instance->id,
-                           cml_server_pin (call->control->cml, instance));
+            buffer_format (out, "%s %s\n", instance->id,
+                           cml_server_pin (call->control->cml, instance->serial));
         }
+    }
+    for (uint64_t next = 0; next < PINS_AHEAD; next++) {
+        char id [INSTANCE_ID_SIZE];
+        uint64_t serial = world_coming (world, next, id);
+        buffer_format (out, "%s %s\n", id, cml_server_pin (call->control->cml, serial));
     }
     return 0;
 }

@@ -395,6 +395,17 @@ world_find_address (const world_t *self, uint32_t address)
     return instance && strcmp (instance->public_ip, text) == 0 ? instance : NULL;
 }
 
+uint64_t
+world_coming (const world_t *self, uint64_t next, char id [INSTANCE_ID_SIZE])
+{
+    instance_t instance;
+
+    instance_identify (&instance, 0, self->serial + next, self->seed, self->regions,
+                       self->region_count);
+    memcpy (id, instance.id, INSTANCE_ID_SIZE);
+    return instance.serial;
+}
+
 size_t
 world_regions (const world_t *self, const char *const **regions)
 {

@@ -60,6 +60,10 @@ instance_t *world_find (const world_t *self, const char *id);
 instance_t *world_find_name (const world_t *self, const char *name);
 size_t world_regions (const world_t *self, const char *const **regions);
 
+//  The id that the instance will have which is to appear as number next from now (0: the
+//  very next), and its serial.
+uint64_t world_coming (const world_t *self, uint64_t next, char id [INSTANCE_ID_SIZE]);
+
 //  The instance whose public address this is (network order), or null.
 instance_t *world_find_address (const world_t *self, uint32_t address);
 
