@@ -45,7 +45,7 @@ bool json_get_integer (struct json_object *self, const char *key, int64_t *value
 bool json_get_bool (struct json_object *self, const char *key, bool *value);
 bool json_get_time (struct json_object *self, const char *key, time_us_t *wall);  //  RFC 3339 text
 
-#define JSON_NESTING_MAX 16  //  of what we write
+#define JSON_NESTING_MAX 24  //  of what we write
 
 typedef struct json_writer {
     buffer_t *out;

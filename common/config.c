@@ -1,0 +1,316 @@
+// config.c - values, environment and flags; see config.h. The file is config_file.c's.
+//
+// SPDX-License-Identifier: MIT
+
+#include "config.h"
+
+#include "buffer.h"
+#include "cleanup.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int
+set_text (char *member, const char *value, const config_key_t *key, const char *where,
+          reason_t *why)
+{
+    size_t size = strlen (value) + 1;
+
+    if (size > CONFIG_TEXT_SIZE) {
+        return reason_set (why, -ERANGE, "%s: %s is longer than %d characters", where, key->name,
+                           CONFIG_TEXT_SIZE - 1);
+    }
+    memcpy (member, value, size);
+    return 0;
+}
+
+static int
+set_integer (int64_t *member, const char *value, const config_key_t *key, const char *where,
+             reason_t *why)
+{
+    char *end = NULL;
+    errno = 0;
+    int64_t number = strtoll (value, &end, 10);
+
+    if (end == value || *end != '\0') {
+        return reason_set (why, -EINVAL,
+                           "%s: %s = '%.60s' is not a whole number within %" PRId64 " to %" PRId64,
+                           where, key->name, value, key->least, key->most);
+    }
+    if (errno == ERANGE || number < key->least || number > key->most) {
+        return reason_set (why, -ERANGE, "%s: %s = %.60s is not within %" PRId64 " to %" PRId64,
+                           where, key->name, value, key->least, key->most);
+    }
+    *member = number;
+    return 0;
+}
+
+static int
+set_flag (bool *member, const char *value, const config_key_t *key, const char *where,
+          reason_t *why)
+{
+    static const struct {
+        const char *word;
+        bool value;
+    } WORDS [] = {{"yes", true}, {"true", true},   {"on", true},   {"1", true},
+                  {"no", false}, {"false", false}, {"off", false}, {"0", false}};
+
+    for (size_t i = 0; i < sizeof WORDS / sizeof *WORDS; i++) {
+        if (strcasecmp (value, WORDS [i].word) == 0) {
+            *member = WORDS [i].value;
+            return 0;
+        }
+    }
+    return reason_set (why, -EINVAL, "%s: %s = '%.60s' is not yes or no", where, key->name, value);
+}
+
+static int
+set_choice (int *member, const char *value, const config_key_t *key, const char *where,
+            reason_t *why)
+{
+    char allowed [200] = "";
+
+    for (int i = 0; key->choices [i]; i++) {
+        if (strcmp (value, key->choices [i]) == 0) {
+            *member = i;
+            return 0;
+        }
+        size_t used = strlen (allowed);
+        snprintf (allowed + used, sizeof allowed - used, "%s%s", i ? ", " : "", key->choices [i]);
+    }
+    return reason_set (why, -EINVAL, "%s: %s = '%.60s' is none of %s", where, key->name, value,
+                       allowed);
+}
+
+//  Letters that differ, place by place and in length: enough to find a slip of the finger.
+static size_t
+distance (const char *a, const char *b)
+{
+    size_t rows [64] = {0}, columns = strlen (b);
+
+    if (columns >= 63) {
+        return columns;
+    }
+    for (size_t j = 0; j <= columns; j++) {
+        rows [j] = j;
+    }
+    for (size_t i = 1; a [i - 1]; i++) {
+        size_t corner = rows [0];
+        rows [0] = i;
+        for (size_t j = 1; j <= columns; j++) {
+            size_t change = corner + (a [i - 1] != b [j - 1]);
+            size_t skip = (rows [j] < rows [j - 1] ? rows [j] : rows [j - 1]) + 1;
+            corner = rows [j];
+            rows [j] = change < skip ? change : skip;
+        }
+    }
+    return rows [columns];
+}
+
+static const config_key_t *
+find (const config_key_t *keys, const char *name)
+{
+    for (const config_key_t *key = keys; key->name; key++) {
+        if (strcmp (key->name, name) == 0) {
+            return key;
+        }
+    }
+    return NULL;
+}
+
+static int
+unknown_key (const config_key_t *keys, const char *name, const char *where, reason_t *why)
+{
+    const config_key_t *nearest = NULL;
+    size_t least = 4;
+
+    for (const config_key_t *key = keys; key->name; key++) {
+        size_t far = distance (name, key->name);
+        if (far < least) {
+            least = far;
+            nearest = key;
+        }
+    }
+    return reason_set (why, -ENOENT, "%s: unknown key '%.60s'%s%s%s", where, name,
+                       nearest ? "; is it " : "; --help lists them all",
+                       nearest ? nearest->name : "", nearest ? "?" : "");
+}
+
+int
+config_set (const config_key_t *keys, void *settings, const char *name, const char *value,
+            const char *where, reason_t *why)
+{
+    const config_key_t *key = find (keys, name);
+    if (!key) {
+        return unknown_key (keys, name, where, why);
+    }
+
+    void *member = (char *) settings + key->offset;
+    switch (key->kind) {
+    case CONFIG_TEXT:
+    case CONFIG_SECRET: return set_text (member, value, key, where, why);
+    case CONFIG_INTEGER: return set_integer (member, value, key, where, why);
+    case CONFIG_FLAG: return set_flag (member, value, key, where, why);
+    case CONFIG_CHOICE: return set_choice (member, value, key, where, why);
+    }
+    assert (false && "a key's kind is one of config_kind_t");
+    return -EINVAL;
+}
+
+void
+config_init (const config_key_t *keys, void *settings)
+{
+    for (const config_key_t *key = keys; key->name; key++) {
+        reason_t why = {0};
+        int rc = config_set (keys, settings, key->name, key->initial, "default", &why);
+        assert (rc == 0 && "a default obeys its own row");
+        (void) rc;
+    }
+}
+
+//  "collector-ec2" and "log_level" as CMLWATCH_COLLECTOR_EC2_LOG_LEVEL.
+static void
+variable_name (char *out, size_t size, const char *section, const char *key)
+{
+    snprintf (out, size, "CMLWATCH_%s_%s", section, key);
+    for (; *out; out++) {
+        *out = *out == '-' ? '_' : (char) toupper ((unsigned char) *out);
+    }
+}
+
+//  The secret is the file's content without its last newline.
+static int
+read_secret (const config_key_t *keys, void *settings, const char *name, const char *path,
+             const char *where, reason_t *why)
+{
+    char value [CONFIG_TEXT_SIZE + 1];
+    FILE *file = fopen (path, "re");
+    if (!file) {
+        return reason_set (why, -errno, "%s: cannot read %s: %s", where, path, strerror (errno));
+    }
+    size_t size = fread (value, 1, sizeof value - 1, file);
+    fclose (file);
+    value [size] = '\0';
+    value [strcspn (value, "\r\n")] = '\0';
+    return config_set (keys, settings, name, value, where, why);
+}
+
+static int
+read_variable (const config_key_t *keys, void *settings, const char *section, const char *variable,
+               const char *value, reason_t *why)
+{
+    char name [160];
+
+    for (const config_key_t *key = keys; key->name; key++) {
+        variable_name (name, sizeof name, section, key->name);
+        if (strcmp (name, variable) == 0) {
+            return config_set (keys, settings, key->name, value, variable, why);
+        }
+        size_t size = strlen (name);
+        if (key->kind == CONFIG_SECRET && strncmp (name, variable, size) == 0 &&
+            strcmp (variable + size, "_FILE") == 0) {
+            return read_secret (keys, settings, key->name, value, variable, why);
+        }
+    }
+    return reason_set (why, -ENOENT, "%s: names no key of [%s]; --help lists them all", variable,
+                       section);
+}
+
+int
+config_read_environment (const config_key_t *keys, void *settings, const char *section,
+                         char **environment, reason_t *why)
+{
+    char prefix [80];
+
+    variable_name (prefix, sizeof prefix, section, "");
+    for (; environment && *environment; environment++) {
+        const char *equals = strchr (*environment, '=');
+        if (!equals || strncmp (*environment, prefix, strlen (prefix)) != 0) {
+            continue;
+        }
+        char variable [160];
+        snprintf (variable, sizeof variable, "%.*s", (int) (equals - *environment), *environment);
+        int rc = read_variable (keys, settings, section, variable, equals + 1, why);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+int
+config_read_flag (const config_key_t *keys, void *settings, int argc, char **argv, int *index,
+                  reason_t *why)
+{
+    char name [80], where [96];
+    const char *flag = argv [*index], *value = strchr (flag, '=');
+
+    if (strncmp (flag, "--", 2) != 0 || strlen (flag) >= sizeof name) {
+        return reason_set (why, -EINVAL, "'%.60s' is no flag; --help lists them all", flag);
+    }
+    snprintf (name, sizeof name, "%.*s", (int) strcspn (flag + 2, "="), flag + 2);
+    snprintf (where, sizeof where, "--%s", name);
+    for (char *c = name; *c; c++) {
+        *c = *c == '-' ? '_' : *c;
+    }
+    const config_key_t *key = find (keys, name);
+    if (!key) {
+        return unknown_key (keys, name, where, why);
+    }
+    (*index)++;
+    if (value) {
+        return config_set (keys, settings, name, value + 1, where, why);
+    }
+    bool alone = *index >= argc || strncmp (argv [*index], "--", 2) == 0;
+    if (key->kind == CONFIG_FLAG && alone) {
+        return config_set (keys, settings, name, "yes", where, why);
+    }
+    if (*index >= argc) {
+        return reason_set (why, -EINVAL, "%s wants a value", where);
+    }
+    return config_set (keys, settings, name, argv [(*index)++], where, why);
+}
+
+void
+config_print_help (const config_key_t *keys, const char *section, FILE *out)
+{
+    char name [160];
+
+    for (const config_key_t *key = keys; key->name; key++) {
+        fprintf (out, "  --");
+        for (const char *c = key->name; *c; c++) {
+            fputc (*c == '_' ? '-' : *c, out);
+        }
+        variable_name (name, sizeof name, section, key->name);
+        fprintf (out, "  [%s]  %s\n      %s\n", key->kind == CONFIG_SECRET ? "secret" : key->initial,
+                 name, key->help);
+    }
+}
+
+static void
+print_value (const config_key_t *key, const void *member, FILE *out)
+{
+    switch (key->kind) {
+    case CONFIG_TEXT: fprintf (out, "%s", (const char *) member); return;
+    case CONFIG_SECRET: fprintf (out, "%s", *(const char *) member ? "***" : ""); return;
+    case CONFIG_INTEGER: fprintf (out, "%" PRId64, *(const int64_t *) member); return;
+    case CONFIG_FLAG: fprintf (out, "%s", *(const bool *) member ? "yes" : "no"); return;
+    case CONFIG_CHOICE: fprintf (out, "%s", key->choices [*(const int *) member]); return;
+    }
+}
+
+void
+config_print (const config_key_t *keys, const void *settings, const char *section, FILE *out)
+{
+    fprintf (out, "[%s]\n", section);
+    for (const config_key_t *key = keys; key->name; key++) {
+        fprintf (out, "%s = ", key->name);
+        print_value (key, (const char *) settings + key->offset, out);
+        fputc ('\n', out);
+    }
+}

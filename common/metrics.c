@@ -1,0 +1,334 @@
+// metrics.c - see metrics.h. Families and series are lists: looked up when made, never on
+// the way, for callers keep the series.
+//
+// SPDX-License-Identifier: MIT
+
+#include "metrics.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+//  Of a histogram, in seconds: 100 us to 60 s.
+static const double BOUNDS [] = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
+                                 0.1,    0.25,    0.5,    1,     2.5,    5,     10,   30,    60};
+#define BOUNDS_COUNT (sizeof BOUNDS / sizeof *BOUNDS)
+#define COLLECTS_MAX 16
+
+struct metric {
+    char *labels;  //  `{a="b"}` as written, or ""
+    double value;  //  of a histogram: the sum
+    uint64_t buckets [BOUNDS_COUNT + 1];
+    bool histogram;
+    struct metric *next;
+};
+
+typedef struct family {
+    metric_kind_t kind;
+    char *name, *help;
+    metric_t *series;
+    metric_t **tail;
+    size_t count;
+    struct family *next;
+} family_t;
+
+struct metrics {
+    family_t *families;
+    family_t **tail;
+    size_t series_max;
+    metric_t *overflow;
+    metric_t spare;  //  where values go when memory is out
+    struct {
+        metrics_collect_fn *fn;
+        void *argument;
+    } collects [COLLECTS_MAX];
+    size_t collects_count;
+};
+
+metrics_t *
+metrics_new (size_t series_max)
+{
+    metrics_t *self = calloc (1, sizeof *self);
+
+    if (self) {
+        self->series_max = series_max;
+        self->tail = &self->families;
+        self->overflow = metrics_add (self, METRIC_COUNTER, "cmlwatch_metrics_series_overflow_total",
+                                      "Values that landed in the series other because their family was full");
+    }
+    return self;
+}
+
+static void
+free_series (family_t *family)
+{
+    for (metric_t *series = family->series, *next; series; series = next) {
+        next = series->next;
+        free (series->labels);
+        free (series);
+    }
+    family->series = NULL;
+    family->tail = &family->series;
+    family->count = 0;
+}
+
+void
+metrics_destroy (metrics_t **self_p)
+{
+    assert (self_p);
+    metrics_t *self = *self_p;
+
+    if (!self) {
+        return;
+    }
+    for (family_t *family = self->families, *next; family; family = next) {
+        next = family->next;
+        free_series (family);
+        free (family->name);
+        free (family->help);
+        free (family);
+    }
+    free (self);
+    *self_p = NULL;
+}
+
+static family_t *
+find_family (metrics_t *self, const char *name)
+{
+    for (family_t *family = self->families; family; family = family->next) {
+        if (strcmp (family->name, name) == 0) {
+            return family;
+        }
+    }
+    return NULL;
+}
+
+static family_t *
+make_family (metrics_t *self, metric_kind_t kind, const char *name, const char *help)
+{
+    family_t *family = calloc (1, sizeof *family);
+
+    if (!family) {
+        return NULL;
+    }
+    family->kind = kind;
+    family->name = strdup (name);
+    family->help = strdup (help);
+    family->tail = &family->series;
+    if (!family->name || !family->help) {
+        free (family->name);
+        free (family->help);
+        free (family);
+        return NULL;
+    }
+    *self->tail = family;
+    self->tail = &family->next;
+    return family;
+}
+
+static void
+write_escaped (buffer_t *out, const char *value)
+{
+    for (; *value; value++) {
+        if (*value == '\n') {
+            buffer_text (out, "\\n");
+        } else {
+            if (*value == '"' || *value == '\\') {
+                buffer_append (out, "\\", 1);
+            }
+            buffer_append (out, value, 1);
+        }
+    }
+}
+
+static void
+write_labels (buffer_t *out, const char *const labels [], const char *instead)
+{
+    buffer_append (out, "", 0);
+    for (size_t i = 0; labels && labels [i]; i += 2) {
+        assert (i < 2 * (size_t) METRICS_LABELS_MAX);
+        buffer_format (out, "%s%s=\"", i == 0 ? "{" : ",", labels [i]);
+        write_escaped (out, instead ? instead : labels [i + 1]);
+        buffer_text (out, "\"");
+    }
+    if (out->size > 0) {
+        buffer_text (out, "}");
+    }
+}
+
+static metric_t *
+find_series (const family_t *family, const char *labels)
+{
+    for (metric_t *series = family->series; series; series = series->next) {
+        if (strcmp (series->labels, labels) == 0) {
+            return series;
+        }
+    }
+    return NULL;
+}
+
+static metric_t *
+make_series (family_t *family, const char *labels)
+{
+    metric_t *series = calloc (1, sizeof *series);
+
+    if (!series || !(series->labels = strdup (labels))) {
+        free (series);
+        return NULL;
+    }
+    series->histogram = family->kind == METRIC_HISTOGRAM;
+    *family->tail = series;
+    family->tail = &series->next;
+    family->count++;
+    return series;
+}
+
+metric_t *
+metrics_with (metrics_t *self, metric_kind_t kind, const char *name, const char *help,
+              const char *const labels [])
+{
+    family_t *family = find_family (self, name);
+    buffer_t text = {0};
+    metric_t *series = NULL;
+
+    if (!family) {
+        family = make_family (self, kind, name, help);
+    }
+    write_labels (&text, labels, NULL);
+    if (family && !buffer_failed (&text)) {
+        series = find_series (family, text.data);
+        if (!series && family->count >= self->series_max && labels) {
+            metric_increment (self->overflow);
+            buffer_reset (&text);
+            write_labels (&text, labels, "other");
+            series = find_series (family, text.data);
+        }
+        if (!series) {
+            series = make_series (family, text.data);
+        }
+    }
+    buffer_clear (&text);
+    return series ? series : &self->spare;
+}
+
+metric_t *
+metrics_add (metrics_t *self, metric_kind_t kind, const char *name, const char *help)
+{
+    return metrics_with (self, kind, name, help, NULL);
+}
+
+void
+metric_increment (metric_t *self)
+{
+    self->value += 1;
+}
+
+void
+metric_count (metric_t *self, double amount)
+{
+    self->value += amount;
+}
+
+void
+metric_set (metric_t *self, double value)
+{
+    self->value = value;
+}
+
+void
+metric_observe (metric_t *self, double seconds)
+{
+    size_t slot = 0;
+
+    while (slot < BOUNDS_COUNT && seconds > BOUNDS [slot]) {
+        slot++;
+    }
+    self->buckets [slot]++;
+    self->value += seconds;
+}
+
+double
+metric_value (const metric_t *self)
+{
+    return self->value;
+}
+
+void
+metrics_clear_family (metrics_t *self, const char *name)
+{
+    family_t *family = find_family (self, name);
+
+    if (family) {
+        free_series (family);
+    }
+}
+
+void
+metrics_on_collect (metrics_t *self, metrics_collect_fn *fn, void *argument)
+{
+    assert (self->collects_count < COLLECTS_MAX);
+    self->collects [self->collects_count].fn = fn;
+    self->collects [self->collects_count++].argument = argument;
+}
+
+static void
+write_value (buffer_t *out, double value)
+{
+    if (value == floor (value) && fabs (value) < 1e15) {
+        buffer_format (out, " %.0f\n", value);
+    } else {
+        buffer_format (out, isnan (value) ? " NaN\n" : " %.9g\n", value);
+    }
+}
+
+static void
+write_histogram (buffer_t *out, const family_t *family, const metric_t *series)
+{
+    const char *inner = series->labels [0] ? series->labels + 1 : "";
+    int size = series->labels [0] ? (int) strlen (inner) - 1 : 0;
+    uint64_t seen = 0;
+
+    for (size_t i = 0; i <= BOUNDS_COUNT; i++) {
+        char bound [24] = "+Inf";
+        if (i < BOUNDS_COUNT) {
+            snprintf (bound, sizeof bound, "%g", BOUNDS [i]);
+        }
+        seen += series->buckets [i];
+        buffer_format (out, "%s_bucket{%.*s%sle=\"%s\"} %llu\n", family->name, size, inner,
+                       size ? "," : "", bound, (unsigned long long) seen);
+    }
+    buffer_format (out, "%s_sum%s", family->name, series->labels);
+    write_value (out, series->value);
+    buffer_format (out, "%s_count%s %llu\n", family->name, series->labels, (unsigned long long) seen);
+}
+
+static void
+write_family (buffer_t *out, const family_t *family)
+{
+    static const char *const KINDS [] = {"counter", "gauge", "histogram"};
+
+    buffer_format (out, "# HELP %s ", family->name);
+    write_escaped (out, family->help);
+    buffer_format (out, "\n# TYPE %s %s\n", family->name, KINDS [family->kind]);
+    for (const metric_t *series = family->series; series; series = series->next) {
+        if (series->histogram) {
+            write_histogram (out, family, series);
+        } else {
+            buffer_format (out, "%s%s", family->name, series->labels);
+            write_value (out, series->value);
+        }
+    }
+}
+
+void
+metrics_write (metrics_t *self, buffer_t *out)
+{
+    for (size_t i = 0; i < self->collects_count; i++) {
+        self->collects [i].fn (self->collects [i].argument);
+    }
+    for (const family_t *family = self->families; family; family = family->next) {
+        write_family (out, family);
+    }
+}
