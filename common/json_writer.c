@@ -5,6 +5,7 @@
 #include "json.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #define REPLACEMENT "\xef\xbf\xbd"  //  U+FFFD

@@ -1,0 +1,127 @@
+// feed_frame.c - see feed_frame.h.
+//
+// SPDX-License-Identifier: MIT
+
+#include "feed_frame.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIELDS     10
+#define HEADER_MAX 600
+
+static const char *const KINDS [] = {
+    [FEED_EVENT] = "event", [FEED_STATE] = "state", [FEED_GONE] = "gone", [FEED_TICK] = "tick"};
+
+void
+feed_header_write (buffer_t *out, const feed_header_t *self)
+{
+    const char *type = self->type == EVENT_UNKNOWN ? self->type_name : event_type_name (self->type);
+
+    buffer_format (out, "%s|%s|%s|%s|%s|%d|%s|%" PRIu64 "|%" PRId64 "|%zu+%zu", KINDS [self->kind],
+                   type, self->region, self->worker_id, self->job_type, self->priority, self->epoch,
+                   self->seq, self->time, self->snapshot_offset, self->snapshot_size);
+}
+
+//  Cuts text at each '|'; the number of fields, or -1 when there are more than FIELDS.
+static int
+split (char *text, char *fields [FIELDS])
+{
+    int count = 0;
+
+    for (char *field = text; field; count++) {
+        char *bar = strchr (field, '|');
+        if (count == FIELDS) {
+            return -1;
+        }
+        fields [count] = field;
+        if (bar) {
+            *bar++ = '\0';
+        }
+        field = bar;
+    }
+    return count;
+}
+
+static bool
+copy (char *out, size_t size, const char *text)
+{
+    size_t length = strlen (text);
+
+    if (length >= size) {
+        return false;
+    }
+    memcpy (out, text, length + 1);
+    return true;
+}
+
+static bool
+parse_number (const char *text, uint64_t *value, const char **rest)
+{
+    char *end = NULL;
+
+    errno = 0;
+    *value = strtoull (text, &end, 10);
+    *rest = end;
+    return end != text && errno == 0 && *text >= '0' && *text <= '9';
+}
+
+static int
+parse_kind (const char *text)
+{
+    for (int kind = 0; kind <= FEED_TICK; kind++) {
+        if (strcmp (KINDS [kind], text) == 0) {
+            return kind;
+        }
+    }
+    return -1;
+}
+
+static bool
+parse_numbers (feed_header_t *self, char *fields [FIELDS])
+{
+    uint64_t priority, time, offset, size;
+    const char *rest;
+
+    if (!parse_number (fields [5], &priority, &rest) || *rest || priority > INT32_MAX ||
+        !parse_number (fields [7], &self->seq, &rest) || *rest ||
+        !parse_number (fields [8], &time, &rest) || *rest || time > INT64_MAX ||
+        !parse_number (fields [9], &offset, &rest) || *rest != '+' ||
+        !parse_number (rest + 1, &size, &rest) || *rest) {
+        return false;
+    }
+    self->priority = (int) priority;
+    self->time = (time_us_t) time;
+    self->snapshot_offset = offset;
+    self->snapshot_size = size;
+    return true;
+}
+
+int
+feed_header_parse (feed_header_t *self, const char *text, size_t size, reason_t *why)
+{
+    char copied [HEADER_MAX], *fields [FIELDS];
+    feed_header_t header = {0};
+
+    if (size >= sizeof copied || memchr (text, '\0', size)) {
+        return reason_set (why, -EINVAL, "a feed header of %zu bytes, or with NUL in it", size);
+    }
+    memcpy (copied, text, size);
+    copied [size] = '\0';
+    int count = split (copied, fields);
+    int kind = count == FIELDS ? parse_kind (fields [0]) : -1;
+    if (kind < 0 || !copy (header.type_name, sizeof header.type_name, fields [1]) ||
+        !copy (header.region, sizeof header.region, fields [2]) ||
+        !copy (header.worker_id, sizeof header.worker_id, fields [3]) ||
+        !copy (header.job_type, sizeof header.job_type, fields [4]) ||
+        !copy (header.epoch, sizeof header.epoch, fields [6]) || !parse_numbers (&header, fields)) {
+        return reason_set (why, -EINVAL, "not a feed header: '%.*s'", (int) (size < 120 ? size : 120),
+                           text);
+    }
+    header.kind = (feed_kind_t) kind;
+    header.type = event_type_parse (header.type_name);
+    *self = header;
+    return 0;
+}
