@@ -14,13 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WAITING_MAX     64
-#define CONTROL_HWM     1000
-#define LINGER_MS       200
-#define OPERATION_SIZE  64
-#define ANSWER_MAX      ((size_t) 16 * 1024 * 1024)  //  a lease of 10,000 workers is 2 MB
-#define CLIENT_BATCH    64
-#define SERVER_BATCH    64
+#define WAITING_MAX    64
+#define CONTROL_HWM    1000
+#define LINGER_MS      200
+#define OPERATION_SIZE 64
+#define ANSWER_MAX     ((size_t) 16 * 1024 * 1024)  //  a lease of 10,000 workers is 2 MB
+#define CLIENT_BATCH   64
+#define SERVER_BATCH   64
 
 typedef struct question {
     uint64_t number;  //  0: free
@@ -216,7 +216,9 @@ bus_client_ask (bus_client_t *self, const char *operation, const char *json, siz
         return -EAGAIN;
     }
     metric_increment (self->asked);
-    *question = (question_t){.number = self->last, .fn = fn, .argument = argument,
+    *question = (question_t){.number = self->last,
+                             .fn = fn,
+                             .argument = argument,
                              .deadline = clock_now ().steady + timeout_ms * MS_US};
     set_timer (self);
     return 0;
@@ -305,10 +307,12 @@ serve (bus_server_t *self, bus_request_t *request, zframe_t *body)
     const bus_operation_t *row = find_operation (self, request->operation);
 
     if (!row) {
-        bus_request_refuse (request, "unknown_operation", "no such operation; see common/README.md");
+        bus_request_refuse (request, "unknown_operation",
+                            "no such operation; see common/README.md");
         return;
     }
-    if (json_parse (&request->json, zframe_data (body), zframe_size (body), OBSERVATION_BYTES_MAX, &why) < 0 ||
+    if (json_parse (&request->json, zframe_data (body), zframe_size (body), OBSERVATION_BYTES_MAX,
+                    &why) < 0 ||
         !json_object_is_type (request->json, json_type_object)) {
         bus_request_refuse (request, "malformed", why.text [0] ? why.text : "not a JSON object");
         return;

@@ -43,8 +43,9 @@ make_metrics (bus_publisher_t *self, metrics_t *metrics)
     self->metrics = metrics;
     self->bytes = metrics_add (metrics, METRIC_COUNTER, "cmlwatch_bus_published_bytes_total",
                                "Bytes of messages published");
-    self->refused = metrics_add (metrics, METRIC_COUNTER, "cmlwatch_bus_send_refused_total",
-                                 "Messages the socket would not take: the high-water mark was reached");
+    self->refused =
+        metrics_add (metrics, METRIC_COUNTER, "cmlwatch_bus_send_refused_total",
+                     "Messages the socket would not take: the high-water mark was reached");
     self->oversized = metrics_add (metrics, METRIC_COUNTER, "cmlwatch_bus_oversized_total",
                                    "Observations over the size bound, not sent");
 }
@@ -82,7 +83,8 @@ keep (bus_publisher_t *self)
 
     free (slot->topic);
     free (slot->body);
-    *slot = (kept_t){.sequence = self->sequence, .topic_size = self->topic.size, .body_size = self->body.size};
+    *slot = (kept_t){
+        .sequence = self->sequence, .topic_size = self->topic.size, .body_size = self->body.size};
     slot->topic = malloc (self->topic.size + 1);
     slot->body = malloc (self->body.size + 1);
     if (!slot->topic || !slot->body) {
@@ -104,18 +106,21 @@ bus_publish (bus_publisher_t *self, const observation_t *observation, const char
     observation_write_data (&self->data, observation);
     envelope_write_topic (&self->topic, observation->envelope.type, subject);
     envelope_write (&self->body, observation->envelope.type, self->source, self->epoch,
-                    self->sequence + 1, subject, at == TIME_UNKNOWN ? loop_now (self->loop).wall : at,
+                    self->sequence + 1, subject,
+                    at == TIME_UNKNOWN ? loop_now (self->loop).wall : at,
                     observation->envelope.traceparent, self->data.data, self->data.size);
-    if (buffer_failed (&self->data) || buffer_failed (&self->topic) || buffer_failed (&self->body) ||
-        self->body.size > OBSERVATION_BYTES_MAX) {
+    if (buffer_failed (&self->data) || buffer_failed (&self->topic) ||
+        buffer_failed (&self->body) || self->body.size > OBSERVATION_BYTES_MAX) {
         metric_increment (self->oversized);
         log_warn ("observation not sent: too large", LOG_TEXT ("subject", subject),
-                  LOG_INTEGER ("bytes", self->body.size), LOG_INTEGER ("most", OBSERVATION_BYTES_MAX));
+                  LOG_INTEGER ("bytes", self->body.size),
+                  LOG_INTEGER ("most", OBSERVATION_BYTES_MAX));
         return -E2BIG;
     }
     self->sequence++;
     keep (self);
-    int rc = send_frames (self, self->topic.data, self->topic.size, self->body.data, self->body.size);
+    int rc =
+        send_frames (self, self->topic.data, self->topic.size, self->body.data, self->body.size);
     if (rc == 0) {
         metric_increment (published_of (self, observation->envelope.type));
         metric_count (self->bytes, (double) (self->topic.size + self->body.size));

@@ -287,8 +287,8 @@ config_print_help (const config_key_t *keys, const char *section, FILE *out)
             fputc (*c == '_' ? '-' : *c, out);
         }
         variable_name (name, sizeof name, section, key->name);
-        fprintf (out, "  [%s]  %s\n      %s\n", key->kind == CONFIG_SECRET ? "secret" : key->initial,
-                 name, key->help);
+        fprintf (out, "  [%s]  %s\n      %s\n",
+                 key->kind == CONFIG_SECRET ? "secret" : key->initial, name, key->help);
     }
 }
 

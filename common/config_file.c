@@ -100,8 +100,12 @@ config_read_file (const config_key_t *keys, void *settings, const char *section,
     if (!file) {
         return reason_set (why, -errno, "%s: %s", path, strerror (errno));
     }
-    reader_t reader = {.file = file, .path = path, .keys = keys, .settings = settings,
-                       .section = section, .why = why};
+    reader_t reader = {.file = file,
+                       .path = path,
+                       .keys = keys,
+                       .settings = settings,
+                       .section = section,
+                       .why = why};
     int bad = ini_parse_stream (read_line, &reader, take_key, &reader);
 
     if (reader.rc < 0) {
@@ -112,7 +116,8 @@ config_read_file (const config_key_t *keys, void *settings, const char *section,
     }
     if (bad != 0) {
         return reason_set (why, -EINVAL,
-                           "%s:%d: neither [section] nor key = value nor a comment with #", path, bad);
+                           "%s:%d: neither [section] nor key = value nor a comment with #", path,
+                           bad);
     }
     return 0;
 }

@@ -10,6 +10,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,7 +49,8 @@ read_id (envelope_t *self, const char *id, reason_t *why)
         }
     }
     return reason_set (why, -EINVAL,
-                       "'id' is '%.60s', it must be <8 hex digits of the start>-<number from 1>", id);
+                       "'id' is '%.60s', it must be <8 hex digits of the start>-<number from 1>",
+                       id);
 }
 
 static int
@@ -61,7 +63,8 @@ read_type (envelope_t *self, struct json_object *tree, reason_t *why)
         return -EINVAL;
     }
     if (strcmp (version, "1.0") != 0) {
-        return reason_set (why, -EINVAL, "'specversion' is '%.20s', only 1.0 is understood", version);
+        return reason_set (why, -EINVAL, "'specversion' is '%.20s', only 1.0 is understood",
+                           version);
     }
     self->type = event_type_parse (type);
     if (self->type == EVENT_UNKNOWN || event_type_place (self->type) != EVENT_PLACE_INGEST) {
@@ -85,7 +88,8 @@ read_rest (envelope_t *self, struct json_object *tree, reason_t *why)
     }
     self->subject = json_get_text (tree, "subject");
     self->subject = self->subject ? self->subject : "";
-    if (strlen (self->source) > ENVELOPE_SOURCE_MAX || strlen (self->subject) > ENVELOPE_SUBJECT_MAX) {
+    if (strlen (self->source) > ENVELOPE_SOURCE_MAX ||
+        strlen (self->subject) > ENVELOPE_SUBJECT_MAX) {
         return reason_set (why, -EINVAL, "'source' or 'subject' is longer than %d bytes",
                            ENVELOPE_SOURCE_MAX);
     }
@@ -174,5 +178,6 @@ envelope_write_topic (buffer_t *out, event_type_t type, const char *subject)
     const char *slash = strchr (subject, '/');
     int region = slash ? (int) (slash - subject) : (int) strlen (subject);
 
-    buffer_format (out, "%s|%.*s|%s", event_type_name (type), region, subject, slash ? slash + 1 : "");
+    buffer_format (out, "%s|%.*s|%s", event_type_name (type), region, subject,
+                   slash ? slash + 1 : "");
 }

@@ -117,8 +117,8 @@ feed_header_parse (feed_header_t *self, const char *text, size_t size, reason_t 
         !copy (header.worker_id, sizeof header.worker_id, fields [3]) ||
         !copy (header.job_type, sizeof header.job_type, fields [4]) ||
         !copy (header.epoch, sizeof header.epoch, fields [6]) || !parse_numbers (&header, fields)) {
-        return reason_set (why, -EINVAL, "not a feed header: '%.*s'", (int) (size < 120 ? size : 120),
-                           text);
+        return reason_set (why, -EINVAL, "not a feed header: '%.*s'",
+                           (int) (size < 120 ? size : 120), text);
     }
     header.kind = (feed_kind_t) kind;
     header.type = event_type_parse (header.type_name);

@@ -48,7 +48,8 @@ json_parse (struct json_object **value_p, const void *bytes, size_t size, size_t
     }
     if (error != json_tokener_success) {
         return reason_set (why, -EINVAL, "not JSON: %s at byte %zu of %zu",
-                           error == json_tokener_continue ? "cut off" : json_tokener_error_desc (error),
+                           error == json_tokener_continue ? "cut off"
+                                                          : json_tokener_error_desc (error),
                            end, size);
     }
     if (end < size && !is_blank ((const char *) bytes + end, size - end)) {
@@ -119,7 +120,8 @@ json_get_integer (struct json_object *self, const char *key, int64_t *value)
         *value = json_object_get_int64 (member);
         return true;
     }
-    double number = json_object_is_type (member, json_type_double) ? json_object_get_double (member) : UNKNOWN;
+    double number =
+        json_object_is_type (member, json_type_double) ? json_object_get_double (member) : UNKNOWN;
     if (isnan (number) || number != trunc (number) || fabs (number) > 9e15) {
         return false;
     }

@@ -185,7 +185,12 @@ static size_t
 utf8_length (const unsigned char *text, size_t left)
 {
     unsigned char first = text [0];
-    size_t length = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+    size_t length = first < 0x80   ? 1
+                    : first < 0xc2 ? 0
+                    : first < 0xe0 ? 2
+                    : first < 0xf0 ? 3
+                    : first < 0xf5 ? 4
+                                   : 0;
 
     if (length == 0 || length > left) {
         return 0;
@@ -229,7 +234,8 @@ json_put_text_n (json_writer_t *self, const char *text, size_t size)
     buffer_append (self->out, "\"", 1);
     for (size_t i = 0; i < size;) {
         size_t length = utf8_length (bytes + i, size - i);
-        if (length > 1 || (length == 1 && bytes [i] >= 0x20 && bytes [i] != '"' && bytes [i] != '\\')) {
+        if (length > 1 ||
+            (length == 1 && bytes [i] >= 0x20 && bytes [i] != '"' && bytes [i] != '\\')) {
             i += length;
             continue;
         }

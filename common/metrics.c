@@ -56,8 +56,9 @@ metrics_new (size_t series_max)
     if (self) {
         self->series_max = series_max;
         self->tail = &self->families;
-        self->overflow = metrics_add (self, METRIC_COUNTER, "cmlwatch_metrics_series_overflow_total",
-                                      "Values that landed in the series other because their family was full");
+        self->overflow =
+            metrics_add (self, METRIC_COUNTER, "cmlwatch_metrics_series_overflow_total",
+                         "Values that landed in the series other because their family was full");
     }
     return self;
 }
@@ -302,7 +303,8 @@ write_histogram (buffer_t *out, const family_t *family, const metric_t *series)
     }
     buffer_format (out, "%s_sum%s", family->name, series->labels);
     write_value (out, series->value);
-    buffer_format (out, "%s_count%s %llu\n", family->name, series->labels, (unsigned long long) seen);
+    buffer_format (out, "%s_count%s %llu\n", family->name, series->labels,
+                   (unsigned long long) seen);
 }
 
 static void

@@ -166,29 +166,29 @@ write_ARRAY (json_writer_t *out, const char *name, struct json_object *value)
 #define NOTHING_ARRAY   NULL
 
 #define INIT_FIELD(kind, member, bound, from) .member = NOTHING_##kind,
-#define READ_FIELD(kind, member, bound, from)                                          \
-    if (rc == 0) {                                                                     \
+#define READ_FIELD(kind, member, bound, from)                                         \
+    if (rc == 0) {                                                                    \
         rc = read_##kind (self->envelope.data, #member, bound, &values->member, why); \
     }
 #define WRITE_FIELD(kind, member, bound, from) write_##kind (&out, #member, values->member);
 
-#define DEFINE_TYPE(symbol, name, fields)                         \
-    static void init_##name (observation_t *self)                 \
-    {                                                             \
-        self->name = (name##_t){fields (INIT_FIELD)};             \
-    }                                                             \
-    static int read_##name (observation_t *self, reason_t *why)   \
-    {                                                             \
-        name##_t *values = &self->name;                           \
-        int rc = 0;                                               \
-        fields (READ_FIELD) return rc;                            \
-    }                                                             \
+#define DEFINE_TYPE(symbol, name, fields)                              \
+    static void init_##name (observation_t *self)                      \
+    {                                                                  \
+        self->name = (name##_t){fields (INIT_FIELD)};                  \
+    }                                                                  \
+    static int read_##name (observation_t *self, reason_t *why)        \
+    {                                                                  \
+        name##_t *values = &self->name;                                \
+        int rc = 0;                                                    \
+        fields (READ_FIELD) return rc;                                 \
+    }                                                                  \
     static void write_##name (buffer_t *to, const observation_t *self) \
-    {                                                             \
-        const name##_t *values = &self->name;                     \
-        json_writer_t out = json_writer (to);                     \
-        json_open_object (&out);                                  \
-        fields (WRITE_FIELD) json_close_object (&out);            \
+    {                                                                  \
+        const name##_t *values = &self->name;                          \
+        json_writer_t out = json_writer (to);                          \
+        json_open_object (&out);                                       \
+        fields (WRITE_FIELD) json_close_object (&out);                 \
     }
 OBSERVATION_TYPES (DEFINE_TYPE)
 

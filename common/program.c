@@ -98,10 +98,11 @@ read_layers (const program_t *self, const request_t *request, void *settings, re
 static void
 print_help (const program_t *self)
 {
-    printf ("%s - %s\n\nusage: %s [--config FILE] [--check-config] [--version] [--help] [flags]\n\n"
-            "Flags win over the environment, which wins over section [%s] of %s,\n"
-            "which wins over the defaults. A secret may also be named by a file: variable_FILE.\n\n",
-            self->name, self->summary, self->name, self->section, PROGRAM_CONFIG_FILE);
+    printf (
+        "%s - %s\n\nusage: %s [--config FILE] [--check-config] [--version] [--help] [flags]\n\n"
+        "Flags win over the environment, which wins over section [%s] of %s,\n"
+        "which wins over the defaults. A secret may also be named by a file: variable_FILE.\n\n",
+        self->name, self->summary, self->name, self->section, PROGRAM_CONFIG_FILE);
     config_print_help (self->keys, self->section, stdout);
 }
 

@@ -165,10 +165,10 @@ snapshot_write (json_writer_t *out, const snapshot_t *self, const char *reason)
 void
 snapshot_write_fields (json_writer_t *out, const snapshot_t *self, const field_set_t *fields)
 {
-#define WRITE(kind, name, group)                      \
-    if (field_set_has (fields, SNAPSHOT_##name)) {    \
-        json_key (out, #name);                        \
-        put_##kind (out, self->name);                 \
+#define WRITE(kind, name, group)                   \
+    if (field_set_has (fields, SNAPSHOT_##name)) { \
+        json_key (out, #name);                     \
+        put_##kind (out, self->name);              \
     }
     SNAPSHOT_FIELDS (WRITE)
 #undef WRITE
