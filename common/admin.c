@@ -97,7 +97,7 @@ admin_listen (const char *listen_on, reason_t *why)
     struct addrinfo wanted = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *found = NULL;
     char host [256];
-    const char *port;
+    const char *port = "";
 
     if (strncmp (listen_on, "unix:", 5) == 0) {
         return listen_unix (listen_on, listen_on + 5, why);
