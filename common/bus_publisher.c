@@ -173,7 +173,10 @@ bus_publisher_new (loop_t *loop, const bus_publisher_settings_t *settings, metri
     self->loop = loop;
     self->ring_size = (size_t) settings->ring_max;
     self->heartbeat_ms = settings->heartbeat_ms;
-    (void) getrandom (&epoch, sizeof epoch, 0);
+    if (getrandom (&epoch, sizeof epoch, 0) != sizeof epoch) {
+        reason_set (why, -EIO, "no random bytes for the epoch");
+        return NULL;
+    }
     snprintf (self->epoch, sizeof self->epoch, "%08x", epoch);
     make_metrics (self, metrics);
     if (open_socket (self, settings, why) < 0) {

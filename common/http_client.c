@@ -1,284 +1,387 @@
-// http_client.c - see http_client.h. libcurl tells which descriptors it waits for and when
-// it wants to be called; the loop does both (curl_multi_socket_action).
+// http_client.c - see http_client.h. libcurl says which descriptors and which one timer it
+// waits for (on_descriptor_wanted, on_timer_wanted), the loop says what became of them
+// (on_descriptor, on_timer), and what has ended by then is answered (deliver).
 //
-// libcurl must not be re-entered from its own callbacks, and an answer function may send
-// again or cancel: so answers are handed out when libcurl has returned (deliver).
+// A caller may send and cancel from within its answer function, for that is called by deliver
+// alone, when libcurl has returned. It cannot be called from within a send: adding a handle
+// only asks for a timer. What a request asks of libcurl is http_options.c's.
 //
 // SPDX-License-Identifier: MIT
 
 #include "http_client.h"
 
-#include "buffer.h"
 #include "cleanup.h"
+#include "http_options.h"
+#include "log.h"
 
 #include <assert.h>
 #include <curl/curl.h>
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <time.h>
 
-#define CONNECT_MS   5000
-#define TOTAL_MS     15000
-#define ANSWER_MAX   ((size_t) 16 * 1024 * 1024)
-#define CONNECTIONS  512  //  kept in all
-#define CLIENT_MAGIC 0xc11e47u
+#define CLIENT_MAGIC    0x48637c1e
+#define CALL_MAGIC      0x48634a11
+#define ANSWER_MAX      (16 * 1024 * 1024)
+#define CONNECTIONS_MAX 512L  //  kept open over all hosts; a TLS handshake costs 1 to 2 ms
 
 struct http_client {
-    unsigned magic;
+    uint32_t magic;
     loop_t *loop;
-    CURLM *multi;
     loop_timer_t *timer;
-    http_call_t *calls;  //  all under way
-    metrics_t *metrics;
-    metric_t *duration;
+    CURLM *multi;
+    http_call_t *calls;  //  under way
     metric_t *outcomes [HTTP_BROKEN + 1];
+    metric_t *duration;
 };
 
 struct http_call {
+    uint32_t magic;
     http_client_t *client;
-    http_call_t *previous, *next;
-    CURL *easy;
-    struct curl_slist *headers;
+    http_call_t *next, **at;  //  at: what points to this one, null when out of the list
+    http_options_t options;
     buffer_t body;
     size_t answer_max;
-    bool too_large;
-    char url [512];  //  for the sentence
-    char error [CURL_ERROR_SIZE];
+    bool is_too_large;
     time_us_t started;  //  steady
     http_answer_fn *fn;
     void *argument;
 };
 
-static const char *const OUTCOMES [] = {
+static const char *const OUTCOME_NAMES [] = {
     [HTTP_ANSWERED] = "answered", [HTTP_UNREACHABLE] = "unreachable", [HTTP_TIMED_OUT] = "timeout",
-    [HTTP_TLS_REFUSED] = "tls",   [HTTP_TOO_LARGE] = "too_large",     [HTTP_BROKEN] = "broken"};
+    [HTTP_TLS_REFUSED] = "tls",   [HTTP_TOO_LARGE] = "too_large",     [HTTP_BROKEN] = "broken",
+};
 
 const char *
 http_outcome_name (http_outcome_t outcome)
 {
-    return OUTCOMES [outcome];
+    assert (outcome <= HTTP_BROKEN);
+    return OUTCOME_NAMES [outcome];
 }
 
-static http_outcome_t
-outcome_of (CURLcode code, const http_call_t *call)
+//  --- calls
+
+static void
+call_link (http_call_t *self, http_client_t *client)
 {
-    switch (code) {
-    case CURLE_OK: return HTTP_ANSWERED;
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_RESOLVE_PROXY:
-    case CURLE_COULDNT_CONNECT: return HTTP_UNREACHABLE;
-    case CURLE_OPERATION_TIMEDOUT: return HTTP_TIMED_OUT;
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_ISSUER_ERROR:
-    case CURLE_SSL_INVALIDCERTSTATUS: return HTTP_TLS_REFUSED;
-    default: return call->too_large ? HTTP_TOO_LARGE : HTTP_BROKEN;
+    self->at = &client->calls;
+    self->next = client->calls;
+    if (self->next) {
+        self->next->at = &self->next;
+    }
+    client->calls = self;
+}
+
+//  Out of the list and out of libcurl's hands; its handle can still be asked.
+static void
+call_unlink (http_call_t *self)
+{
+    if (self->at) {
+        *self->at = self->next;
+        if (self->next) {
+            self->next->at = self->at;
+        }
+        self->at = NULL;
+        curl_multi_remove_handle (self->client->multi, self->options.easy);
     }
 }
 
 static void
 call_destroy (http_call_t **self_p)
 {
-    http_call_t *self = *self_p;
+    http_call_t *self = take_ptr (*self_p);
 
-    if (!self) {
-        return;
-    }
-    if (self->easy) {
-        (void) curl_multi_remove_handle (self->client->multi, self->easy);
-        curl_easy_cleanup (self->easy);
-    }
-    curl_slist_free_all (self->headers);
-    buffer_clear (&self->body);
-    free (self);
-    *self_p = NULL;
-}
-
-static void
-unlink_call (http_call_t *call)
-{
-    if (call->previous) {
-        call->previous->next = call->next;
-    } else if (call->client->calls == call) {
-        call->client->calls = call->next;
-    }
-    if (call->next) {
-        call->next->previous = call->previous;
-    }
-    call->previous = call->next = NULL;
-}
-
-static void
-describe (http_answer_t *answer, const http_call_t *call, CURLcode code)
-{
-    if (answer->outcome == HTTP_TOO_LARGE) {
-        reason_set (&answer->why, -E2BIG, "%.200s: the answer is over %zu bytes", call->url,
-                    call->answer_max);
-    } else if (answer->outcome != HTTP_ANSWERED) {
-        reason_set (&answer->why, -EIO, "%.200s: %.200s", call->url,
-                    call->error [0] ? call->error : curl_easy_strerror (code));
+    if (self) {
+        assert (self->magic == CALL_MAGIC);
+        call_unlink (self);
+        http_options_clear (&self->options);
+        buffer_clear (&self->body);
+        self->magic = 0;
+        free (self);
     }
 }
 
-static void
-finish (http_client_t *self, http_call_t *call, CURLcode code)
+void
+http_call_cancel (http_call_t **self_p)
 {
-    http_answer_t answer = {
-        .outcome = outcome_of (code, call), .date = TIME_UNKNOWN, .retry_after_seconds = -1};
-    long status = 0;
-    char *type = NULL;
-    struct curl_header *header;
+    assert (self_p && (!*self_p || (*self_p)->at) && "a call is not cancelled after its answer");
+    call_destroy (self_p);
+}
+
+//  libcurl takes a number other than size for a failed write and ends the transfer.
+static size_t
+on_body (char *bytes, size_t one, size_t size, void *argument)
+{
+    http_call_t *self = argument;
+    assert (self->magic == CALL_MAGIC && one == 1);
+
+    if (size > self->answer_max - self->body.size) {
+        self->is_too_large = true;
+        return 0;
+    }
+    buffer_append (&self->body, bytes, size);
+    return buffer_failed (&self->body) ? 0 : size;
+}
+
+//  --- answers
+
+//  What is not here is HTTP_BROKEN. A failed handshake (CURLE_SSL_CONNECT_ERROR) is too: it
+//  says that the other side does not speak TLS, or went away, not that its certificate is bad.
+static const struct {
+    CURLcode code;
+    http_outcome_t outcome;
+} OUTCOMES [] = {
+    {CURLE_OK, HTTP_ANSWERED},
+    {CURLE_COULDNT_RESOLVE_PROXY, HTTP_UNREACHABLE},
+    {CURLE_COULDNT_RESOLVE_HOST, HTTP_UNREACHABLE},
+    {CURLE_COULDNT_CONNECT, HTTP_UNREACHABLE},
+    {CURLE_OPERATION_TIMEDOUT, HTTP_TIMED_OUT},
+    {CURLE_PEER_FAILED_VERIFICATION, HTTP_TLS_REFUSED},
+    {CURLE_SSL_CACERT_BADFILE, HTTP_TLS_REFUSED},
+    {CURLE_SSL_PINNEDPUBKEYNOTMATCH, HTTP_TLS_REFUSED},
+    {CURLE_SSL_ISSUER_ERROR, HTTP_TLS_REFUSED},
+    {CURLE_SSL_INVALIDCERTSTATUS, HTTP_TLS_REFUSED},
+    {CURLE_FILESIZE_EXCEEDED, HTTP_TOO_LARGE},
+};
+
+static http_outcome_t
+outcome_of (const http_call_t *self, CURLcode code)
+{
+    if (self->is_too_large) {
+        return HTTP_TOO_LARGE;
+    }
+    for (size_t i = 0; i < sizeof OUTCOMES / sizeof *OUTCOMES; i++) {
+        if (OUTCOMES [i].code == code) {
+            return OUTCOMES [i].outcome;
+        }
+    }
+    return HTTP_BROKEN;
+}
+
+//  Null when the answer has no such header.
+static const char *
+header_of (const http_call_t *self, const char *name)
+{
+    struct curl_header *header = NULL;
+    CURLHcode code = curl_easy_header (self->options.easy, name, 0, CURLH_HEADER, -1, &header);
+    return code == CURLHE_OK ? header->value : NULL;
+}
+
+//  RFC 9110 sections 6.6.1 and 10.2.3; libcurl reads both forms of Retry-After.
+static void
+read_headers (http_answer_t *answer, const http_call_t *self)
+{
+    const char *content_type = header_of (self, "Content-Type");
+    const char *date = header_of (self, "Date");
+    time_t seconds = date ? curl_getdate (date, NULL) : -1;
     curl_off_t retry_after = 0;
 
-    unlink_call (call);
-    buffer_append (&call->body, "", 0);
-    curl_easy_getinfo (call->easy, CURLINFO_RESPONSE_CODE, &status);
-    curl_easy_getinfo (call->easy, CURLINFO_CONTENT_TYPE, &type);
-    if (curl_easy_header (call->easy, "Date", 0, CURLH_HEADER, -1, &header) == CURLHE_OK) {
-        time_t date = curl_getdate (header->value, NULL);
-        answer.date = date < 0 ? TIME_UNKNOWN : (time_us_t) date * SECOND_US;
+    answer->content_type = content_type ? content_type : "";
+    answer->date = seconds >= 0 ? (time_us_t) seconds * SECOND_US : TIME_UNKNOWN;
+    answer->retry_after_seconds = -1;
+    if (header_of (self, "Retry-After") &&
+        curl_easy_getinfo (self->options.easy, CURLINFO_RETRY_AFTER, &retry_after) == CURLE_OK) {
+        answer->retry_after_seconds = retry_after;
     }
-    if (curl_easy_header (call->easy, "Retry-After", 0, CURLH_HEADER, -1, &header) == CURLHE_OK &&
-        curl_easy_getinfo (call->easy, CURLINFO_RETRY_AFTER, &retry_after) == CURLE_OK) {
-        answer.retry_after_seconds = retry_after;
-    }
-    answer.status = (int) status;
-    answer.content_type = type ? type : "";
-    answer.body = call->body.data ? call->body.data : "";
-    answer.size = call->body.size;
-    answer.took_us = clock_now ().steady - call->started;
-    describe (&answer, call, code);
-    metric_increment (self->outcomes [answer.outcome]);
-    metric_observe (self->duration, (double) answer.took_us / (double) SECOND_US);
-    call->fn (call->argument, &answer);
-    call_destroy (&call);
 }
 
-//  Each answer function may send, cancel, or wait for the next: libcurl is asked anew each time.
+static void
+explain (http_answer_t *answer, const http_call_t *self, CURLcode code)
+{
+    const http_options_t *options = &self->options;
+
+    if (answer->outcome == HTTP_TOO_LARGE) {
+        (void) reason_set (&answer->why, -1, "%s: the answer is larger than %zu bytes",
+                           options->host, self->answer_max);
+    } else {
+        (void) reason_set (&answer->why, -1, "%s: %s", options->host,
+                           options->error [0] ? options->error : curl_easy_strerror (code));
+    }
+}
+
+static void
+answer_call (http_call_t *self, CURLcode code)
+{
+    http_client_t *client = self->client;
+    http_answer_t answer = {
+        .outcome = outcome_of (self, code),
+        .body = "",
+        .content_type = "",
+        .date = TIME_UNKNOWN,
+        .retry_after_seconds = -1,
+        .took_us = clock_now ().steady - self->started,
+    };
+
+    if (answer.outcome == HTTP_ANSWERED) {
+        long status = 0;
+        (void) curl_easy_getinfo (self->options.easy, CURLINFO_RESPONSE_CODE, &status);
+        answer.status = (int) status;
+        answer.body = self->body.data ? self->body.data : "";
+        answer.size = self->body.size;
+        read_headers (&answer, self);
+    } else {
+        explain (&answer, self, code);
+    }
+    metric_increment (client->outcomes [answer.outcome]);
+    metric_observe (client->duration, (double) answer.took_us / (double) SECOND_US);
+    self->fn (self->argument, &answer);
+}
+
+//  The list of what has ended is read anew each time, for an answer may cancel other calls.
 static void
 deliver (http_client_t *self)
 {
-    CURLMsg *message;
     int left;
 
-    while ((message = curl_multi_info_read (self->multi, &left))) {
-        if (message->msg == CURLMSG_DONE) {
-            http_call_t *call = NULL;
-            CURLcode code = message->data.result;
-            curl_easy_getinfo (message->easy_handle, CURLINFO_PRIVATE, (char **) &call);
-            finish (self, call, code);
-        }
+    for (CURLMsg *message; (message = curl_multi_info_read (self->multi, &left));) {
+        CURLcode code = message->data.result;
+        char *private = NULL;
+        (void) curl_easy_getinfo (message->easy_handle, CURLINFO_PRIVATE, &private);
+        http_call_t *call = (void *) private;
+        assert (call && call->magic == CALL_MAGIC);
+        call_unlink (call);
+        answer_call (call, code);
+        call_destroy (&call);
     }
 }
+
+//  --- libcurl and the loop
 
 static void
 act (http_client_t *self, curl_socket_t fd, int what)
 {
     int running;
+    CURLMcode code = curl_multi_socket_action (self->multi, fd, what, &running);
 
-    (void) curl_multi_socket_action (self->multi, fd, what, &running);
+    if (code != CURLM_OK) {
+        log_error ("libcurl cannot go on", LOG_TEXT ("reason", curl_multi_strerror (code)));
+    }
     deliver (self);
 }
 
 static void
 on_timer (void *argument)
 {
-    act (argument, CURL_SOCKET_TIMEOUT, 0);
-}
-
-static int
-set_timer (CURLM *multi, long timeout_ms, void *argument)
-{
     http_client_t *self = argument;
-
-    (void) multi;
-    if (timeout_ms < 0) {
-        loop_timer_stop (self->timer);
-    } else {
-        loop_timer_after (self->timer, (time_us_t) timeout_ms * MS_US);
-    }
-    return 0;
+    assert (self->magic == CLIENT_MAGIC);
+    act (self, CURL_SOCKET_TIMEOUT, 0);
 }
 
-typedef struct watched {  //  one of libcurl's descriptors
+//  CURLMOPT_SOCKETFUNCTION has no argument for the descriptor alone that is not ours to keep
+//  (curl_multi_assign), so the loop's argument is a small record of both.
+typedef struct descriptor {
     http_client_t *client;
     curl_socket_t fd;
-} watched_t;
+} descriptor_t;
 
 static void
 on_descriptor (void *argument, uint32_t events)
 {
-    watched_t *watched = argument;
+    descriptor_t *self = argument;
+    assert (self->client->magic == CLIENT_MAGIC);
     int what = (events & EPOLLIN ? CURL_CSELECT_IN : 0) |
                (events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
                (events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
-
-    act (watched->client, watched->fd, what);
+    act (self->client, self->fd, what);  //  may free self
 }
 
 static int
-watch_descriptor (CURL *easy, curl_socket_t fd, int what, void *argument, void *known)
+on_descriptor_wanted (CURL *easy, curl_socket_t fd, int what, void *argument, void *of_socket)
 {
     http_client_t *self = argument;
-    watched_t *watched = known;
-
+    descriptor_t *descriptor = of_socket;
+    assert (self->magic == CLIENT_MAGIC);
     (void) easy;
+
     if (what == CURL_POLL_REMOVE) {
         loop_unwatch (self->loop, fd);
-        (void) curl_multi_assign (self->multi, fd, NULL);
-        free (watched);
+        free (descriptor);
         return 0;
     }
-    if (!watched) {
-        watched = calloc (1, sizeof *watched);
-        if (!watched) {
-            return -1;
+    if (!descriptor) {
+        descriptor = calloc (1, sizeof *descriptor);
+        if (!descriptor) {
+            return 0;  //  the call runs into its timeout; -1 would end libcurl for good
         }
-        *watched = (watched_t){.client = self, .fd = fd};
-        (void) curl_multi_assign (self->multi, fd, watched);
+        *descriptor = (descriptor_t){.client = self, .fd = fd};
+        curl_multi_assign (self->multi, fd, descriptor);
     }
-    uint32_t events = (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
-    return loop_watch (self->loop, fd, events, on_descriptor, watched) == 0 ? 0 : -1;
+    uint32_t events = (what & CURL_POLL_IN ? (uint32_t) EPOLLIN : 0) |
+                      (what & CURL_POLL_OUT ? (uint32_t) EPOLLOUT : 0);
+    int rc = loop_watch (self->loop, fd, events, on_descriptor, descriptor);
+    if (rc < 0) {
+        log_error ("descriptor cannot be watched", LOG_TEXT ("reason", strerror (-rc)));
+    }
+    return 0;
 }
 
-static void
-make_metrics (http_client_t *self)
+static int
+on_timer_wanted (CURLM *multi, long timeout_ms, void *argument)
 {
-    self->duration =
-        metrics_add (self->metrics, METRIC_HISTOGRAM, "cmlwatch_http_request_duration_seconds",
-                     "From sending a request to its answer or failure");
-    for (int outcome = 0; outcome <= HTTP_BROKEN; outcome++) {
-        self->outcomes [outcome] = metrics_with (
-            self->metrics, METRIC_COUNTER, "cmlwatch_http_requests_total",
-            "Requests by how they ended", METRIC_LABELS ("outcome", OUTCOMES [outcome]));
+    http_client_t *self = argument;
+    assert (self->magic == CLIENT_MAGIC);
+    (void) multi;
+
+    if (timeout_ms < 0) {
+        loop_timer_stop (self->timer);
+    } else {
+        loop_timer_after (self->timer, timeout_ms * MS_US);
     }
+    return 0;
+}
+
+//  --- life
+
+static void
+add_metrics (http_client_t *self, metrics_t *metrics)
+{
+    for (size_t i = 0; i <= HTTP_BROKEN; i++) {
+        self->outcomes [i] =
+            metrics_with (metrics, METRIC_COUNTER, "cmlwatch_http_requests_total",
+                          "HTTP requests that ended, by outcome",
+                          METRIC_LABELS ("outcome", http_outcome_name ((http_outcome_t) i)));
+    }
+    self->duration =
+        metrics_add (metrics, METRIC_HISTOGRAM, "cmlwatch_http_request_duration_seconds",
+                     "Time from the sending of an HTTP request to its end");
+}
+
+static bool
+set_multi (http_client_t *self, int64_t connections_per_host)
+{
+    CURLM *multi = self->multi;
+
+    return curl_multi_setopt (multi, CURLMOPT_SOCKETFUNCTION, on_descriptor_wanted) == CURLM_OK &&
+           curl_multi_setopt (multi, CURLMOPT_SOCKETDATA, self) == CURLM_OK &&
+           curl_multi_setopt (multi, CURLMOPT_TIMERFUNCTION, on_timer_wanted) == CURLM_OK &&
+           curl_multi_setopt (multi, CURLMOPT_TIMERDATA, self) == CURLM_OK &&
+           curl_multi_setopt (multi, CURLMOPT_MAXCONNECTS, CONNECTIONS_MAX) == CURLM_OK &&
+           curl_multi_setopt (multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long) connections_per_host) ==
+               CURLM_OK;
 }
 
 http_client_t *
 http_client_new (loop_t *loop, int64_t connections_per_host, metrics_t *metrics, reason_t *why)
 {
-    _cleanup_ (http_client_destroy) http_client_t *self = calloc (1, sizeof *self);
+    http_client_t *self = calloc (1, sizeof *self);
 
-    if (!self || curl_global_init (CURL_GLOBAL_DEFAULT) != 0 ||
-        !(self->multi = curl_multi_init ()) ||
-        !(self->timer = loop_timer_new (loop, on_timer, self))) {
-        reason_set (why, -ENOMEM, "out of memory");
+    if (!self || curl_global_init (CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        free (self);
+        (void) reason_set (why, -1, "libcurl cannot be started");
         return NULL;
     }
     self->magic = CLIENT_MAGIC;
     self->loop = loop;
-    self->metrics = metrics;
-    make_metrics (self);
-    curl_multi_setopt (self->multi, CURLMOPT_SOCKETFUNCTION, watch_descriptor);
-    curl_multi_setopt (self->multi, CURLMOPT_SOCKETDATA, self);
-    curl_multi_setopt (self->multi, CURLMOPT_TIMERFUNCTION, set_timer);
-    curl_multi_setopt (self->multi, CURLMOPT_TIMERDATA, self);
-    curl_multi_setopt (self->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long) connections_per_host);
-    curl_multi_setopt (self->multi, CURLMOPT_MAXCONNECTS, (long) CONNECTIONS);
-    return take_ptr (self);
+    self->timer = loop_timer_new (loop, on_timer, self);
+    self->multi = curl_multi_init ();
+    if (!self->timer || !self->multi || !set_multi (self, connections_per_host)) {
+        http_client_destroy (&self);
+        (void) reason_set (why, -1, "libcurl cannot be started: out of memory");
+        return NULL;
+    }
+    add_metrics (self, metrics);
+    return self;
 }
 
 void
@@ -290,156 +393,55 @@ http_client_destroy (http_client_t **self_p)
     if (!self) {
         return;
     }
-    while (self->calls) {
-        http_call_t *call = self->calls;
-        http_call_cancel (&call);
+    assert (self->magic == CLIENT_MAGIC);
+    for (http_call_t *call; (call = self->calls);) {
+        call_destroy (&call);
     }
-    if (self->multi) {
-        (void) curl_multi_cleanup (self->multi);
-    }
-    loop_timer_destroy (&self->timer);
+    curl_multi_cleanup (self->multi);   //  takes its descriptors back by on_descriptor_wanted
+    loop_timer_destroy (&self->timer);  //  which is why the timer goes last
+    curl_global_cleanup ();
+    self->magic = 0;
     free (self);
     *self_p = NULL;
 }
 
-static size_t
-take_body (char *bytes, size_t unit, size_t count, void *argument)
+static bool
+set_call (http_call_t *self)
 {
-    http_call_t *call = argument;
-    size_t size = unit * count;
+    CURL *easy = self->options.easy;
 
-    if (call->body.size + size > call->answer_max) {
-        call->too_large = true;
-        return 0;  //  libcurl ends the transfer with CURLE_WRITE_ERROR
-    }
-    buffer_append (&call->body, bytes, size);
-    return buffer_failed (&call->body) ? 0 : size;
-}
-
-static int
-add_header (http_call_t *call, const char *line)
-{
-    struct curl_slist *headers = curl_slist_append (call->headers, line);
-
-    if (!headers) {
-        return -ENOMEM;
-    }
-    call->headers = headers;
-    return 0;
-}
-
-static int
-set_signature (http_call_t *call, const http_signature_t *signature)
-{
-    buffer_t text = {0};
-    int rc = 0;
-
-    buffer_format (&text, "aws:amz:%s:%s", signature->region, signature->service);
-    curl_easy_setopt (call->easy, CURLOPT_AWS_SIGV4, text.data);
-    curl_easy_setopt (call->easy, CURLOPT_USERNAME, signature->access_key_id);
-    curl_easy_setopt (call->easy, CURLOPT_PASSWORD, signature->secret_access_key);
-    if (signature->session_token && *signature->session_token) {
-        buffer_reset (&text);
-        buffer_format (&text, "X-Amz-Security-Token: %s", signature->session_token);
-        rc = add_header (call, text.data);
-    }
-    buffer_clear (&text);
-    return rc;
-}
-
-static void
-set_verification (CURL *easy, const http_request_t *request)
-{
-    bool full = request->verify == HTTP_VERIFY_FULL;
-
-    curl_easy_setopt (easy, CURLOPT_SSL_VERIFYPEER, full ? 1L : 0L);
-    curl_easy_setopt (easy, CURLOPT_SSL_VERIFYHOST, full ? 2L : 0L);
-    if (request->verify == HTTP_VERIFY_FINGERPRINT && request->pin) {
-        curl_easy_setopt (easy, CURLOPT_PINNEDPUBLICKEY, request->pin);
-    }
-    if (request->ca_file && *request->ca_file) {
-        curl_easy_setopt (easy, CURLOPT_CAINFO, request->ca_file);
-    }
-}
-
-static void
-set_body (CURL *easy, const http_request_t *request)
-{
-    if (request->body || strcmp (request->method, "POST") == 0) {
-        curl_easy_setopt (easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) request->body_size);
-        curl_easy_setopt (easy, CURLOPT_COPYPOSTFIELDS, request->body ? request->body : "");
-    }
-    if (strcmp (request->method, "GET") != 0 && strcmp (request->method, "POST") != 0) {
-        curl_easy_setopt (easy, CURLOPT_CUSTOMREQUEST, request->method);
-    }
-}
-
-static int
-set_up (http_call_t *call, const http_request_t *request)
-{
-    CURL *easy = call->easy;
-
-    curl_easy_setopt (easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt (easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt (easy, CURLOPT_PRIVATE, call);
-    curl_easy_setopt (easy, CURLOPT_ERRORBUFFER, call->error);
-    curl_easy_setopt (easy, CURLOPT_WRITEFUNCTION, take_body);
-    curl_easy_setopt (easy, CURLOPT_WRITEDATA, call);
-    curl_easy_setopt (easy, CURLOPT_CONNECTTIMEOUT_MS,
-                      (long) (request->connect_ms ? request->connect_ms : CONNECT_MS));
-    curl_easy_setopt (easy, CURLOPT_TIMEOUT_MS,
-                      (long) (request->total_ms ? request->total_ms : TOTAL_MS));
-    curl_easy_setopt (easy, CURLOPT_TCP_KEEPALIVE, 1L);
-    set_verification (easy, request);
-    set_body (easy, request);
-    for (const char *const *line = request->headers; line && *line; line++) {
-        if (add_header (call, *line) < 0) {
-            return -ENOMEM;
-        }
-    }
-    if (request->signature && set_signature (call, request->signature) < 0) {
-        return -ENOMEM;
-    }
-    curl_easy_setopt (easy, CURLOPT_HTTPHEADER, call->headers);
-    return curl_easy_setopt (easy, CURLOPT_URL, request->url) == CURLE_OK ? 0 : -EINVAL;
+    return curl_easy_setopt (easy, CURLOPT_PRIVATE, self) == CURLE_OK &&
+           curl_easy_setopt (easy, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
+           curl_easy_setopt (easy, CURLOPT_WRITEDATA, self) == CURLE_OK &&
+           curl_easy_setopt (easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t) self->answer_max) ==
+               CURLE_OK;
 }
 
 http_call_t *
 http_client_send (http_client_t *self, const http_request_t *request, http_answer_fn *fn,
                   void *argument, reason_t *why)
 {
-    assert (self->magic == CLIENT_MAGIC);
+    assert (self->magic == CLIENT_MAGIC && fn);
     _cleanup_ (call_destroy) http_call_t *call = calloc (1, sizeof *call);
-
     if (!call) {
-        reason_set (why, -ENOMEM, "out of memory");
+        (void) reason_set (why, -1, "out of memory");
         return NULL;
     }
-    call->client = self;
-    call->fn = fn;
-    call->argument = argument;
-    call->started = clock_now ().steady;
-    call->answer_max = request->answer_max ? request->answer_max : ANSWER_MAX;
-    snprintf (call->url, sizeof call->url, "%s", request->url);
-    call->easy = curl_easy_init ();
-    if (!call->easy || set_up (call, request) < 0 ||
-        curl_multi_add_handle (self->multi, call->easy) != CURLM_OK) {
-        reason_set (why, -EINVAL, "%.200s: the request could not be started", request->url);
+    *call = (http_call_t){
+        .magic = CALL_MAGIC,
+        .client = self,
+        .answer_max = request->answer_max ? request->answer_max : ANSWER_MAX,
+        .started = clock_now ().steady,
+        .fn = fn,
+        .argument = argument,
+    };
+    if (http_options_set (&call->options, request, why) < 0) {
         return NULL;
     }
-    call->next = self->calls;
-    if (self->calls) {
-        self->calls->previous = call;
+    if (!set_call (call) || curl_multi_add_handle (self->multi, call->options.easy) != CURLM_OK) {
+        (void) reason_set (why, -1, "%s: libcurl does not take the request", call->options.host);
+        return NULL;
     }
-    self->calls = call;
+    call_link (call, self);
     return take_ptr (call);
-}
-
-void
-http_call_cancel (http_call_t **self_p)
-{
-    if (*self_p) {
-        unlink_call (*self_p);
-        call_destroy (self_p);
-    }
 }

@@ -1,0 +1,47 @@
+// license.c - see license.h.
+//
+// SPDX-License-Identifier: MIT
+
+#include "license.h"
+
+#include "../common/json.h"
+
+#include <stdbool.h>
+#include <string.h>
+#include <strings.h>
+
+static const char *
+status_of (struct json_object *licensing, const char *part)
+{
+    const char *status = json_get_text (json_get_object (licensing, part), "status");
+    return status ? status : "";
+}
+
+static bool
+holds (const char *text, const char *word)
+{
+    return strcasestr (text, word) != NULL;
+}
+
+const char *
+license_status (struct json_object *licensing)
+{
+    const char *registration = status_of (licensing, "registration");
+    const char *authorization = status_of (licensing, "authorization");
+
+    if (holds (registration, "expired") || holds (authorization, "expired")) {
+        return "expired";
+    }
+    if (holds (registration, "eval") || holds (authorization, "eval")) {
+        return "evaluation";
+    }
+    if (strcasecmp (registration, "COMPLETED") == 0 &&
+        strcasecmp (authorization, "IN_COMPLIANCE") == 0) {
+        return "registered";
+    }
+    if (*registration == '\0' || holds (registration, "not_registered") ||
+        holds (registration, "unregistered")) {
+        return "unregistered";
+    }
+    return "invalid";
+}
