@@ -10,7 +10,7 @@
 #include "utilization.h"
 #include "worker_state.h"
 
-#include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
