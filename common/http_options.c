@@ -50,12 +50,15 @@ set_url (http_options_t *self, const http_request_t *request, reason_t *why)
     const char *shown = after_user ? after_user + 1 : request->url;
     CURLUcode code = curl_url_set (url, CURLUPART_URL, request->url, CURLU_DISALLOW_USER);
 
-    if (code != CURLUE_OK || curl_url_get (url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
-        curl_url_get (url, CURLUPART_HOST, &host, 0) != CURLUE_OK) {
+    if (code != CURLUE_OK || (code = curl_url_get (url, CURLUPART_SCHEME, &scheme, 0))) {
         return reason_set (why, -EINVAL, "'%.200s' is no URL: %s", shown, curl_url_strerror (code));
     }
     if (strcmp (scheme, "https") != 0 && strcmp (scheme, "http") != 0) {
         return reason_set (why, -EINVAL, "'%.200s' is neither http nor https", shown);
+    }
+    if ((code = curl_url_get (url, CURLUPART_HOST, &host, 0))) {
+        return reason_set (why, -EINVAL, "'%.200s' has no host: %s", shown,
+                           curl_url_strerror (code));
     }
     bool has_port = curl_url_get (url, CURLUPART_PORT, &port, 0) == CURLUE_OK;
     snprintf (self->host, sizeof self->host, "%s%s%s", host, has_port ? ":" : "",
