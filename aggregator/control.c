@@ -1,0 +1,261 @@
+// control.c - see control.h.
+//
+// SPDX-License-Identifier: MIT
+
+#include "control.h"
+
+#include "../common/cleanup.h"
+#include "../common/log.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PAGE_DEFAULT 1000
+#define PAGE_MOST    5000
+#define TTL_RENEWALS 3  //  missed in a row until a collector counts as gone
+
+struct control {
+    loop_t *loop;
+    fleet_t *fleet;
+    feed_t *feed;
+    leases_t *leases;
+    bus_server_t *server;
+    loop_timer_t *expiry;
+    int64_t renew_ms;
+    metric_t *collectors;
+};
+
+static void
+tell_collector (control_t *self, event_type_t type, const char *collector_id, const char *kind,
+                const char *reason)
+{
+    json_writer_t *json = feed_begin (self->feed, type, NULL, NULL);
+
+    json_member_text (json, "collector_id", collector_id);
+    json_member_text (json, "kind", kind);
+    json_member_text (json, "reason", reason);
+    feed_end (self->feed);
+    log_info (type == EVENT_COLLECTOR_JOINED ? "collector joined" : "collector left",
+              LOG_TEXT ("collector", collector_id), LOG_TEXT ("reason", reason));
+    metric_set (self->collectors, (double) leases_count (self->leases));
+}
+
+static void
+write_page (control_t *self, bus_request_t *request, buffer_t *out)
+{
+    const char *cursor = json_get_text (bus_request_json (request), "cursor");
+    int64_t limit = PAGE_DEFAULT, count = 0;
+    const worker_t *worker = NULL;
+    char last [64] = "";
+
+    (void) json_get_integer (bus_request_json (request), "limit", &limit);
+    limit = limit < 1 || limit > PAGE_MOST ? PAGE_DEFAULT : limit;
+    snprintf (last, sizeof last, "%s", cursor ? cursor : "");
+    for (; count < limit && (worker = fleet_next (self->fleet, last)); count++) {
+        buffer_t header = {0}, snapshot = {0};
+        feed_write_state (self->feed, worker, loop_now (self->loop).wall, &header, &snapshot);
+        bus_request_add (request, header.data, header.size);
+        bus_request_add (request, snapshot.data, snapshot.size);
+        snprintf (last, sizeof last, "%s", worker_id (worker));
+        buffer_clear (&header);
+        buffer_clear (&snapshot);
+    }
+    json_writer_t json = json_writer (out);
+    json_open_object (&json);
+    json_member_text (&json, "epoch", feed_epoch (self->feed));
+    json_member_integer (&json, "seq", (int64_t) feed_sequence (self->feed));
+    json_member_integer (&json, "total", (int64_t) fleet_size (self->fleet));
+    json_member_text (&json, "next_cursor", fleet_next (self->fleet, last) ? last : NULL);
+    json_key (&json, "stats");
+    json_open_object (&json);
+    fleet_write_stats (self->fleet, &json);
+    json_close_object (&json);
+    json_close_object (&json);
+}
+
+//  What was gathered in this turn is published first: the page's seq then covers only what a
+//  gateway has been sent or will find in the page.
+static void
+on_state (void *argument, bus_request_t *request)
+{
+    control_t *self = argument;
+    buffer_t out = {0};
+
+    write_page (self, request, &out);
+    bus_request_reply (request, out.data, out.size);
+    buffer_clear (&out);
+}
+
+static bool
+wants (const char *kind, const worker_t *worker)
+{
+    snapshot_t snapshot = worker_snapshot (worker);
+
+    if (worker_status (worker) != WORKER_RUNNING) {
+        return false;
+    }
+    return strcmp (kind, "cml") != 0 || snapshot.public_ip || snapshot.private_ip;
+}
+
+static bool
+has_region (struct json_object *regions, const char *region)
+{
+    size_t count = regions ? json_object_array_length (regions) : 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const char *name = json_object_get_string (json_object_array_get_idx (regions, i));
+        if (name && strcmp (name, region) == 0) {
+            return true;
+        }
+    }
+    return count == 0;
+}
+
+static void
+write_worker (json_writer_t *json, const worker_t *worker)
+{
+    snapshot_t snapshot = worker_snapshot (worker);
+
+    json_open_object (json);
+    json_member_text (json, "worker_id", snapshot.worker_id);
+    json_member_text (json, "region", snapshot.region);
+    json_member_text (json, "instance_id", snapshot.aws_instance_id);
+    json_member_text (json, "name", snapshot.name);
+    json_member_text (json, "status", snapshot.status);
+    json_member_text (json, "public_ip", snapshot.public_ip);
+    json_member_text (json, "private_ip", snapshot.private_ip);
+    json_key (json, "detailed_monitoring");
+    json_put_flag (json, snapshot.cloudwatch_detailed_monitoring_enabled);
+    json_close_object (json);
+}
+
+static void
+write_work (control_t *self, json_writer_t *json, const char *collector_id, const char *kind,
+            struct json_object *regions)
+{
+    bool by_region = strcmp (kind, "ec2") == 0 || strcmp (kind, "cloudwatch") == 0;
+
+    json_key (json, "regions");
+    json_open_array (json);
+    for (size_t i = 0; regions && i < json_object_array_length (regions); i++) {
+        const char *region = json_object_get_string (json_object_array_get_idx (regions, i));
+        if (by_region && region && leases_owns (self->leases, collector_id, kind, region)) {
+            json_put_text (json, region);
+        }
+    }
+    json_close_array (json);
+    json_key (json, "workers");
+    json_open_array (json);
+    const worker_t *worker = strcmp (kind, "ec2") == 0 ? NULL : fleet_next (self->fleet, "");
+    for (; worker; worker = fleet_next (self->fleet, worker_id (worker))) {
+        const char *unit = by_region ? worker_region (worker) : worker_id (worker);
+        if (wants (kind, worker) && has_region (regions, worker_region (worker)) &&
+            leases_owns (self->leases, collector_id, kind, unit)) {
+            write_worker (json, worker);
+        }
+    }
+    json_close_array (json);
+}
+
+static void
+answer_lease (control_t *self, bus_request_t *request, const char *collector_id, const char *kind)
+{
+    struct json_object *ask = bus_request_json (request);
+    const char *known = json_get_text (ask, "revision");
+    char revision [80];
+    buffer_t out = {0};
+    json_writer_t json = json_writer (&out);
+
+    snprintf (revision, sizeof revision, "%s-%" PRIu64 "-%" PRIu64, feed_epoch (self->feed),
+              fleet_revision (self->fleet), leases_revision (self->leases));
+    json_open_object (&json);
+    json_member_text (&json, "epoch", feed_epoch (self->feed));
+    json_member_text (&json, "revision", revision);
+    json_member_integer (&json, "renew_ms", self->renew_ms);
+    json_member_integer (&json, "ttl_ms", self->renew_ms * TTL_RENEWALS);
+    if (known && strcmp (known, revision) == 0) {
+        json_member_bool (&json, "unchanged", true);
+    } else {
+        write_work (self, &json, collector_id, kind, json_get_array (ask, "regions"));
+    }
+    json_close_object (&json);
+    bus_request_reply (request, out.data, out.size);
+    buffer_clear (&out);
+}
+
+static void
+on_lease (void *argument, bus_request_t *request)
+{
+    control_t *self = argument;
+    struct json_object *ask = bus_request_json (request);
+    const char *collector_id = json_get_text (ask, "collector_id"),
+               *kind = json_get_text (ask, "kind");
+    bool leaving = false;
+
+    if (!collector_id || strlen (collector_id) > 200 || !kind || strlen (kind) > 31) {
+        bus_request_refuse (request, "malformed",
+                            "lease wants collector_id (at most 200 bytes) and kind (31)");
+        return;
+    }
+    (void) json_get_bool (ask, "leaving", &leaving);
+    if (leaving) {
+        if (leases_leave (self->leases, collector_id)) {
+            tell_collector (self, EVENT_COLLECTOR_LEFT, collector_id, kind, "leaving");
+        }
+    } else if (leases_renew (self->leases, collector_id, kind, loop_now (self->loop).steady)) {
+        tell_collector (self, EVENT_COLLECTOR_JOINED, collector_id, kind, "lease");
+    }
+    answer_lease (self, request, collector_id, kind);
+}
+
+static const bus_operation_t OPERATIONS [] = {{"state", on_state}, {"lease", on_lease}, {0}};
+
+static void
+on_expiry (void *argument)
+{
+    control_t *self = argument;
+    char collector_id [201], kind [32];
+
+    while (leases_expire (self->leases, loop_now (self->loop).steady, collector_id, kind)) {
+        tell_collector (self, EVENT_COLLECTOR_LEFT, collector_id, kind, "silent");
+    }
+}
+
+control_t *
+control_open (loop_t *loop, fleet_t *fleet, feed_t *feed, leases_t *leases, const char *endpoint,
+              int64_t renew_ms, metrics_t *metrics, reason_t *why)
+{
+    _cleanup_ (control_destroy) control_t *self = calloc (1, sizeof *self);
+
+    if (!self || !(self->expiry = loop_timer_new (loop, on_expiry, self))) {
+        reason_set (why, -ENOMEM, "control: out of memory");
+        return NULL;
+    }
+    self->loop = loop;
+    self->fleet = fleet;
+    self->feed = feed;
+    self->leases = leases;
+    self->renew_ms = renew_ms;
+    self->collectors = metrics_add (metrics, METRIC_GAUGE, "cmlwatch_collectors",
+                                    "Collectors whose lease is alive");
+    self->server = bus_server_new (loop, endpoint, OPERATIONS, self, metrics, why);
+    loop_timer_every (self->expiry, renew_ms * MS_US / 2);
+    return self->server ? take_ptr (self) : NULL;
+}
+
+void
+control_destroy (control_t **self_p)
+{
+    assert (self_p);
+    control_t *self = *self_p;
+
+    if (self) {
+        bus_server_destroy (&self->server);
+        loop_timer_destroy (&self->expiry);
+        free (self);
+        *self_p = NULL;
+    }
+}

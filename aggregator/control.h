@@ -1,0 +1,22 @@
+// control.h - answers what gateways and collectors ask: `state` and `lease`.
+//
+// Work beside the flow: it reads the fleet and changes nothing in it. The operations and their
+// JSON are in common/README.md.
+//
+// SPDX-License-Identifier: MIT
+
+#ifndef AGGREGATOR_CONTROL_H
+#define AGGREGATOR_CONTROL_H
+
+#include "../common/bus.h"
+#include "feed.h"
+#include "fleet.h"
+#include "leases.h"
+
+typedef struct control control_t;
+
+control_t *control_open (loop_t *loop, fleet_t *fleet, feed_t *feed, leases_t *leases,
+                         const char *endpoint, int64_t renew_ms, metrics_t *metrics, reason_t *why);
+void control_destroy (control_t **self_p);
+
+#endif

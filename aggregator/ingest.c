@@ -1,0 +1,230 @@
+// ingest.c - see ingest.h.
+//
+// SPDX-License-Identifier: MIT
+
+#include "ingest.h"
+
+#include "../common/cleanup.h"
+#include "../common/log.h"
+#include "../common/sequence.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define INGEST_MAGIC 0x16e57a11u
+#define SOURCES_MAX  10000  //  whose numbers are followed; more are applied, but not followed
+
+typedef int apply_fn (fleet_t *fleet, const observation_t *observation, reason_t *why);
+
+struct ingest {
+    unsigned magic;
+    fleet_t *fleet;  //  borrowed
+    bus_subscriber_t *subscriber;
+    size_t message_max;
+    zhashx_t *sources;  //  sequence_t by source
+    metrics_t *metrics;
+    metric_t *accepted [EVENT_TYPE_COUNT];
+    metric_t *restarts;
+};
+
+static int
+nothing (fleet_t *fleet, const observation_t *observation, reason_t *why)
+{
+    (void) fleet, (void) observation, (void) why;
+    return 0;
+}
+
+static int
+log_error_of (fleet_t *fleet, const observation_t *observation, reason_t *why)
+{
+    const collector_error_t *error = &observation->collector_error;
+
+    (void) fleet, (void) why;
+    log_warn ("collector reports an error", LOG_TEXT ("source", observation->envelope.source),
+              LOG_TEXT ("region", error->region), LOG_TEXT ("api", error->api),
+              LOG_TEXT ("code", error->error_code), LOG_TEXT ("error", error->error_message));
+    return 0;
+}
+
+//  The whole of what a collector may make us do.
+// clang-format off
+static apply_fn *const APPLY [EVENT_TYPE_COUNT] = {
+    [EVENT_INSTANCE_OBSERVED]    = fleet_apply_instance,
+    [EVENT_INSTANCE_GONE]        = fleet_apply_gone,
+    [EVENT_UTILIZATION_OBSERVED] = fleet_apply_utilization,
+    [EVENT_SYSTEM_OBSERVED]      = fleet_apply_system,
+    [EVENT_LABS_OBSERVED]        = fleet_apply_labs,
+    [EVENT_LAB_STATE_CHANGED]    = fleet_apply_lab_state,
+    [EVENT_ACTIVITY_OBSERVED]    = fleet_apply_activity,
+    [EVENT_COLLECTOR_HEARTBEAT]  = nothing,  //  its numbers are followed like all
+    [EVENT_COLLECTOR_ERROR]      = log_error_of,
+};
+// clang-format on
+
+bool
+ingest_handles (event_type_t type)
+{
+    return type >= 0 && type < EVENT_TYPE_COUNT && APPLY [type];
+}
+
+static const char *
+reason_label (int rc)
+{
+    return rc == -E2BIG     ? "oversized"
+           : rc == -ENOTSUP ? "unknown_type"
+           : rc == -ENOENT  ? "unknown_worker"
+           : rc == -ENOSPC  ? "workers_max"
+                            : "malformed";
+}
+
+static void
+reject (ingest_t *self, int rc, const char *source, const reason_t *why)
+{
+    metric_increment (metrics_with (self->metrics, METRIC_COUNTER, "cmlwatch_ingest_rejected_total",
+                                    "Messages of collectors that could not be used, by reason",
+                                    METRIC_LABELS ("reason", reason_label (rc))));
+    log_warn ("observation refused", LOG_TEXT ("source", source), LOG_TEXT ("reason", why->text));
+}
+
+static void
+count_lost (ingest_t *self, const char *source, uint64_t lost)
+{
+    if (lost > 0) {
+        metric_count (metrics_with (self->metrics, METRIC_COUNTER, "cmlwatch_bus_lost_total",
+                                    "Messages of a source that never arrived",
+                                    METRIC_LABELS ("source", source)),
+                      (double) lost);
+        log_warn ("messages lost", LOG_TEXT ("source", source), LOG_INTEGER ("count", lost));
+    }
+}
+
+static sequence_t *
+sequence_of (ingest_t *self, const char *source)
+{
+    sequence_t *sequence = zhashx_lookup (self->sources, source);
+
+    if (!sequence && zhashx_size (self->sources) < SOURCES_MAX &&
+        (sequence = calloc (1, sizeof *sequence))) {
+        zhashx_insert (self->sources, source, sequence);
+    }
+    return sequence;
+}
+
+static void
+follow (ingest_t *self, const observation_t *observation)
+{
+    const envelope_t *envelope = &observation->envelope;
+    sequence_t *sequence = sequence_of (self, envelope->source);
+    uint64_t missed = 0;
+
+    if (!sequence) {
+        return;
+    }
+    //  A heartbeat tells what must have come before it; its own number comes after that.
+    int64_t last = observation->envelope.type == EVENT_COLLECTOR_HEARTBEAT
+                       ? observation->collector_heartbeat.last_sequence
+                       : INTEGER_UNKNOWN;
+    if (last > 0) {
+        count_lost (self, envelope->source,
+                    sequence_expect (sequence, envelope->epoch, (uint64_t) last));
+    }
+    if (sequence_next (sequence, envelope->epoch, envelope->sequence, &missed) ==
+        SEQUENCE_RESTARTED) {
+        metric_increment (self->restarts);
+        missed = 0;  //  what it said before we heard it again was said to nobody
+    }
+    count_lost (self, envelope->source, missed);
+}
+
+static void
+count_accepted (ingest_t *self, event_type_t type)
+{
+    if (!self->accepted [type]) {
+        self->accepted [type] =
+            metrics_with (self->metrics, METRIC_COUNTER, "cmlwatch_ingest_messages_total",
+                          "Messages of collectors that were applied",
+                          METRIC_LABELS ("type", event_type_name (type)));
+    }
+    metric_increment (self->accepted [type]);
+}
+
+static void
+on_message (void *argument, const bus_message_t *message)
+{
+    ingest_t *self = argument;
+    assert (self->magic == INGEST_MAGIC);
+    reason_t why = {0};
+    observation_t observation;
+
+    if (message->frames != 2) {
+        reason_set (&why, -EINVAL, "%zu frames, a message has two: topic and CloudEvents object",
+                    message->frames);
+        reject (self, -EINVAL, NULL, &why);
+        return;
+    }
+    int rc = observation_decode (&observation, message->bytes [1], message->size [1],
+                                 self->message_max, &why);
+    if (rc < 0) {
+        //  The source is in what could not be read: the start of it is the best that can be said.
+        char start [80];
+        snprintf (start, sizeof start, "%.*s",
+                  (int) (message->size [0] < 79 ? message->size [0] : 79),
+                  (const char *) message->bytes [0]);
+        reject (self, rc, start, &why);
+        return;
+    }
+    follow (self, &observation);
+    rc = APPLY [observation.envelope.type](self->fleet, &observation, &why);
+    if (rc < 0) {
+        reject (self, rc, observation.envelope.source, &why);
+    } else {
+        count_accepted (self, observation.envelope.type);
+    }
+    observation_clear (&observation);
+}
+
+static void
+sequence_free (void **sequence_p)
+{
+    free (*sequence_p);
+    *sequence_p = NULL;
+}
+
+ingest_t *
+ingest_open (loop_t *loop, fleet_t *fleet, const char *endpoint, int64_t message_max_bytes,
+             int64_t high_water_mark, metrics_t *metrics, reason_t *why)
+{
+    static const char *const EVERYTHING [] = {"", NULL};
+    _cleanup_ (ingest_destroy) ingest_t *self = calloc (1, sizeof *self);
+
+    if (!self || !(self->sources = zhashx_new ())) {
+        reason_set (why, -ENOMEM, "ingest: out of memory");
+        return NULL;
+    }
+    self->magic = INGEST_MAGIC;
+    self->fleet = fleet;
+    self->message_max = (size_t) message_max_bytes;
+    self->metrics = metrics;
+    zhashx_set_destructor (self->sources, sequence_free);
+    self->restarts = metrics_add (metrics, METRIC_COUNTER, "cmlwatch_ingest_source_restarts_total",
+                                  "Collectors that began anew");
+    self->subscriber = bus_subscriber_new (loop, BUS_BIND, endpoint, EVERYTHING,
+                                           (int) high_water_mark, on_message, self, metrics, why);
+    return self->subscriber ? take_ptr (self) : NULL;
+}
+
+void
+ingest_destroy (ingest_t **self_p)
+{
+    assert (self_p);
+    ingest_t *self = *self_p;
+
+    if (self) {
+        bus_subscriber_destroy (&self->subscriber);
+        zhashx_destroy (&self->sources);
+        free (self);
+        *self_p = NULL;
+    }
+}

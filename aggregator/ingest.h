@@ -1,0 +1,25 @@
+// ingest.h - observations from collectors, applied to the fleet.
+//
+// A message that cannot be used is counted by its reason, logged with its source at a limited
+// rate, and dropped; it never stops the loop. Gaps in a source's numbers, and tails that only
+// its heartbeat tells of, are counted in cmlwatch_bus_lost_total{source}.
+//
+// SPDX-License-Identifier: MIT
+
+#ifndef AGGREGATOR_INGEST_H
+#define AGGREGATOR_INGEST_H
+
+#include "../common/bus.h"
+#include "fleet.h"
+
+typedef struct ingest ingest_t;
+
+ingest_t *ingest_open (loop_t *loop, fleet_t *fleet, const char *endpoint,
+                       int64_t message_max_bytes, int64_t high_water_mark, metrics_t *metrics,
+                       reason_t *why);
+void ingest_destroy (ingest_t **self_p);
+
+//  True when the type has a handler; a test walks the catalogue.
+bool ingest_handles (event_type_t type);
+
+#endif

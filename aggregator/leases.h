@@ -1,0 +1,41 @@
+// leases.h - which collector reads which worker or region.
+//
+// Pure. A collector that has asked within ttl_ms is alive; the work of a kind is shared over the
+// live collectors of that kind by rendezvous hashing: each unit belongs to the collector with
+// the highest hash of (collector, unit), so one that comes or goes moves only its own share.
+//
+// SPDX-License-Identifier: MIT
+
+#ifndef AGGREGATOR_LEASES_H
+#define AGGREGATOR_LEASES_H
+
+#include "../common/clock.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct leases leases_t;
+
+leases_t *leases_new (time_us_t ttl_us, size_t collectors_max);
+void leases_destroy (leases_t **self_p);
+
+//  A collector of this kind asked. True when it is new. At collectors_max: false, and it gets
+//  nothing until another has gone.
+bool leases_renew (leases_t *self, const char *collector_id, const char *kind, time_us_t steady);
+
+//  It said that it leaves. True when it was known.
+bool leases_leave (leases_t *self, const char *collector_id);
+
+//  Takes one whose time is over out and copies its names (200 and 32 bytes); false: none.
+bool leases_expire (leases_t *self, time_us_t steady, char collector_id [201], char kind [32]);
+
+//  True when this collector owns the unit among the live ones of its kind.
+bool leases_owns (const leases_t *self, const char *collector_id, const char *kind,
+                  const char *unit);
+
+//  Grows with each that comes or goes.
+uint64_t leases_revision (const leases_t *self);
+size_t leases_count (const leases_t *self);
+
+#endif
