@@ -22,7 +22,7 @@
 
 #define CLIENT_MAGIC    0x48637c1e
 #define CALL_MAGIC      0x48634a11
-#define ANSWER_MAX      (16 * 1024 * 1024)
+#define ANSWER_MAX      ((size_t) 16 * 1024 * 1024)
 #define CONNECTIONS_MAX 512L  //  kept open over all hosts; a TLS handshake costs 1 to 2 ms
 
 struct http_client {
@@ -394,7 +394,8 @@ http_client_destroy (http_client_t **self_p)
         return;
     }
     assert (self->magic == CLIENT_MAGIC);
-    for (http_call_t *call; (call = self->calls);) {
+    for (http_call_t *call = self->calls, *next; call; call = next) {
+        next = call->next;
         call_destroy (&call);
     }
     curl_multi_cleanup (self->multi);   //  takes its descriptors back by on_descriptor_wanted
