@@ -1,0 +1,157 @@
+// event_log.c - see event_log.h.
+//
+// SPDX-License-Identifier: MIT
+
+#include "event_log.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct event_log {
+    char epoch [ENVELOPE_EPOCH_SIZE];
+    frame_t **ring;  //  seq s stands at s % max
+    size_t max, bytes, bytes_max;
+    uint64_t first, last;
+};
+
+event_log_t *
+event_log_new (size_t frames_max, size_t bytes_max)
+{
+    event_log_t *self = calloc (1, sizeof *self);
+
+    if (self) {
+        self->max = frames_max;
+        self->bytes_max = bytes_max;
+        self->first = 1;
+        self->ring = calloc (frames_max, sizeof (frame_t *));
+        if (!self->ring) {
+            event_log_destroy (&self);
+        }
+    }
+    return self;
+}
+
+frame_t *
+frame_hold (frame_t *self)
+{
+    self->references++;
+    return self;
+}
+
+void
+frame_release (frame_t **self_p)
+{
+    if (*self_p && --(*self_p)->references == 0) {
+        free (*self_p);
+    }
+    *self_p = NULL;
+}
+
+static void
+drop_oldest (event_log_t *self)
+{
+    frame_t **slot = &self->ring [self->first++ % self->max];
+
+    self->bytes -= (*slot)->size;
+    frame_release (slot);
+}
+
+void
+event_log_destroy (event_log_t **self_p)
+{
+    assert (self_p);
+    event_log_t *self = *self_p;
+
+    if (self) {
+        while (self->ring && self->first <= self->last) {
+            drop_oldest (self);
+        }
+        free (self->ring);
+        free (self);
+        *self_p = NULL;
+    }
+}
+
+void
+event_log_reset (event_log_t *self, const char *epoch, uint64_t seq)
+{
+    while (self->first <= self->last) {
+        drop_oldest (self);
+    }
+    snprintf (self->epoch, sizeof self->epoch, "%s", epoch);
+    self->last = seq;
+    self->first = seq + 1;
+}
+
+static frame_t *
+make_frame (const feed_header_t *header, const void *json, size_t size)
+{
+    char head [160];
+    int head_size =
+        snprintf (head, sizeof head, "id: %s-%" PRIu64 "\nevent: %s\ndata: ", header->epoch,
+                  header->seq, header->type_name);
+    size_t whole = (size_t) head_size + size + 2;
+    frame_t *frame = malloc (sizeof *frame + whole);
+
+    if (frame) {
+        *frame =
+            (frame_t){.seq = header->seq, .type = header->type, .references = 1, .size = whole};
+        memcpy (frame->region, header->region, sizeof frame->region);
+        memcpy (frame->worker_id, header->worker_id, sizeof frame->worker_id);
+        memcpy (frame->bytes, head, (size_t) head_size);
+        memcpy (frame->bytes + head_size, json, size);
+        memcpy (frame->bytes + head_size + size, "\n\n", 2);
+    }
+    return frame;
+}
+
+bool
+event_log_append (event_log_t *self, const feed_header_t *header, const void *json, size_t size)
+{
+    frame_t *frame = header->seq == self->last + 1 ? make_frame (header, json, size) : NULL;
+
+    if (!frame) {
+        return false;
+    }
+    while (self->first <= self->last && (self->last - self->first + 1 >= self->max ||
+                                         self->bytes + frame->size > self->bytes_max)) {
+        drop_oldest (self);
+    }
+    self->ring [frame->seq % self->max] = frame;
+    self->bytes += frame->size;
+    self->last = frame->seq;
+    return true;
+}
+
+const char *
+event_log_epoch (const event_log_t *self)
+{
+    return self->epoch;
+}
+
+uint64_t
+event_log_last (const event_log_t *self)
+{
+    return self->last;
+}
+
+uint64_t
+event_log_first (const event_log_t *self)
+{
+    return self->first;
+}
+
+frame_t *
+event_log_get (const event_log_t *self, uint64_t seq)
+{
+    return seq >= self->first && seq <= self->last ? self->ring [seq % self->max] : NULL;
+}
+
+size_t
+event_log_bytes (const event_log_t *self)
+{
+    return self->bytes;
+}

@@ -1,0 +1,50 @@
+// event_log.h - the recent events as frames that all clients share.
+//
+// A frame is the bytes of one event as they go to a client, framed once and never copied for
+// one. The log is a ring by sequence number, bounded by count and bytes: the oldest go first. A
+// client holds a cursor, and a reference only to a frame it has written a part of.
+//
+// SPDX-License-Identifier: MIT
+
+#ifndef GATEWAY_EVENT_LOG_H
+#define GATEWAY_EVENT_LOG_H
+
+#include "../common/feed_frame.h"
+
+#include <stdint.h>
+
+typedef struct frame {
+    uint64_t seq;
+    event_type_t type;
+    char region [FEED_REGION_SIZE];
+    char worker_id [FEED_WORKER_ID_SIZE];
+    unsigned references;
+    size_t size;
+    char bytes [];
+} frame_t;
+
+typedef struct event_log event_log_t;
+
+event_log_t *event_log_new (size_t frames_max, size_t bytes_max);
+void event_log_destroy (event_log_t **self_p);
+
+//  Forgets all and starts after this number: the next event is seq + 1.
+void event_log_reset (event_log_t *self, const char *epoch, uint64_t seq);
+
+//  Frames and keeps one event; json is on one line. False: not the next number, or no memory.
+bool event_log_append (event_log_t *self, const feed_header_t *header, const void *json,
+                       size_t size);
+
+const char *event_log_epoch (const event_log_t *self);
+uint64_t event_log_last (const event_log_t *self);   //  the last number; 0 before the first
+uint64_t event_log_first (const event_log_t *self);  //  the oldest held; last + 1 when none is
+
+//  Null when it is not held.
+frame_t *event_log_get (const event_log_t *self, uint64_t seq);
+
+frame_t *frame_hold (frame_t *self);
+void frame_release (frame_t **self_p);
+
+size_t event_log_bytes (const event_log_t *self);
+
+#endif

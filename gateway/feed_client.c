@@ -1,0 +1,348 @@
+// feed_client.c - see feed_client.h.
+//
+// SPDX-License-Identifier: MIT
+
+#include "feed_client.h"
+
+#include "../common/cleanup.h"
+#include "../common/json.h"
+#include "../common/log.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define SILENCE_US    (2 * SECOND_US)
+#define PAGE          1000
+#define ANSWER_MS     5000
+#define REJOIN_LEAST  50  //  ms; a random pause keeps many gateways from asking at once
+#define REJOIN_SPREAD 200
+#define FEED_HWM      100000
+
+typedef enum join { JOIN_WAITING, JOIN_ASKING, JOIN_JOINED } join_t;
+
+typedef struct buffered {
+    feed_header_t header;
+    char *json;
+    size_t size;
+} buffered_t;
+
+struct feed_client {
+    loop_t *loop;
+    bus_subscriber_t *subscriber;
+    bus_client_t *control;
+    loop_timer_t *rejoin;
+    replica_t *replica;
+    event_log_t *log;
+    feed_listener_t listener;
+    join_t join;
+    bool first_page;
+    buffered_t *buffer;
+    size_t count, max;
+    time_us_t heard;  //  steady
+    metric_t *joins, *gaps, *malformed, *overflow;
+};
+
+static void
+drop_buffer (feed_client_t *self)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        free (self->buffer [i].json);
+    }
+    self->count = 0;
+}
+
+static void
+start_over (feed_client_t *self, const char *reason)
+{
+    uint32_t random = 0;
+    ssize_t got = getrandom (&random, sizeof random, 0);
+
+    (void) got;
+    drop_buffer (self);
+    self->join = JOIN_WAITING;
+    log_info ("joining the feed", LOG_TEXT ("reason", reason));
+    loop_timer_after (self->rejoin, (REJOIN_LEAST + (time_us_t) (random % REJOIN_SPREAD)) * MS_US);
+}
+
+static void
+take_stats (feed_client_t *self, const char *json, size_t size)
+{
+    static const char DATA [] = "\"data\":";
+    const char *at = memmem (json, size, DATA, sizeof DATA - 1);
+
+    if (at) {
+        at += sizeof DATA - 1;
+        replica_set_stats (self->replica, at, (size_t) (json + size - at) - 1);
+    }
+}
+
+static void
+apply_event (feed_client_t *self, const feed_header_t *header, const char *json, size_t size)
+{
+    buffer_t snapshot = {0};
+
+    if (!event_log_append (self->log, header, json, size)) {
+        return;
+    }
+    if (header->type == EVENT_SYSTEM_STATS) {
+        take_stats (self, json, size);
+    }
+    if (header->snapshot_size > 0 && header->snapshot_offset + header->snapshot_size < size) {
+        buffer_append (&snapshot, json + header->snapshot_offset, header->snapshot_size);
+        buffer_append (&snapshot, "}", 1);
+        (void) replica_put (self->replica, header, snapshot.data, snapshot.size);
+        buffer_clear (&snapshot);
+    }
+}
+
+static void
+apply (feed_client_t *self, const feed_header_t *header, const char *json, size_t size)
+{
+    uint64_t last = event_log_last (self->log);
+
+    if (strcmp (header->epoch, event_log_epoch (self->log)) != 0) {
+        start_over (self, "another epoch");
+        return;
+    }
+    if (header->kind == FEED_EVENT && header->seq > last + 1) {
+        metric_increment (self->gaps);
+        start_over (self, "gap");
+    } else if (header->kind == FEED_TICK && header->seq > last) {
+        metric_increment (self->gaps);
+        start_over (self, "gap at the tail");
+    } else if (header->kind == FEED_EVENT) {
+        apply_event (self, header, json, size);
+    } else if (header->kind == FEED_STATE) {
+        (void) replica_put (self->replica, header, json, size);
+    } else if (header->kind == FEED_GONE) {
+        replica_remove (self->replica, header->worker_id);
+    }
+}
+
+static void
+keep (feed_client_t *self, const feed_header_t *header, const char *json, size_t size)
+{
+    buffered_t *slot = &self->buffer [self->count];
+
+    if (header->kind == FEED_TICK) {
+        return;
+    }
+    if (self->count == self->max || !(slot->json = malloc (size + 1))) {
+        metric_increment (self->overflow);
+        start_over (self, "more came during the join than feed_buffer_max");
+        return;
+    }
+    if (size > 0) {
+        memcpy (slot->json, json, size);
+    }
+    slot->header = *header;
+    slot->size = size;
+    self->count++;
+}
+
+static void ask_page (feed_client_t *self, const char *cursor);
+
+static void
+on_message (void *argument, const bus_message_t *message)
+{
+    feed_client_t *self = argument;
+    feed_header_t header;
+    reason_t why = {0};
+
+    if (feed_header_parse (&header, message->bytes [0], message->size [0], &why) < 0) {
+        metric_increment (self->malformed);
+        log_warn ("feed message refused", LOG_TEXT ("reason", why.text));
+        return;
+    }
+    self->heard = loop_now (self->loop).steady;
+    const char *json = message->frames > 1 ? message->bytes [1] : "";
+    size_t size = message->frames > 1 ? message->size [1] : 0;
+    if (self->join == JOIN_JOINED) {
+        apply (self, &header, json, size);
+    } else if (self->join == JOIN_ASKING) {
+        keep (self, &header, json, size);
+    } else if (!loop_timer_is_set (self->rejoin)) {
+        self->join = JOIN_ASKING;
+        self->first_page = true;
+        keep (self, &header, json, size);
+        ask_page (self, "");
+    }
+}
+
+static void
+finish_join (feed_client_t *self)
+{
+    self->join = JOIN_JOINED;
+    metric_increment (self->joins);
+    for (size_t i = 0; i < self->count && self->join == JOIN_JOINED; i++) {
+        const buffered_t *kept = &self->buffer [i];
+        if (kept->header.kind != FEED_EVENT || kept->header.seq > event_log_last (self->log)) {
+            apply (self, &kept->header, kept->json, kept->size);
+        }
+    }
+    drop_buffer (self);
+    if (self->join == JOIN_JOINED) {
+        log_info ("joined the feed", LOG_TEXT ("epoch", event_log_epoch (self->log)),
+                  LOG_INTEGER ("workers", replica_size (self->replica)));
+        self->listener.reset (self->listener.argument);
+    }
+}
+
+static void
+take_pairs (feed_client_t *self, zmsg_t *payload)
+{
+    zframe_t *head, *body;
+
+    while ((head = zmsg_pop (payload)) && (body = zmsg_pop (payload))) {
+        feed_header_t header;
+        if (feed_header_parse (&header, (const char *) zframe_data (head), zframe_size (head),
+                               NULL) == 0) {
+            (void) replica_put (self->replica, &header, (const char *) zframe_data (body),
+                                zframe_size (body));
+        }
+        zframe_destroy (&head);
+        zframe_destroy (&body);
+    }
+    zframe_destroy (&head);
+}
+
+static void
+on_page (void *argument, const bus_answer_t *answer)
+{
+    feed_client_t *self = argument;
+    int64_t seq;
+    const char *epoch = json_get_text (answer->json, "epoch"),
+               *cursor = json_get_text (answer->json, "next_cursor");
+
+    if (self->join != JOIN_ASKING) {
+        return;
+    }
+    if (answer->code < 0 || !epoch || !json_get_integer (answer->json, "seq", &seq)) {
+        start_over (self, answer->error ? answer->error : "an answer without epoch or seq");
+        return;
+    }
+    if (self->first_page) {
+        replica_clear (self->replica);
+        event_log_reset (self->log, epoch, (uint64_t) seq);
+        self->first_page = false;
+    } else if (strcmp (epoch, event_log_epoch (self->log)) != 0) {
+        start_over (self, "another epoch between two pages");
+        return;
+    }
+    struct json_object *stats = json_get_object (answer->json, "stats");
+    if (stats) {
+        const char *text = json_object_to_json_string_ext (stats, JSON_C_TO_STRING_PLAIN);
+        replica_set_stats (self->replica, text, strlen (text));
+    }
+    take_pairs (self, answer->payload);
+    if (cursor) {
+        ask_page (self, cursor);
+    } else {
+        finish_join (self);
+    }
+}
+
+static void
+ask_page (feed_client_t *self, const char *cursor)
+{
+    buffer_t out = {0};
+    json_writer_t json = json_writer (&out);
+
+    json_open_object (&json);
+    json_member_text (&json, "cursor", cursor);
+    json_member_integer (&json, "limit", PAGE);
+    json_close_object (&json);
+    if (bus_client_ask (self->control, "state", out.data, out.size, ANSWER_MS, on_page, self) < 0) {
+        start_over (self, "the state could not be asked for");
+    }
+    buffer_clear (&out);
+}
+
+//  The pause is over: the next message on the feed starts the join.
+static void
+on_rejoin (void *argument)
+{
+    (void) argument;
+}
+
+feed_client_t *
+feed_client_new (loop_t *loop, const char *feed, const char *control, int64_t buffer_max,
+                 replica_t *replica, event_log_t *log, const feed_listener_t *listener,
+                 metrics_t *metrics, reason_t *why)
+{
+    static const char *const EVERYTHING [] = {"", NULL};
+    _cleanup_ (feed_client_destroy) feed_client_t *self = calloc (1, sizeof *self);
+
+    if (!self || !(self->rejoin = loop_timer_new (loop, on_rejoin, self)) ||
+        !(self->buffer = calloc ((size_t) buffer_max, sizeof *self->buffer))) {
+        reason_set (why, -ENOMEM, "out of memory");
+        return NULL;
+    }
+    self->loop = loop;
+    self->max = (size_t) buffer_max;
+    self->replica = replica;
+    self->log = log;
+    self->listener = *listener;
+    self->heard = -SILENCE_US;
+    self->joins = metrics_add (metrics, METRIC_COUNTER, "cmlwatch_gateway_joins_total",
+                               "Times the state was taken anew");
+    self->gaps = metrics_add (metrics, METRIC_COUNTER, "cmlwatch_gateway_feed_gaps_total",
+                              "Gaps seen in the feed");
+    self->malformed = metrics_add (metrics, METRIC_COUNTER, "cmlwatch_gateway_feed_malformed_total",
+                                   "Feed messages that could not be read");
+    self->overflow =
+        metrics_add (metrics, METRIC_COUNTER, "cmlwatch_gateway_feed_buffer_overflow_total",
+                     "Joins given up because the buffer was full");
+    self->control = bus_client_new (loop, control, metrics, why);
+    self->subscriber = self->control ? bus_subscriber_new (loop, BUS_CONNECT, feed, EVERYTHING,
+                                                           FEED_HWM, on_message, self, metrics, why)
+                                     : NULL;
+    return self->subscriber ? take_ptr (self) : NULL;
+}
+
+void
+feed_client_destroy (feed_client_t **self_p)
+{
+    assert (self_p);
+    feed_client_t *self = *self_p;
+
+    if (self) {
+        bus_subscriber_destroy (&self->subscriber);
+        bus_client_destroy (&self->control);
+        loop_timer_destroy (&self->rejoin);
+        drop_buffer (self);
+        free (self->buffer);
+        free (self);
+        *self_p = NULL;
+    }
+}
+
+bool
+feed_client_has_joined (const feed_client_t *self)
+{
+    return self->join == JOIN_JOINED;
+}
+
+time_us_t
+feed_client_silence_us (const feed_client_t *self)
+{
+    return clock_now ().steady - self->heard;
+}
+
+bool
+feed_client_is_ready (const feed_client_t *self, reason_t *why)
+{
+    if (self->join != JOIN_JOINED) {
+        reason_set (why, -EAGAIN, "the feed has not been joined");
+        return false;
+    }
+    if (feed_client_silence_us (self) > SILENCE_US) {
+        reason_set (why, -EAGAIN, "the feed is silent for %lld ms",
+                    (long long) (feed_client_silence_us (self) / MS_US));
+        return false;
+    }
+    return true;
+}

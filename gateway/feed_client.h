@@ -1,0 +1,37 @@
+// feed_client.h - joins the aggregator's feed without losing a change.
+//
+// Order (design.md section 3, traps 2): subscribe; wait for the first message; then ask for the
+// state, page by page, while the feed is buffered; then drop of the buffer what the first page
+// covers and apply the rest. A number that is not the next, another epoch, or a feed that was
+// silent for silence_ms starts that again, once, after a random pause.
+//
+// SPDX-License-Identifier: MIT
+
+#ifndef GATEWAY_FEED_CLIENT_H
+#define GATEWAY_FEED_CLIENT_H
+
+#include "../common/bus.h"
+#include "event_log.h"
+#include "replica.h"
+
+typedef struct feed_client feed_client_t;
+
+//  reset: the state was taken anew, clients must be told. event: the log has grown.
+typedef struct feed_listener {
+    void (*reset) (void *argument);
+    void *argument;
+} feed_listener_t;
+
+feed_client_t *feed_client_new (loop_t *loop, const char *feed, const char *control,
+                                int64_t buffer_max, replica_t *replica, event_log_t *log,
+                                const feed_listener_t *listener, metrics_t *metrics, reason_t *why);
+void feed_client_destroy (feed_client_t **self_p);
+
+//  Joined, and the feed spoke within the last 2 s.
+bool feed_client_is_ready (const feed_client_t *self, reason_t *why);
+bool feed_client_has_joined (const feed_client_t *self);
+
+//  How long ago the feed last spoke, in microseconds.
+time_us_t feed_client_silence_us (const feed_client_t *self);
+
+#endif

@@ -1,0 +1,194 @@
+// replica.c - see replica.h.
+//
+// SPDX-License-Identifier: MIT
+
+#include "replica.h"
+
+#include <assert.h>
+#include <czmq.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct replica {
+    zhashx_t *workers;  //  by worker id
+    replica_worker_t **sorted;
+    size_t sorted_count;
+    bool sorted_stale;
+    char *stats;
+};
+
+static void
+worker_destroy (void **self_p)
+{
+    replica_worker_t *self = *self_p;
+
+    if (self) {
+        free (self->json);
+        free (self);
+        *self_p = NULL;
+    }
+}
+
+replica_t *
+replica_new (void)
+{
+    replica_t *self = calloc (1, sizeof *self);
+
+    if (self) {
+        self->workers = zhashx_new ();
+        zhashx_set_destructor (self->workers, worker_destroy);
+    }
+    return self;
+}
+
+void
+replica_destroy (replica_t **self_p)
+{
+    assert (self_p);
+    replica_t *self = *self_p;
+
+    if (self) {
+        zhashx_destroy (&self->workers);
+        free (self->sorted);
+        free (self->stats);
+        free (self);
+        *self_p = NULL;
+    }
+}
+
+void
+replica_clear (replica_t *self)
+{
+    zhashx_purge (self->workers);
+    self->sorted_stale = true;
+}
+
+//  The value of a text member of our own writer's JSON, where no blanks stand and the texts asked
+//  for are never escaped.
+static void
+copy_member (char *out, size_t size, const char *json, size_t json_size, const char *name)
+{
+    const char *at = memmem (json, json_size, name, strlen (name));
+    size_t length = 0;
+
+    if (at) {
+        at += strlen (name);
+        const char *end = memchr (at, '"', (size_t) (json + json_size - at));
+        length = end ? (size_t) (end - at) : 0;
+    }
+    snprintf (out, size, "%.*s", (int) length, at ? at : "");
+}
+
+int
+replica_put (replica_t *self, const feed_header_t *header, const char *json, size_t size)
+{
+    replica_worker_t *worker = zhashx_lookup (self->workers, header->worker_id);
+
+    if (worker && header->seq < worker->seq) {
+        return 0;
+    }
+    char *copied = malloc (size + 1);
+    if (copied && !worker && (worker = calloc (1, sizeof *worker))) {
+        memcpy (worker->worker_id, header->worker_id, sizeof worker->worker_id);
+        memcpy (worker->region, header->region, sizeof worker->region);
+        zhashx_insert (self->workers, worker->worker_id, worker);
+        self->sorted_stale = true;
+    }
+    if (!copied || !worker) {
+        free (copied);
+        return -ENOMEM;
+    }
+    memcpy (copied, json, size);
+    copied [size] = '\0';
+    free (worker->json);
+    worker->json = copied;
+    worker->size = size;
+    worker->seq = header->seq;
+    copy_member (worker->status, sizeof worker->status, json, size, "\"status\":\"");
+    copy_member (worker->instance_id, sizeof worker->instance_id, json, size,
+                 "\"aws_instance_id\":\"");
+    return 0;
+}
+
+void
+replica_remove (replica_t *self, const char *worker_id)
+{
+    zhashx_delete (self->workers, worker_id);
+    self->sorted_stale = true;
+}
+
+size_t
+replica_size (const replica_t *self)
+{
+    return zhashx_size (self->workers);
+}
+
+const replica_worker_t *
+replica_find (replica_t *self, const char *id)
+{
+    replica_worker_t *worker = zhashx_lookup (self->workers, id);
+
+    for (worker = worker ? worker : zhashx_first (self->workers); worker;
+         worker = zhashx_next (self->workers)) {
+        if (strcmp (worker->worker_id, id) == 0 || strcmp (worker->instance_id, id) == 0) {
+            return worker;
+        }
+    }
+    return NULL;
+}
+
+static int
+by_id (const void *a, const void *b)
+{
+    const replica_worker_t *const *first = a, *const *second = b;
+    return strcmp ((*first)->worker_id, (*second)->worker_id);
+}
+
+static void
+sort (replica_t *self)
+{
+    size_t count = zhashx_size (self->workers), at = 0;
+    replica_worker_t **sorted = realloc (self->sorted, (count + 1) * sizeof (replica_worker_t *));
+
+    assert (sorted && "a pointer for each worker");
+    for (replica_worker_t *worker = zhashx_first (self->workers); worker;
+         worker = zhashx_next (self->workers)) {
+        sorted [at++] = worker;
+    }
+    qsort (sorted, count, sizeof (replica_worker_t *), by_id);
+    self->sorted = sorted;
+    self->sorted_count = count;
+    self->sorted_stale = false;
+}
+
+const replica_worker_t *
+replica_next (replica_t *self, const char *after)
+{
+    if (self->sorted_stale) {
+        sort (self);
+    }
+    size_t low = 0, high = self->sorted_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (strcmp (self->sorted [middle]->worker_id, after) <= 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < self->sorted_count ? self->sorted [low] : NULL;
+}
+
+void
+replica_set_stats (replica_t *self, const char *json, size_t size)
+{
+    free (self->stats);
+    self->stats = strndup (json, size);
+}
+
+const char *
+replica_stats (const replica_t *self)
+{
+    return self->stats ? self->stats : "{}";
+}

@@ -1,0 +1,44 @@
+// replica.h - the workers as the aggregator last told them, as bytes.
+//
+// A worker's snapshot is kept as the JSON that came, with the few facts that lists filter by;
+// nothing is parsed for a client. Each worker remembers the number its state covers: an older
+// message never overwrites a newer one, whatever way it came (feed or state answer).
+//
+// SPDX-License-Identifier: MIT
+
+#ifndef GATEWAY_REPLICA_H
+#define GATEWAY_REPLICA_H
+
+#include "../common/feed_frame.h"
+
+typedef struct replica replica_t;
+
+typedef struct replica_worker {
+    char worker_id [FEED_WORKER_ID_SIZE];
+    char region [FEED_REGION_SIZE];
+    char status [32];
+    char instance_id [128];
+    uint64_t seq;  //  what the snapshot covers
+    char *json;    //  the canonical snapshot without _reason
+    size_t size;
+} replica_worker_t;
+
+replica_t *replica_new (void);
+void replica_destroy (replica_t **self_p);
+void replica_clear (replica_t *self);
+
+//  Takes a snapshot; older than what is held: ignored. 0 or -ENOMEM.
+int replica_put (replica_t *self, const feed_header_t *header, const char *json, size_t size);
+void replica_remove (replica_t *self, const char *worker_id);
+
+size_t replica_size (const replica_t *self);
+//  By worker id or EC2 instance id; null when there is none.
+const replica_worker_t *replica_find (replica_t *self, const char *id);
+//  In the order of worker ids; after "" is the first.
+const replica_worker_t *replica_next (replica_t *self, const char *after);
+
+//  The data of the last system.stats, "{}" before the first.
+void replica_set_stats (replica_t *self, const char *json, size_t size);
+const char *replica_stats (const replica_t *self);
+
+#endif
