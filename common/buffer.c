@@ -53,7 +53,7 @@ grow (buffer_t *self, size_t size)
 char *
 buffer_reserve (buffer_t *self, size_t size)
 {
-    if (self->failed || (self->size + size + 1 > self->capacity && !grow (self, size))) {
+    if (self->failed || (size >= self->capacity - self->size && !grow (self, size))) {
         return NULL;
     }
     return self->data + self->size;

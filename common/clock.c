@@ -87,6 +87,13 @@ clock_format (char text [CLOCK_TEXT_SIZE], time_us_t wall)
     return text;
 }
 
+static int64_t
+days_of_month (int64_t year, int64_t month)
+{
+    return days_from_date (month == 12 ? year + 1 : year, month == 12 ? 1 : month + 1, 1) -
+           days_from_date (year, month, 1);
+}
+
 //  Reads exactly so many digits and then the mark (0: none).
 static bool
 take_digits (const char **at, int digits, char mark, int64_t *value)
@@ -160,8 +167,8 @@ clock_parse (const char *text, time_us_t *wall)
         return -EINVAL;
     }
     time_us_t fraction = take_fraction (&text);
-    if (month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60 ||
-        !take_zone (text, &offset)) {
+    if (month < 1 || month > 12 || day < 1 || day > days_of_month (year, month) || hour > 23 ||
+        minute > 59 || second > 60 || !take_zone (text, &offset)) {
         return -EINVAL;
     }
     *wall = days_from_date (year, month, day) * DAY_US + hour * HOUR_US + minute * MINUTE_US +

@@ -130,14 +130,15 @@ make_family (metrics_t *self, metric_kind_t kind, const char *name, const char *
     return family;
 }
 
+//  A help is escaped but for quotes, a label's value with them (the format, "Line format").
 static void
-write_escaped (buffer_t *out, const char *value)
+write_escaped (buffer_t *out, const char *value, const char *escaped)
 {
     for (; *value; value++) {
         if (*value == '\n') {
             buffer_text (out, "\\n");
         } else {
-            if (*value == '"' || *value == '\\') {
+            if (strchr (escaped, *value)) {
                 buffer_append (out, "\\", 1);
             }
             buffer_append (out, value, 1);
@@ -152,7 +153,7 @@ write_labels (buffer_t *out, const char *const labels [], const char *instead)
     for (size_t i = 0; labels && labels [i]; i += 2) {
         assert (i < 2 * (size_t) METRICS_LABELS_MAX);
         buffer_format (out, "%s%s=\"", i == 0 ? "{" : ",", labels [i]);
-        write_escaped (out, instead ? instead : labels [i + 1]);
+        write_escaped (out, instead ? instead : labels [i + 1], "\\\"");
         buffer_text (out, "\"");
     }
     if (out->size > 0) {
@@ -280,8 +281,10 @@ write_value (buffer_t *out, double value)
 {
     if (value == floor (value) && fabs (value) < 1e15) {
         buffer_format (out, " %.0f\n", value);
+    } else if (isfinite (value)) {
+        buffer_format (out, " %.15g\n", value);
     } else {
-        buffer_format (out, isnan (value) ? " NaN\n" : " %.9g\n", value);
+        buffer_text (out, isnan (value) ? " NaN\n" : value > 0 ? " +Inf\n" : " -Inf\n");
     }
 }
 
@@ -313,7 +316,7 @@ write_family (buffer_t *out, const family_t *family)
     static const char *const KINDS [] = {"counter", "gauge", "histogram"};
 
     buffer_format (out, "# HELP %s ", family->name);
-    write_escaped (out, family->help);
+    write_escaped (out, family->help, "\\");
     buffer_format (out, "\n# TYPE %s %s\n", family->name, KINDS [family->kind]);
     for (const metric_t *series = family->series; series; series = series->next) {
         if (series->histogram) {
