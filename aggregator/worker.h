@@ -5,14 +5,19 @@
 // nothing. A failed read (error_code) touches the source's freshness alone: the last values
 // stay. Nothing here reads a clock, a socket or a file; times come in.
 //
-// An update returns what it did as worker_change_t: the fields that differ, and the transitions
-// that have an event of their own. The caller tells of that and of nothing more.
+// An update returns what it did as worker_change_t: the fields that differ, and the states as
+// they were before. The caller tells of that and of nothing more.
 //
 // W1 a source's fields change only by that source's update
 // W2 an observation that is not newer than its source's last one changes nothing
 // W3 what nobody has read is unknown, never 0
 // W4 the snapshot depends on the state alone: same state, same bytes
-// W5 terminated is final
+// W5 calculated values come from sources that have spoken since the worker runs; none: unknown
+// W6 a worker that does not run has no CML that answers and no source that is stale
+//
+// Where the facts come from does not always follow the groups' names: the monitoring mode stands
+// among CloudWatch's fields and is told by EC2; the endpoint stands among the network's and is
+// told by CML. The states status, service_status and freshness belong to no source.
 //
 // SPDX-License-Identifier: MIT
 
@@ -50,15 +55,27 @@ typedef enum worker_source {
     SOURCE_EC2,
     SOURCE_CLOUDWATCH,
     SOURCE_CML,
-    SOURCE_COUNT
+    SOURCE_COUNT,
+    SOURCE_OTHER = SOURCE_COUNT  //  of utilisation only: no fields of its own
 } worker_source_t;
 
 typedef enum freshness { FRESH_ABSENT, FRESH_FRESH, FRESH_STALE, FRESH_ERROR } freshness_t;
 
+//  What became of an observation.
+typedef enum worker_verdict {
+    WORKER_NOT_NEWER,    //  W2
+    WORKER_NOT_RUNNING,  //  a late word about a worker that has stopped since
+    WORKER_NOT_SAID,     //  it says nothing that could be kept
+    WORKER_APPLIED
+} worker_verdict_t;
+
 typedef struct worker_change {
+    worker_verdict_t verdict;
+    worker_source_t by;
+    const char *by_kind;         //  of SOURCE_OTHER; borrowed
     field_set_t fields;          //  what differs, of all groups
-    bool applied;                //  false: older, duplicate, or not to be applied now
     bool labs;                   //  the list of labs differs
+    bool old_connected;          //  the CML answered
     worker_status_t old_status;  //  as before; equal to the new one when it did not change
     worker_service_t old_service;
     freshness_t old_freshness [SOURCE_COUNT];
@@ -80,7 +97,9 @@ const char *worker_region (const worker_t *self);
 const char *worker_instance_id (const worker_t *self);
 worker_status_t worker_status (const worker_t *self);
 worker_service_t worker_service (const worker_t *self);
-flag_t worker_detailed_monitoring (const worker_t *self);
+bool worker_is_connected (const worker_t *self);
+//  EC2 has told an address at which its CML could answer.
+bool worker_has_address (const worker_t *self);
 freshness_t worker_freshness (const worker_t *self, worker_source_t source);
 //  When the source last said something usable, wall; TIME_UNKNOWN: never.
 time_us_t worker_last_seen (const worker_t *self, worker_source_t source);
@@ -89,26 +108,42 @@ const char *worker_source_error (const worker_t *self, worker_source_t source);
 
 //  The canonical snapshot; its texts are borrowed until the next update.
 snapshot_t worker_snapshot (const worker_t *self);
-//  The labs as one line of JSON, an array; "[]" when none were read.
+//  The labs as one line of JSON, an array; "[]" when none were read. And when they were read.
 const char *worker_labs (const worker_t *self);
+time_us_t worker_labs_at (const worker_t *self);
 
 //  EC2: identity, image, network, status checks, status, and the monitoring mode.
 worker_change_t worker_update_ec2 (worker_t *self, const instance_observed_t *seen, time_us_t at);
+//  The status alone, as when an action of ours was accepted before EC2 shows it.
+worker_change_t worker_update_status (worker_t *self, worker_status_t status, time_us_t at);
 //  The instance is no longer listed: terminated, at that time.
 worker_change_t worker_terminate (worker_t *self, time_us_t at);
+
 worker_change_t worker_update_cloudwatch (worker_t *self, const utilization_observed_t *seen,
                                           time_us_t at);
+//  Utilisation of another kind of collector: kept apart, counts where CML and CloudWatch have
+//  nothing. At most WORKER_KINDS_MAX kinds a worker; more are WORKER_NOT_SAID.
+#define WORKER_KINDS_MAX 4
+worker_change_t worker_update_other (worker_t *self, const char *kind,
+                                     const utilization_observed_t *seen, time_us_t at);
 worker_change_t worker_update_cml (worker_t *self, const system_observed_t *seen, time_us_t at);
 worker_change_t worker_update_labs (worker_t *self, const labs_observed_t *seen, time_us_t at);
+
 worker_change_t worker_update_activity (worker_t *self, const activity_observed_t *seen,
                                         time_us_t at);
 worker_change_t worker_set_idle_detection (worker_t *self, bool enabled, time_us_t at);
+//  reason is `idle_timeout` (counts as automatic), `manual` or `external`; by is a name.
+worker_change_t worker_pause (worker_t *self, const char *reason, const char *by, time_us_t at);
+worker_change_t worker_resume (worker_t *self, bool automatic, time_us_t at);
 
-//  The steady time at which the source becomes stale if it stays silent; INT64_MAX: not before
-//  it speaks. spoke is called by the fleet, for observations carry wall time only.
-void worker_spoke (worker_t *self, worker_source_t source, int64_t interval_seconds,
+//  Freshness has deadlines in steady time (observations carry wall time only). spoke is called
+//  after an update was applied and gives the source MISSED_ROUNDS intervals from now; stale_at
+//  is the first deadline of any source, INT64_MAX when there is none; become_stale takes the
+//  first source whose deadline has passed, and is called until it has nothing more to do
+//  (WORKER_NOT_SAID).
+void worker_spoke (worker_t *self, const worker_change_t *change, int64_t interval_seconds,
                    time_us_t steady);
-time_us_t worker_stale_at (const worker_t *self, worker_source_t source);
-worker_change_t worker_become_stale (worker_t *self, worker_source_t source, time_us_t wall);
+time_us_t worker_stale_at (const worker_t *self);
+worker_change_t worker_become_stale (worker_t *self, moment_t now);
 
 #endif

@@ -183,21 +183,44 @@ variable_name (char *out, size_t size, const char *section, const char *key)
     }
 }
 
-//  The secret is the file's content without its last newline.
+DEFINE_CLEANUP (file_close, FILE *, fclose)
+
+//  The secret is the file's content without its last newline, as editors and `echo` leave one.
 static int
 read_secret (const config_key_t *keys, void *settings, const char *name, const char *path,
              const char *where, reason_t *why)
 {
     char value [CONFIG_TEXT_SIZE + 1];
-    FILE *file = fopen (path, "re");
+    _cleanup_ (file_close) FILE *file = fopen (path, "re");
     if (!file) {
         return reason_set (why, -errno, "%s: cannot read %s: %s", where, path, strerror (errno));
     }
     size_t size = fread (value, 1, sizeof value - 1, file);
-    fclose (file);
+    if (ferror (file)) {  //  a directory opens, and fails here
+        return reason_set (why, -EIO, "%s: cannot read %s: %s", where, path, strerror (errno));
+    }
+    size -= size > 0 && value [size - 1] == '\n';
+    size -= size > 0 && value [size - 1] == '\r';
     value [size] = '\0';
-    value [strcspn (value, "\r\n")] = '\0';
-    return config_set (keys, settings, name, value, where, why);
+    if (strlen (value) < size || strpbrk (value, "\r\n")) {
+        return reason_set (why, -EINVAL, "%s: %s holds more than one line", where, path);
+    }
+    int rc = config_set (keys, settings, name, value, where, why);
+    explicit_bzero (value, sizeof value);
+    return rc;
+}
+
+//  What begins as ours must be ours: a misspelt variable would be a setting that does nothing.
+static int
+unknown_variable (const config_key_t *keys, const char *variable, size_t prefix_size, reason_t *why)
+{
+    char name [160];
+
+    snprintf (name, sizeof name, "%s", variable + prefix_size);
+    for (char *c = name; *c; c++) {
+        *c = (char) tolower ((unsigned char) *c);
+    }
+    return unknown_key (keys, name, variable, why);
 }
 
 static int
@@ -212,13 +235,17 @@ read_variable (const config_key_t *keys, void *settings, const char *section, co
             return config_set (keys, settings, key->name, value, variable, why);
         }
         size_t size = strlen (name);
-        if (key->kind == CONFIG_SECRET && strncmp (name, variable, size) == 0 &&
-            strcmp (variable + size, "_FILE") == 0) {
-            return read_secret (keys, settings, key->name, value, variable, why);
+        if (strncmp (name, variable, size) != 0 || strcmp (variable + size, "_FILE") != 0) {
+            continue;
         }
+        if (key->kind != CONFIG_SECRET) {
+            return reason_set (why, -EINVAL, "%s: only a secret is read from a file; set %s",
+                               variable, name);
+        }
+        return read_secret (keys, settings, key->name, value, variable, why);
     }
-    return reason_set (why, -ENOENT, "%s: names no key of [%s]; --help lists them all", variable,
-                       section);
+    variable_name (name, sizeof name, section, "");
+    return unknown_variable (keys, variable, strlen (name), why);
 }
 
 int

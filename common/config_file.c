@@ -16,7 +16,8 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define LINE_LONGEST 198  //  characters of a line; inih's INI_MAX_LINE is 200 in Debian's build
+#define LINE_LONGEST    198  //  characters of a line; inih's INI_MAX_LINE is 200 in Debian's build
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
 
 DEFINE_CLEANUP (file_close, FILE *, fclose)
 
@@ -31,36 +32,6 @@ typedef struct reader {
     reason_t *why;
 } reader_t;
 
-//  fgets for inih: one whole line, or the end when the line cannot be taken.
-static char *
-read_line (char *out, int size, void *stream)
-{
-    reader_t *self = stream;
-    char line [1024];
-
-    if (self->rc < 0 || !fgets (line, sizeof line, self->file)) {
-        return NULL;
-    }
-    self->line++;
-    size_t length = strcspn (line, "\r\n");
-    char *text = self->line == 1 && strncmp (line, "\xef\xbb\xbf", 3) == 0 ? line + 3 : line;
-    line [length] = '\0';
-    if (length > LINE_LONGEST || (int) length + 2 > size) {
-        self->rc = reason_set (self->why, -ERANGE, "%s:%d: the line is longer than %d characters",
-                               self->path, self->line, LINE_LONGEST);
-        return NULL;
-    }
-    size_t indent = strspn (text, " \t");
-    if (indent > 0 && text [indent] && !strchr ("#;", text [indent])) {
-        self->rc = reason_set (self->why, -EINVAL,
-                               "%s:%d: the line is indented; a key begins in the first column",
-                               self->path, self->line);
-        return NULL;
-    }
-    snprintf (out, (size_t) size, "%s\n", text);
-    return out;
-}
-
 static bool
 is_known_section (const char *section)
 {
@@ -74,6 +45,67 @@ is_known_section (const char *section)
     return strncmp (section, "collector-", 10) == 0;
 }
 
+//  A section nobody has is refused where it stands, whether or not it has keys.
+static int
+check_section (const reader_t *self, const char *text)
+{
+    char section [64];
+
+    snprintf (section, sizeof section, "%.*s", (int) strcspn (text + 1, "]"), text + 1);
+    if (is_known_section (section)) {
+        return 0;
+    }
+    return reason_set (self->why, -ENOENT,
+                       "%s:%d: no program has a section [%s]; there are [aggregator], [gateway], "
+                       "[collector-ec2] and so on",
+                       self->path, self->line, section);
+}
+
+//  What inih would take without a word and not as it was meant.
+static int
+check_line (const reader_t *self, const char *text, size_t length)
+{
+    size_t indent = strspn (text, " \t");
+
+    if (length > LINE_LONGEST) {
+        return reason_set (self->why, -ERANGE, "%s:%d: the line is longer than %d characters",
+                           self->path, self->line, LINE_LONGEST);
+    }
+    if (indent > 0 && text [indent] && !strchr ("#;", text [indent])) {
+        return reason_set (self->why, -EINVAL,
+                           "%s:%d: the line is indented; a key begins in the first column",
+                           self->path, self->line);
+    }
+    return *text == '[' ? check_section (self, text) : 0;
+}
+
+//  fgets for inih: one whole line, or the end when the line cannot be taken.
+static char *
+read_line (char *out, int size, void *stream)
+{
+    reader_t *self = stream;
+    char line [1024];
+
+    if (self->rc < 0 || !fgets (line, sizeof line, self->file)) {
+        return NULL;
+    }
+    self->line++;
+    size_t length = strcspn (line, "\r\n");
+    if (!line [length] && length < sizeof line - 1 && !feof (self->file)) {
+        self->rc = reason_set (self->why, -EINVAL, "%s:%d: the line has a NUL byte", self->path,
+                               self->line);
+        return NULL;
+    }
+    line [length] = '\0';
+    size_t mark = self->line == 1 && strncmp (line, BYTE_ORDER_MARK, 3) == 0 ? 3 : 0;
+    self->rc = check_line (self, line + mark, length - mark);
+    if (self->rc < 0) {
+        return NULL;
+    }
+    snprintf (out, (size_t) size, "%s\n", line + mark);
+    return out;
+}
+
 static int
 take_key (void *user, const char *section, const char *name, const char *value)
 {
@@ -83,11 +115,9 @@ take_key (void *user, const char *section, const char *name, const char *value)
     snprintf (where, sizeof where, "%s:%d", self->path, self->line);
     if (strcmp (section, self->section) == 0) {
         self->rc = config_set (self->keys, self->settings, name, value, where, self->why);
-    } else if (!is_known_section (section)) {
-        self->rc = reason_set (self->why, -ENOENT,
-                               "%s: no program has a section [%.60s]; there are [aggregator], "
-                               "[gateway], [collector-ec2] and so on",
-                               where, section);
+    } else if (!*section) {
+        self->rc =
+            reason_set (self->why, -EINVAL, "%s: '%.60s' stands before any [section]", where, name);
     }
     return self->rc == 0;
 }

@@ -1,9 +1,17 @@
-// log.c - see log.h. A line is built in one bounded buffer and written with one write(), so
-// that lines of several processes on one descriptor do not mix.
+// log.c - see log.h. A line is built whole and written with one write(), so that lines of
+// several processes on one descriptor do not mix.
+//
+// It is bounded: a value over VALUE_MAX is cut, one that no longer fits into the line is left
+// out, and both are marked with CUT_MARK. Quoted values are JSON's in both forms, by the one
+// JSON writer there is.
 //
 // SPDX-License-Identifier: MIT
 
 #include "log.h"
+
+#include "buffer.h"
+#include "cleanup.h"
+#include "json.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -12,7 +20,8 @@
 #include <unistd.h>
 
 #define LINE_MAX_BYTES 4096
-#define LINE_TAIL      64  //  kept free for the end of the line
+#define LINE_TAIL      512  //  kept free for the marks of values left out, and for the end
+#define VALUE_MAX      1024
 #define CUT_MARK       "…"
 
 //  The log is one of the two things a program has of its own (style: no hidden state).
@@ -25,53 +34,7 @@ static struct {
 
 static const char *const LEVEL_NAMES [] = {"debug", "info", "warn", "error"};
 
-typedef struct line {
-    char text [LINE_MAX_BYTES];
-    size_t size;
-} line_t;
-
-static void
-put (line_t *line, const char *text, size_t size)
-{
-    size_t room = sizeof line->text - LINE_TAIL - line->size;
-
-    if (size > room) {
-        size = room;
-    }
-    memcpy (line->text + line->size, text, size);
-    line->size += size;
-}
-
-static void
-put_text (line_t *line, const char *text)
-{
-    put (line, text, strlen (text));
-}
-
-//  Control bytes and quotes are escaped as JSON does it; both forms use the same.
-static void
-put_quoted (line_t *line, const char *text)
-{
-    put (line, "\"", 1);
-    for (; *text; text++) {
-        unsigned char byte = (unsigned char) *text;
-        if (line->size + 16 > sizeof line->text - LINE_TAIL) {
-            put_text (line, CUT_MARK);
-            break;
-        }
-        if (byte == '"' || byte == '\\') {
-            put (line, (char []){'\\', (char) byte}, 2);
-        } else if (byte < 0x20 || byte == 0x7f) {
-            char escaped [8];
-            snprintf (escaped, sizeof escaped, "\\u%04x", byte);
-            put_text (line, escaped);
-        } else {
-            put (line, text, 1);
-        }
-    }
-    put (line, "\"", 1);
-}
-
+//  ASCII without what logfmt has a meaning for. An empty value is bare too.
 static bool
 is_bare (const char *text)
 {
@@ -84,43 +47,83 @@ is_bare (const char *text)
 }
 
 static void
-put_key (line_t *line, const char *key)
+put_key (buffer_t *line, const char *key)
 {
-    bool json = LOG.format == LOG_FORMAT_JSON;
-
-    put_text (line, line->size == 0 ? (json ? "{" : "") : (json ? "," : " "));
-    put_text (line, json ? "\"" : "");
-    put_text (line, key);
-    put_text (line, json ? "\":" : "=");
-}
-
-static void
-put_member (line_t *line, const char *key, const char *text)
-{
-    put_key (line, key);
-    if (LOG.format == LOG_FORMAT_JSON || !is_bare (text)) {
-        put_quoted (line, text);
+    if (LOG.format == LOG_FORMAT_JSON) {
+        buffer_format (line, "%s\"%s\":", line->size == 0 ? "{" : ",", key);
     } else {
-        put_text (line, text);
+        buffer_format (line, "%s%s=", line->size == 0 ? "" : " ", key);
     }
 }
 
+//  The first VALUE_MAX bytes, not ending within a character, and the mark.
 static void
-put_field (line_t *line, const log_field_t *field)
+cut_text (char cut [VALUE_MAX + sizeof CUT_MARK], const char *text)
 {
-    char number [48];
+    size_t size = VALUE_MAX;
 
-    if (field->kind == LOG_KIND_TEXT) {
-        put_member (line, field->key, field->text ? field->text : "");
-        return;
+    while (size > 0 && ((unsigned char) text [size] & 0xc0) == 0x80) {
+        size--;
     }
-    if (field->kind == LOG_KIND_INTEGER) {
-        snprintf (number, sizeof number, "%lld", (long long) field->integer);
+    memcpy (cut, text, size);
+    memcpy (cut + size, CUT_MARK, sizeof CUT_MARK);
+}
+
+static void
+put_text (buffer_t *line, const char *text)
+{
+    char cut [VALUE_MAX + sizeof CUT_MARK];
+
+    if (strnlen (text, VALUE_MAX + 1) > VALUE_MAX) {
+        cut_text (cut, text);
+        text = cut;
+    }
+    if (LOG.format == LOG_FORMAT_LOGFMT && is_bare (text)) {
+        buffer_text (line, text);
     } else {
-        snprintf (number, sizeof number, isfinite (field->number) ? "%.6g" : "null", field->number);
+        json_writer_t out = json_writer (line);
+        json_put_text (&out, text);
     }
+}
+
+static void
+put_number (buffer_t *line, double number)
+{
+    if (isfinite (number)) {
+        buffer_format (line, "%.6g", number);
+    } else {
+        buffer_text (line, "null");
+    }
+}
+
+static void
+put_value (buffer_t *line, const log_field_t *field)
+{
+    switch (field->kind) {
+    case LOG_KIND_TEXT: put_text (line, field->text ? field->text : ""); return;
+    case LOG_KIND_INTEGER: buffer_format (line, "%lld", (long long) field->integer); return;
+    case LOG_KIND_NUMBER: put_number (line, field->number); return;
+    case LOG_KIND_END: return;
+    }
+}
+
+//  A field that makes the line too long is told by its key and the mark; when even that does
+//  not fit it is not told.
+static void
+put_field (buffer_t *line, const log_field_t *field)
+{
+    size_t before = line->size;
+
     put_key (line, field->key);
-    put_text (line, number);
+    size_t value = line->size;
+    put_value (line, field);
+    if (line->size > LINE_MAX_BYTES - LINE_TAIL) {
+        line->size = value;
+        put_text (line, CUT_MARK);
+    }
+    if (line->size > LINE_MAX_BYTES - LINE_TAIL / 4) {
+        line->size = before;
+    }
 }
 
 //  True when this place has spoken enough; suppressed tells what it held back before.
@@ -151,6 +154,23 @@ log_open (const char *program, log_level_t least, log_format_t format)
     LOG.format = format;
 }
 
+static void
+put_line (buffer_t *line, log_level_t level, const char *message, const log_field_t *fields,
+          time_us_t wall)
+{
+    char time [CLOCK_TEXT_SIZE];
+
+    put_field (line, &LOG_TEXT ("time", clock_format (time, wall)));
+    put_field (line, &LOG_TEXT ("level", LEVEL_NAMES [level]));
+    if (LOG.program) {
+        put_field (line, &LOG_TEXT ("program", LOG.program));
+    }
+    put_field (line, &LOG_TEXT ("msg", message));
+    for (; fields->kind != LOG_KIND_END; fields++) {
+        put_field (line, fields);
+    }
+}
+
 void
 log_write (log_level_t level, log_limit_t *limit, const char *message, const log_field_t *fields)
 {
@@ -160,27 +180,16 @@ log_write (log_level_t level, log_limit_t *limit, const char *message, const log
     if (level < LOG.least || (limit && is_held (limit, now.steady, &suppressed))) {
         return;
     }
-    line_t line = {.size = 0};
-    char time [CLOCK_TEXT_SIZE];
-    put_member (&line, "time", clock_format (time, now.wall));
-    put_member (&line, "level", LEVEL_NAMES [level]);
-    if (LOG.program) {
-        put_member (&line, "program", LOG.program);
-    }
-    put_member (&line, "msg", message);
-    for (; fields->kind != LOG_KIND_END; fields++) {
-        put_field (&line, fields);
-    }
+    _cleanup_ (buffer_clear) buffer_t line = {0};
+    put_line (&line, level, message, fields, now.wall);
     if (suppressed > 0) {
         put_field (&line, &LOG_INTEGER ("suppressed", suppressed));
     }
-    memcpy (line.text + line.size, "}\n", 2);
-    size_t start = LOG.format == LOG_FORMAT_JSON ? 0 : 1;
-    if (start == 1) {
-        line.text [line.size] = '\n';
+    buffer_text (&line, LOG.format == LOG_FORMAT_JSON ? "}\n" : "\n");
+    if (!buffer_failed (&line)) {
+        ssize_t written = write (STDERR_FILENO, line.data, line.size);
+        (void) written;  //  a log that cannot be written has nobody to tell
     }
-    ssize_t written = write (STDERR_FILENO, line.text, line.size + 2 - start);
-    (void) written;  //  a log that cannot be written has nobody to tell
 }
 
 uint64_t

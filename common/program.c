@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 const char *const PROGRAM_LOG_LEVELS [] = {"debug", "info", "warn", "error", NULL};
 const char *const PROGRAM_LOG_FORMATS [] = {"logfmt", "json", NULL};
@@ -79,11 +80,14 @@ read_layers (const program_t *self, const request_t *request, void *settings, re
     config_init (self->keys, settings);
 
     const char *file = request->file ? request->file : PROGRAM_CONFIG_FILE;
-    int rc = config_read_file (self->keys, settings, self->section, file, why);
-    if (rc < 0 && !(rc == -ENOENT && !request->file && strstr (why->text, strerror (ENOENT)))) {
-        return rc;
+    bool is_absent = access (file, F_OK) != 0 && errno == ENOENT;
+    int rc = 0;
+    if (request->file || !is_absent) {
+        rc = config_read_file (self->keys, settings, self->section, file, why);
     }
-    rc = config_read_environment (self->keys, settings, self->section, environ, why);
+    if (rc == 0) {
+        rc = config_read_environment (self->keys, settings, self->section, environ, why);
+    }
     for (int i = 1; rc == 0 && i < STARTED.argc;) {
         if (!is_request (STARTED.argv [i], &i)) {
             rc = config_read_flag (self->keys, settings, STARTED.argc, STARTED.argv, &i, why);

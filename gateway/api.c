@@ -16,8 +16,9 @@
 #define LIMIT_DEFAULT 100
 #define LIMIT_MOST    1000
 
-static const char *const STATUSES [] = {"pending", "starting", "running", "stopping", "stopped", "shutting-down",
-                                        "terminated", "failed", "unknown", NULL};
+static const char *const STATUSES [] = {
+    "pending",       "starting",   "running", "stopping", "stopped",
+    "shutting-down", "terminated", "failed",  "unknown",  NULL};
 
 static void
 member_last_id (json_writer_t *json, const event_log_t *log)
@@ -35,7 +36,8 @@ read_limit (const char *text, int64_t *limit, reason_t *why)
 
     *limit = text ? strtoll (text, &end, 10) : LIMIT_DEFAULT;
     if (text && (end == text || *end || *limit < 1 || *limit > LIMIT_MOST)) {
-        return reason_set (why, -EINVAL, "limit: '%.40s' is not a whole number within 1 to %d", text, LIMIT_MOST);
+        return reason_set (why, -EINVAL, "limit: '%.40s' is not a whole number within 1 to %d",
+                           text, LIMIT_MOST);
     }
     return 0;
 }
@@ -48,7 +50,8 @@ check_status (const char *status, reason_t *why)
             return 0;
         }
     }
-    return status ? reason_set (why, -EINVAL, "status: '%.40s' is no status of a worker", status) : 0;
+    return status ? reason_set (why, -EINVAL, "status: '%.40s' is no status of a worker", status)
+                  : 0;
 }
 
 int
@@ -72,7 +75,8 @@ api_workers (replica_t *replica, const event_log_t *log, api_query_fn *query, vo
     const char *last = NULL, *more = NULL;
     for (const replica_worker_t *worker = replica_next (replica, cursor ? cursor : ""); worker;
          worker = replica_next (replica, worker->worker_id)) {
-        if ((region && strcmp (region, worker->region) != 0) || (status && strcmp (status, worker->status) != 0)) {
+        if ((region && strcmp (region, worker->region) != 0) ||
+            (status && strcmp (status, worker->status) != 0)) {
             continue;
         }
         if (count++ == limit) {
@@ -92,31 +96,47 @@ api_workers (replica_t *replica, const event_log_t *log, api_query_fn *query, vo
 //  The detail by source, out of the one snapshot: section, name there, name in the snapshot.
 static const struct {
     const char *section, *name, *field;
-} DETAIL [] = {{NULL, "id", "id"}, {NULL, "worker_id", "worker_id"}, {NULL, "name", "name"}, {NULL, "region", "region"},
-               {NULL, "aws_instance_id", "aws_instance_id"}, {NULL, "instance_type", "instance_type"},
-               {NULL, "status", "status"}, {NULL, "service_status", "service_status"},
-               {NULL, "https_endpoint", "https_endpoint"}, {NULL, "public_ip", "public_ip"},
-               {NULL, "private_ip", "private_ip"}, {NULL, "aws_tags", "aws_tags"},
-               {"utilization", "cpu", "cpu_utilization"}, {"utilization", "memory", "memory_utilization"},
-               {"utilization", "storage", "storage_utilization"},
-               {"ec2_metrics", "instance_state_detail", "ec2_instance_state_detail"},
-               {"ec2_metrics", "system_status_check", "ec2_system_status_check"},
-               {"ec2_metrics", "last_checked_at", "ec2_last_checked_at"}, {"ec2_metrics", "freshness", "ec2_freshness"},
-               {"cloudwatch_metrics", "cpu_utilization", "cloudwatch_cpu_utilization"},
-               {"cloudwatch_metrics", "memory_utilization", "cloudwatch_memory_utilization"},
-               {"cloudwatch_metrics", "last_collected_at", "cloudwatch_last_collected_at"},
-               {"cloudwatch_metrics", "detailed_monitoring_enabled", "cloudwatch_detailed_monitoring_enabled"},
-               {"cloudwatch_metrics", "freshness", "cloudwatch_freshness"},
-               {"cml_metrics", "version", "cml_version"}, {"cml_metrics", "ready", "cml_ready"},
-               {"cml_metrics", "uptime_seconds", "cml_uptime_seconds"}, {"cml_metrics", "labs_count", "cml_labs_count"},
-               {"cml_metrics", "last_synced_at", "cml_last_synced_at"}, {"cml_metrics", "system_info", "cml_system_info"},
-               {"cml_metrics", "system_health", "cml_system_health"}, {"cml_metrics", "freshness", "cml_freshness"},
-               {"activity", "last_activity_at", "last_activity_at"},
-               {"activity", "last_activity_check_at", "last_activity_check_at"},
-               {"activity", "next_idle_check_at", "next_idle_check_at"}, {"activity", "target_pause_at", "target_pause_at"},
-               {"activity", "is_idle_detection_enabled", "is_idle_detection_enabled"},
-               {"license", "status", "license_status"}, {"license", "token", "license_token"},
-               {"license", "info", "cml_license_info"}};
+} DETAIL [] = {
+    {NULL, "id", "id"},
+    {NULL, "worker_id", "worker_id"},
+    {NULL, "name", "name"},
+    {NULL, "region", "region"},
+    {NULL, "aws_instance_id", "aws_instance_id"},
+    {NULL, "instance_type", "instance_type"},
+    {NULL, "status", "status"},
+    {NULL, "service_status", "service_status"},
+    {NULL, "https_endpoint", "https_endpoint"},
+    {NULL, "public_ip", "public_ip"},
+    {NULL, "private_ip", "private_ip"},
+    {NULL, "aws_tags", "aws_tags"},
+    {"utilization", "cpu", "cpu_utilization"},
+    {"utilization", "memory", "memory_utilization"},
+    {"utilization", "storage", "storage_utilization"},
+    {"ec2_metrics", "instance_state_detail", "ec2_instance_state_detail"},
+    {"ec2_metrics", "system_status_check", "ec2_system_status_check"},
+    {"ec2_metrics", "last_checked_at", "ec2_last_checked_at"},
+    {"ec2_metrics", "freshness", "ec2_freshness"},
+    {"cloudwatch_metrics", "cpu_utilization", "cloudwatch_cpu_utilization"},
+    {"cloudwatch_metrics", "memory_utilization", "cloudwatch_memory_utilization"},
+    {"cloudwatch_metrics", "last_collected_at", "cloudwatch_last_collected_at"},
+    {"cloudwatch_metrics", "detailed_monitoring_enabled", "cloudwatch_detailed_monitoring_enabled"},
+    {"cloudwatch_metrics", "freshness", "cloudwatch_freshness"},
+    {"cml_metrics", "version", "cml_version"},
+    {"cml_metrics", "ready", "cml_ready"},
+    {"cml_metrics", "uptime_seconds", "cml_uptime_seconds"},
+    {"cml_metrics", "labs_count", "cml_labs_count"},
+    {"cml_metrics", "last_synced_at", "cml_last_synced_at"},
+    {"cml_metrics", "system_info", "cml_system_info"},
+    {"cml_metrics", "system_health", "cml_system_health"},
+    {"cml_metrics", "freshness", "cml_freshness"},
+    {"activity", "last_activity_at", "last_activity_at"},
+    {"activity", "last_activity_check_at", "last_activity_check_at"},
+    {"activity", "next_idle_check_at", "next_idle_check_at"},
+    {"activity", "target_pause_at", "target_pause_at"},
+    {"activity", "is_idle_detection_enabled", "is_idle_detection_enabled"},
+    {"license", "status", "license_status"},
+    {"license", "token", "license_token"},
+    {"license", "info", "cml_license_info"}};
 
 int
 api_worker (replica_t *replica, const char *id, buffer_t *out, reason_t *why)
@@ -135,7 +155,8 @@ api_worker (replica_t *replica, const char *id, buffer_t *out, reason_t *why)
     json_writer_t json = json_writer (out);
     json_open_object (&json);
     for (size_t i = 0; i < sizeof DETAIL / sizeof *DETAIL; i++) {
-        if (DETAIL [i].section != section && (!section || !DETAIL [i].section || strcmp (section, DETAIL [i].section) != 0)) {
+        if (DETAIL [i].section != section &&
+            (!section || !DETAIL [i].section || strcmp (section, DETAIL [i].section) != 0)) {
             if (section) {
                 json_close_object (&json);
             }
@@ -173,7 +194,8 @@ api_state (replica_t *replica, const event_log_t *log, buffer_t *out)
         json_close_array (&json);
     }
     json_close_object (&json);
-    json_member_raw (&json, "system_stats", replica_stats (replica), strlen (replica_stats (replica)));
+    json_member_raw (&json, "system_stats", replica_stats (replica),
+                     strlen (replica_stats (replica)));
     member_last_id (&json, log);
     json_close_object (&json);
 }

@@ -29,7 +29,8 @@ struct http {
     int epoll_fd;
 };
 
-typedef enum MHD_Result route_fn (http_t *self, struct MHD_Connection *connection, const char *rest, void **state);
+typedef enum MHD_Result route_fn (http_t *self, struct MHD_Connection *connection, const char *rest,
+                                  void **state);
 
 static char STREAMING;  //  its address marks a connection that was a stream
 
@@ -50,8 +51,9 @@ take_parameter (void *argument, enum MHD_ValueKind kind, const char *name, const
         query->last_event_id = value ? value : "";
         return MHD_YES;
     }
-    query->rc = strchr (value ? value : "", '%') ? reason_set (&query->why, -EINVAL, "%s: a malformed escape", name)
-                                                 : filter_set (&query->filter, name, value ? value : "", &query->why);
+    query->rc = strchr (value ? value : "", '%')
+                    ? reason_set (&query->why, -EINVAL, "%s: a malformed escape", name)
+                    : filter_set (&query->filter, name, value ? value : "", &query->why);
     return query->rc == 0 ? MHD_YES : MHD_NO;
 }
 
@@ -64,12 +66,14 @@ on_stream (http_t *self, struct MHD_Connection *connection, const char *rest, vo
     filter_init (&query.filter, self->parts.heartbeat_seconds);
     MHD_get_connection_values (connection, MHD_GET_ARGUMENT_KIND, take_parameter, &query);
     if (query.rc < 0) {
-        return reply_problem (connection, MHD_HTTP_BAD_REQUEST, "Bad parameter", query.why.text, NULL);
+        return reply_problem (connection, MHD_HTTP_BAD_REQUEST, "Bad parameter", query.why.text,
+                              NULL);
     }
     const char *header = MHD_lookup_connection_value (connection, MHD_HEADER_KIND, "Last-Event-ID");
     query.last_event_id = header ? header : query.last_event_id;
     bool joined = feed_client_has_joined (self->parts.feed);
-    if (!joined || hub_size (self->parts.hub) >= (size_t) self->parts.clients_max || loop_is_draining (self->parts.loop)) {
+    if (!joined || hub_size (self->parts.hub) >= (size_t) self->parts.clients_max ||
+        loop_is_draining (self->parts.loop)) {
         //  Anything but 200 makes an EventSource give up for ever (traps 20).
         buffer_t out = {0};
         buffer_text (&out, "retry: 3000\n\n");
@@ -113,7 +117,8 @@ on_workers (http_t *self, struct MHD_Connection *connection, const char *rest, v
 
     (void) rest, (void) state;
     MHD_get_connection_values (connection, MHD_GET_ARGUMENT_KIND, check_names, &why);
-    if (why.text [0] || api_workers (self->parts.replica, self->parts.log, query_value, connection, &out, &why) < 0) {
+    if (why.text [0] || api_workers (self->parts.replica, self->parts.log, query_value, connection,
+                                     &out, &why) < 0) {
         return reply_problem (connection, MHD_HTTP_BAD_REQUEST, "Bad parameter", why.text, NULL);
     }
     return reply_send (connection, MHD_HTTP_OK, "application/json", &out, NULL);
@@ -162,7 +167,8 @@ on_readyz (http_t *self, struct MHD_Connection *connection, const char *rest, vo
 
     (void) rest, (void) state;
     admin_write_readyz (&out, ready, &why);
-    return reply_send (connection, ready ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, "application/json", &out, NULL);
+    return reply_send (connection, ready ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE,
+                       "application/json", &out, NULL);
 }
 
 static enum MHD_Result
@@ -172,7 +178,8 @@ on_metrics (http_t *self, struct MHD_Connection *connection, const char *rest, v
 
     (void) rest, (void) state;
     metrics_write (self->parts.metrics, &out);
-    return reply_send (connection, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", &out, NULL);
+    return reply_send (connection, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", &out,
+                       NULL);
 }
 
 static enum MHD_Result
@@ -186,9 +193,10 @@ on_file (http_t *self, struct MHD_Connection *connection, const char *rest, void
 static const struct {
     const char *path;
     route_fn *fn;
-} ROUTES [] = {{"/api/events/stream", on_stream}, {"/api/workers", on_workers}, {"/api/workers/*", on_worker},
-               {"/api/state", on_state}, {"/healthz", on_healthz}, {"/readyz", on_readyz}, {"/metrics", on_metrics},
-               {"/*", on_file}};
+} ROUTES [] = {{"/api/events/stream", on_stream}, {"/api/workers", on_workers},
+               {"/api/workers/*", on_worker},     {"/api/state", on_state},
+               {"/healthz", on_healthz},          {"/readyz", on_readyz},
+               {"/metrics", on_metrics},          {"/*", on_file}};
 
 static enum MHD_Result
 on_request (void *argument, struct MHD_Connection *connection, const char *url, const char *method,
@@ -208,7 +216,8 @@ on_request (void *argument, struct MHD_Connection *connection, const char *url, 
     for (size_t i = 0; i < sizeof ROUTES / sizeof *ROUTES; i++) {
         size_t size = strlen (ROUTES [i].path);
         bool prefix = ROUTES [i].path [size - 1] == '*';
-        if (prefix ? strncmp (url, ROUTES [i].path, size - 1) != 0 : strcmp (url, ROUTES [i].path) != 0) {
+        if (prefix ? strncmp (url, ROUTES [i].path, size - 1) != 0
+                   : strcmp (url, ROUTES [i].path) != 0) {
             continue;
         }
         if (strcmp (method, "GET") != 0 && strcmp (method, "HEAD") != 0) {
@@ -217,7 +226,8 @@ on_request (void *argument, struct MHD_Connection *connection, const char *url, 
         }
         return ROUTES [i].fn (self, connection, url + (prefix ? size - 1 : size), state);
     }
-    return reply_problem (connection, MHD_HTTP_NOT_FOUND, "Not found", "there is nothing at this path", NULL);
+    return reply_problem (connection, MHD_HTTP_NOT_FOUND, "Not found",
+                          "there is nothing at this path", NULL);
 }
 
 static void
@@ -250,9 +260,11 @@ start (http_t *self, const char *listen, reason_t *why)
         return -1;
     }
     self->daemon = MHD_start_daemon (
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, self, MHD_OPTION_LISTEN_SOCKET, fd,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned) self->parts.clients_max + 256, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t) POOL_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned) TIMEOUT_SECONDS, MHD_OPTION_END);
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, self,
+        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned) self->parts.clients_max + 256, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t) POOL_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned) TIMEOUT_SECONDS,
+        MHD_OPTION_END);
     if (!self->daemon) {
         close (fd);
         return reason_set (why, -ENOMEM, "%s: libmicrohttpd did not start", listen);
@@ -286,7 +298,8 @@ http_destroy (http_t **self_p)
         loop_unwatch (self->parts.loop, self->epoll_fd);
         hub_close_all (self->parts.hub);
         if (self->daemon) {
-            MHD_run (self->daemon);  //  resumed connections are closed before the daemon is (traps 16)
+            MHD_run (
+                self->daemon);  //  resumed connections are closed before the daemon is (traps 16)
             MHD_stop_daemon (self->daemon);
         }
         loop_timer_destroy (&self->timer);

@@ -12,7 +12,7 @@
 //  Takes the body's bytes and clears it. allow may be null.
 enum MHD_Result reply_send (struct MHD_Connection *connection, unsigned status, const char *type,
                             buffer_t *body, const char *allow);
-enum MHD_Result reply_problem (struct MHD_Connection *connection, unsigned status, const char *title,
-                               const char *detail, const char *allow);
+enum MHD_Result reply_problem (struct MHD_Connection *connection, unsigned status,
+                               const char *title, const char *detail, const char *allow);
 
 #endif
