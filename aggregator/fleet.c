@@ -132,7 +132,7 @@ tell (fleet_t *self, entry_t *entry, const worker_change_t *change, bool round)
 {
     bool status = change->old_status != worker_status (entry->worker);
 
-    if (!change->applied) {
+    if (change->verdict != WORKER_APPLIED) {
         return;
     }
     announce_change (self->feed, entry->worker, change);
@@ -145,12 +145,9 @@ tell (fleet_t *self, entry_t *entry, const worker_change_t *change, bool round)
 }
 
 static void
-note_speech (fleet_t *self, entry_t *entry, const worker_change_t *change, worker_source_t source,
-             int64_t seconds)
+note_speech (fleet_t *self, entry_t *entry, const worker_change_t *change, int64_t seconds)
 {
-    if (change->applied) {
-        worker_spoke (entry->worker, source, seconds, loop_now (self->loop).steady);
-    }
+    worker_spoke (entry->worker, change, seconds, loop_now (self->loop).steady);
 }
 
 int
@@ -171,7 +168,7 @@ fleet_apply_instance (fleet_t *self, const observation_t *observation, reason_t 
         return -ENOSPC;
     }
     worker_change_t change = worker_update_ec2 (entry->worker, seen, observation->envelope.time);
-    note_speech (self, entry, &change, SOURCE_EC2, seen->interval_seconds);
+    note_speech (self, entry, &change, seen->interval_seconds);
     if (created) {
         //  Everything about it is new: one event says so, and the snapshot has the rest.
         announce_created (self->feed, entry->worker);
@@ -206,7 +203,7 @@ fleet_apply_utilization (fleet_t *self, const observation_t *observation, reason
     const utilization_observed_t *seen = &observation->utilization_observed;
     worker_change_t change =
         worker_update_cloudwatch (entry->worker, seen, observation->envelope.time);
-    note_speech (self, entry, &change, SOURCE_CLOUDWATCH, seen->interval_seconds);
+    note_speech (self, entry, &change, seen->interval_seconds);
     tell (self, entry, &change, true);
     return 0;
 }
@@ -221,7 +218,7 @@ fleet_apply_system (fleet_t *self, const observation_t *observation, reason_t *w
     }
     const system_observed_t *seen = &observation->system_observed;
     worker_change_t change = worker_update_cml (entry->worker, seen, observation->envelope.time);
-    note_speech (self, entry, &change, SOURCE_CML, seen->interval_seconds);
+    note_speech (self, entry, &change, seen->interval_seconds);
     tell (self, entry, &change, true);
     return 0;
 }
@@ -359,12 +356,9 @@ remove_entry (fleet_t *self, entry_t *entry)
 static bool
 check_deadlines (fleet_t *self, entry_t *entry, moment_t now)
 {
-    for (int source = 0; source < SOURCE_COUNT; source++) {
-        if (worker_stale_at (entry->worker, (worker_source_t) source) <= now.steady) {
-            worker_change_t change =
-                worker_become_stale (entry->worker, (worker_source_t) source, now.wall);
-            tell (self, entry, &change, false);
-        }
+    while (worker_stale_at (entry->worker) <= now.steady) {
+        worker_change_t change = worker_become_stale (entry->worker, now);
+        tell (self, entry, &change, false);
     }
     time_us_t terminated = worker_snapshot (entry->worker).terminated_at;
     return worker_status (entry->worker) == WORKER_TERMINATED && !entry->touched &&

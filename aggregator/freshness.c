@@ -55,8 +55,8 @@ keep_error (source_state_t *state, const char *code, const char *message)
 }
 
 bool
-freshness_take_turn (worker_t *self, worker_change_t *change, worker_source_t source,
-                     time_us_t at, const char *error_code, const char *error_message)
+freshness_take_turn (worker_t *self, worker_change_t *change, worker_source_t source, time_us_t at,
+                     const char *error_code, const char *error_message)
 {
     source_state_t *state = &self->sources [source];
 
@@ -70,7 +70,9 @@ freshness_take_turn (worker_t *self, worker_change_t *change, worker_source_t so
         state->good_at = at;
         field_set_add (&change->fields, FIELDS [source].seen_at);
     }
-    set_freshness (self, change, source, error_code ? FRESH_ERROR : FRESH_FRESH);
+    if (source != SOURCE_EC2 || self->status != WORKER_TERMINATED) {  //  EC2 lists it for an hour
+        set_freshness (self, change, source, error_code ? FRESH_ERROR : FRESH_FRESH);
+    }
     return true;
 }
 

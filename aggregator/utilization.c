@@ -8,31 +8,13 @@ typedef struct sum {
     double part, whole;  //  whole is the weight; 0: nothing was said
 } sum_t;
 
-static void
-add_cpu (sum_t *sum, struct json_object *cpu)
-{
-    double user, system, percent, count;
-
-    if (json_get_number (cpu, "user_percent", &user) &&
-        json_get_number (cpu, "system_percent", &system)) {
-        percent = user + system;
-    } else if (!json_get_number (cpu, "percent", &percent)) {
-        return;
-    }
-    if (!json_get_number (cpu, "count", &count) || count <= 0) {
-        count = 1;
-    }
-    sum->part += percent / 100 * count;
-    sum->whole += count;
-}
-
-//  The first of these members that is there: names differ by version, units do not matter
-//  within one object.
+//  The first of these members that is there and a number: names differ by version, and units do
+//  not matter within one object.
 static bool
 first_number (struct json_object *object, const char *const names [], double *value)
 {
     for (; *names; names++) {
-        if (json_get_number (object, *names, value)) {
+        if (json_get_number (object, *names, value) && isfinite (*value)) {
             return true;
         }
     }
@@ -40,23 +22,60 @@ first_number (struct json_object *object, const char *const names [], double *va
 }
 
 static void
-add_part (sum_t *sum, struct json_object *object)
+add_cpu (sum_t *sum, struct json_object *cpu)
 {
-    static const char *const TOTAL [] = {"total", "total_kb", "capacity_kb", NULL};
-    static const char *const LEFT [] = {"available", "available_kb", NULL};
-    static const char *const USED [] = {"used", "used_kb", "size_kb", NULL};
-    double total, left, used;
+    static const char *const USER [] = {"user_percent", NULL};
+    static const char *const SYSTEM [] = {"system_percent", NULL};
+    static const char *const PERCENT [] = {"percent", NULL};
+    static const char *const COUNT [] = {"count", NULL};
+    double user, system, percent, count;
 
-    if (!first_number (object, TOTAL, &total) || total <= 0) {
+    if (first_number (cpu, USER, &user) && first_number (cpu, SYSTEM, &system)) {
+        percent = user + system;
+    } else if (!first_number (cpu, PERCENT, &percent)) {
         return;
     }
-    if (first_number (object, LEFT, &left)) {
-        used = total - left;
-    } else if (!first_number (object, USED, &used)) {
-        return;
+    if (!first_number (cpu, COUNT, &count) || count <= 0) {
+        count = 1;
     }
+    sum->part += percent / 100 * count;
+    sum->whole += count;
+}
+
+static const char *const TOTAL [] = {"total", "total_kb", "capacity_kb", NULL};
+static const char *const USED [] = {"used", "used_kb", "size_kb", NULL};
+
+static void
+add_used (sum_t *sum, double used, double total)
+{
     sum->part += used;
     sum->whole += total;
+}
+
+static void
+add_memory (sum_t *sum, struct json_object *memory)
+{
+    static const char *const AVAILABLE [] = {"available", "available_kb", NULL};
+    double total, available, used;
+
+    if (!first_number (memory, TOTAL, &total) || total <= 0) {
+        return;
+    }
+    if (first_number (memory, AVAILABLE, &available)) {
+        add_used (sum, total - available, total);
+    } else if (first_number (memory, USED, &used)) {
+        add_used (sum, used, total);
+    }
+}
+
+static void
+add_disk (sum_t *sum, struct json_object *disk)
+{
+    double total, used;
+
+    if (first_number (disk, TOTAL, &total) && total > 0 && first_number (disk, USED, &used)) {
+        add_used (sum, used, total);
+    }
 }
 
 static double
@@ -83,8 +102,8 @@ utilization_of_stats (struct json_object *stats)
             struct json_object *own = json_get_object (compute, "stats");
             (void) id;
             add_cpu (&cpu, json_get_object (own, "cpu"));
-            add_part (&memory, json_get_object (own, "memory"));
-            add_part (&disk, json_get_object (own, "disk"));
+            add_memory (&memory, json_get_object (own, "memory"));
+            add_disk (&disk, json_get_object (own, "disk"));
         }
     }
     return (utilization_t){

@@ -1,4 +1,4 @@
-// worker.c - a worker's names, life and snapshot; what changes it is worker_update.c's.
+// worker.c - a worker's names, life and snapshot; what changes it is worker_*.c's.
 //
 // SPDX-License-Identifier: MIT
 
@@ -68,11 +68,11 @@ init_state (worker_t *self, time_us_t created_at)
     self->state.auto_resume_count = 0;
     self->state.manual_resume_count = 0;
     self->status = WORKER_UNKNOWN;
-    self->cml_cpu = self->cml_memory = self->cml_storage = self->agent_disk = UNKNOWN;
-    self->labs_at = self->activity_at = TIME_UNKNOWN;
+    self->cml_load = self->cloudwatch_load = (utilization_t){UNKNOWN, UNKNOWN, UNKNOWN};
+    self->labs_at = self->activity_at = self->status_at = TIME_UNKNOWN;
     for (int source = 0; source < SOURCE_COUNT; source++) {
         self->sources [source] =
-            (source_state_t){.at = TIME_UNKNOWN, .good_at = TIME_UNKNOWN, .stale_at = INT64_MAX};
+            (source_state_t){.at = TIME_UNKNOWN, .good_at = TIME_UNKNOWN, .stale_at = NO_DEADLINE};
     }
 }
 
@@ -121,6 +121,10 @@ worker_destroy (worker_t **self_p)
         free (self->region);
         free (self->instance_id);
         free (self->labs);
+        free (self->others);
+        for (int source = 0; source < SOURCE_COUNT; source++) {
+            free (self->sources [source].error);
+        }
         free (self);
         *self_p = NULL;
     }
@@ -156,10 +160,22 @@ worker_service (const worker_t *self)
     return self->service;
 }
 
-flag_t
-worker_detailed_monitoring (const worker_t *self)
+bool
+worker_is_connected (const worker_t *self)
 {
-    return self->state.cloudwatch_detailed_monitoring_enabled;
+    return self->connected;
+}
+
+bool
+worker_has_address (const worker_t *self)
+{
+    return self->state.public_ip || self->state.private_ip;
+}
+
+bool
+worker_may_run (const worker_t *self)
+{
+    return self->status == WORKER_RUNNING || self->status == WORKER_UNKNOWN;
 }
 
 freshness_t
@@ -177,19 +193,19 @@ worker_last_seen (const worker_t *self, worker_source_t source)
 const char *
 worker_source_error (const worker_t *self, worker_source_t source)
 {
-    return self->sources [source].error;
-}
-
-time_us_t
-worker_stale_at (const worker_t *self, worker_source_t source)
-{
-    return self->sources [source].stale_at;
+    return self->sources [source].error ? self->sources [source].error : "";
 }
 
 const char *
 worker_labs (const worker_t *self)
 {
     return self->labs ? self->labs : "[]";
+}
+
+time_us_t
+worker_labs_at (const worker_t *self)
+{
+    return self->labs_at;
 }
 
 snapshot_t

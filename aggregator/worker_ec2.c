@@ -14,8 +14,7 @@
 
 //  Only while they last: a page counts the time since, and stops when it is over.
 static void
-set_transition_times (worker_t *self, worker_change_t *change, worker_status_t status,
-                      time_us_t at)
+set_transition_times (worker_t *self, worker_change_t *change, worker_status_t status, time_us_t at)
 {
     bool starts = status == WORKER_PENDING || status == WORKER_STARTING;
     bool stops = status == WORKER_STOPPING || status == WORKER_SHUTTING_DOWN;

@@ -92,5 +92,7 @@ void load_calculate (worker_t *self, worker_change_t *change);
 void service_set (worker_t *self, worker_change_t *change, worker_service_t service);
 void service_follow_status (worker_t *self, worker_change_t *change);
 
-bool worker_may_run (const worker_t *self);  //  running, or nobody has said
+//  Running, or nobody has said.
+bool worker_may_run (const worker_t *self);
+
 #endif
