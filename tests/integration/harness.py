@@ -66,7 +66,7 @@ class Program:
     def __init__(self, folder, name, *arguments, environment=None, log_name=None):
         self.name = name
         self.arguments = [str(argument) for argument in arguments]
-        self.environment = environment or {}
+        self.extra_environment = environment or {}
         self.log_path = pathlib.Path(folder) / f"{log_name or name}.log"
         self.process = None
         self.start()
@@ -79,7 +79,7 @@ class Program:
                        f"--suppressions={ROOT}/tests/support/valgrind.suppress", *command]
         environment = {key: value for key, value in os.environ.items()
                        if not key.startswith(("AWS_", "CMLWATCH_", "COLLECTOR_ID"))}
-        environment.update(AWS_EC2_METADATA_DISABLED="true", **self.environment)
+        environment.update(AWS_EC2_METADATA_DISABLED="true", **self.extra_environment)
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env=environment)

@@ -17,7 +17,7 @@ def listener(bus):
 def lease(sim, only=None):
     return [{"worker_id": f"00000000-0000-5000-8000-{n:012d}", "region": i["region"], "instance_id": i["instance_id"],
              "name": i["name"], "status": "running", "public_ip": i["public_ip"], "private_ip": i["private_ip"],
-             "detailed_monitoring": True}
+             "detailed_monitoring": i["monitoring"] == "enabled"}
             for n, i in enumerate(sim.instances()) if i["state"] == "running" and (only is None or i["instance_id"] in only)]
 
 
