@@ -224,8 +224,11 @@ observation_decode (observation_t *self, const void *bytes, size_t size, size_t 
     observation_t observation;
     observation_init (&observation, envelope.type);
     observation.envelope = envelope;
-    rc = TYPES [envelope.type].read (&observation, why);
+    reason_t data;
+    rc = TYPES [envelope.type].read (&observation, &data);
     if (rc < 0) {
+        reason_set (why, rc, "%s %s: %s", envelope.source, event_type_name (envelope.type),
+                    data.text);
         envelope_clear (&observation.envelope);
         return rc;
     }

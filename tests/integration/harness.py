@@ -207,16 +207,25 @@ class Collector(Program):
         super().__init__(folder, f"collector-{kind}", "--ingest", bus.ingest, "--control", bus.control,
                          "--admin", f"127.0.0.1:{port}", *extra, *arguments, environment=environment,
                          log_name=f"collector-{kind}-{collector_id}" if collector_id else None)
+        wait_alive(self)
+
+
+def wait_answer(program, path, what):
+    def answers():
+        assert program.alive(), f"{program.name} ended with {program.process.returncode}:\n{program.log[-2000:]}"
+        try:
+            return http(program.url + path)[0] == 200
+        except OSError:
+            return False
+    wait_until(answers, f"{program.name} is {what}")
 
 
 def wait_ready(program):
-    def ready():
-        assert program.alive(), f"{program.name} ended with {program.process.returncode}:\n{program.log[-2000:]}"
-        try:
-            return http(program.url + "/readyz")[0] == 200
-        except OSError:
-            return False
-    wait_until(ready, f"{program.name} is ready")
+    wait_answer(program, "/readyz", "ready")
+
+
+def wait_alive(program):
+    wait_answer(program, "/healthz", "alive")
 
 
 class Stack:

@@ -110,11 +110,11 @@ def test_gateway_without_authentication_refuses_to_listen_beyond_loopback():
     assert result.returncode == 2 and "loopback" in result.stderr
 
 
-def test_collector_without_credentials_names_each_place_looked_at():
-    result = run("collector-ec2", "--check-config")
-    text = result.stdout + result.stderr
+def test_collector_without_credentials_names_each_place_looked_at(start, bus):
+    program = start(harness.Collector, "ec2", bus, "--interval-ms", 200)
 
-    assert "AWS_ACCESS_KEY_ID" in text and "AWS_SECRET_ACCESS_KEY" in text
+    program.wait_log("AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY")
+    assert program.alive()
 
 
 def test_scenario_with_an_error_names_file_and_line(tmp_path):

@@ -193,8 +193,10 @@ def test_state_is_a_full_state_snapshot(fleet):
     state = http_json(fleet.gateway.url + "/api/state")
 
     assert set(state["workers"]) == {w["worker_id"] for w in fleet.gateway.workers()}
-    assert state["system_stats"]["total_workers"] == 2 and state["last_event_id"]
+    assert state["last_event_id"]
     assert state["jobs"] == {"pending": [], "active": [], "completed": [], "failed": []}
+    wait_until(lambda: http_json(fleet.gateway.url + "/api/state")["system_stats"]["total_workers"] == 2,
+               "the numbers follow, at most once a second")
 
 
 @pytest.mark.parametrize("method, path, status", [
@@ -217,14 +219,14 @@ def test_error_is_problem_json(fleet, method, path, status):
 def test_malformed_requests_do_no_harm(fleet):
     for noise in (b"\r\n\r\n\r\n", b"GET\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00", b"GET / HTTP/9.9\r\n\r\n",
                   b"GET / HTTP/1.1\r\nX: " + b"y" * 100000 + b"\r\n\r\n", b"GET " + b"/a" * 50000 + b" HTTP/1.1\r\n\r\n"):
-        with socket.create_connection(("127.0.0.1", fleet.gateway.port), timeout=harness.PATIENCE) as raw:
-            raw.sendall(noise)
-            raw.shutdown(socket.SHUT_WR)
+        with socket.create_connection(("127.0.0.1", fleet.gateway.port), timeout=1) as raw:
             try:
+                raw.sendall(noise)
+                raw.shutdown(socket.SHUT_WR)
                 while raw.recv(65536):
                     pass
-            except ConnectionResetError:
-                pass
+            except OSError:
+                pass  # reset, or kept open until the header's time is over: both are answers
 
     assert http(fleet.gateway.url + "/healthz")[0] == 200
 
