@@ -117,7 +117,11 @@ json_get_integer (struct json_object *self, const char *key, int64_t *value)
     struct json_object *member = json_get (self, key);
 
     if (json_object_is_type (member, json_type_int)) {
-        *value = json_object_get_int64 (member);
+        int64_t whole = json_object_get_int64 (member);  //  json-c clamps what is beyond 64 bits
+        if (whole == INTEGER_UNKNOWN || json_object_get_uint64 (member) > INT64_MAX) {
+            return false;
+        }
+        *value = whole;
         return true;
     }
     double number =

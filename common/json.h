@@ -30,7 +30,8 @@ typedef enum flag { FLAG_UNKNOWN = -1, FLAG_NO = 0, FLAG_YES = 1 } flag_t;
 
 //  Parses exactly one value of at most size_max bytes; rest after it but white space is
 //  an error. 0 and *value_p, which the caller puts (json_destroy); -E2BIG or -EINVAL with
-//  the offset in why. Null bytes with size 0 are -EINVAL.
+//  the offset in why. Null bytes with size 0 are -EINVAL. json-c also takes NaN, Infinity,
+//  'keys' and bytes that are not UTF-8; the writer makes JSON of them again.
 int json_parse (struct json_object **value_p, const void *bytes, size_t size, size_t size_max,
                 reason_t *why);
 
@@ -41,7 +42,8 @@ const char *json_get_text (struct json_object *self, const char *key);
 struct json_object *json_get_object (struct json_object *self, const char *key);
 struct json_object *json_get_array (struct json_object *self, const char *key);
 bool json_get_number (struct json_object *self, const char *key, double *value);  //  int or double
-bool json_get_integer (struct json_object *self, const char *key, int64_t *value);  //  whole only
+//  Whole, within 64 bits and not INTEGER_UNKNOWN.
+bool json_get_integer (struct json_object *self, const char *key, int64_t *value);
 bool json_get_bool (struct json_object *self, const char *key, bool *value);
 bool json_get_time (struct json_object *self, const char *key, time_us_t *wall);  //  RFC 3339 text
 

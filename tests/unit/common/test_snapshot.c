@@ -216,7 +216,7 @@ each_field_alone_is_found_to_differ_in_both_directions (void **state)
 }
 
 static void
-percentages_that_are_written_alike_are_the_same (void **state)
+percentages_within_half_a_thousandth_are_the_same (void **state)
 {
     (void) state;
     snapshot_t one, other;
@@ -335,7 +335,7 @@ main (void)
         cmocka_unit_test (texts_from_outside_cannot_break_the_document),
         cmocka_unit_test (difference_of_equals_is_empty_also_when_all_is_unknown),
         cmocka_unit_test (each_field_alone_is_found_to_differ_in_both_directions),
-        cmocka_unit_test (percentages_that_are_written_alike_are_the_same),
+        cmocka_unit_test (percentages_within_half_a_thousandth_are_the_same),
         cmocka_unit_test (set_holds_the_first_and_the_last_field_and_those_beyond_a_word),
         cmocka_unit_test (group_is_found_in_a_set_only_when_one_of_its_fields_is),
         cmocka_unit_test (fields_of_a_set_are_written_into_the_callers_object),
