@@ -23,6 +23,9 @@ CFLAGS   += -std=c17 -D_GNU_SOURCE $(OPTIMIZE) -g $(WARNINGS) $(HARDEN) -MMD -MP
 LDFLAGS  += -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 LDLIBS   += -lczmq -lzmq -ljson-c -lcurl -lmicrohttpd -linih -lexpat -luuid -lgnutls -lm
 
+# Each file's name is printed as it is made; `make V=1` prints the whole command.
+Q         = $(if $(V),,@echo "  $(@:$B/%=%)";)
+
 sources   = $(wildcard $(1:%=%/*.c))
 objects   = $(patsubst %.c,$B/%.o,$(call sources,$1))
 assembly  = $(patsubst %.S,$B/%.o,$(wildcard $(1:%=%/*.S)))
@@ -41,19 +44,21 @@ $B/cmlwatch-aggregator: $(call objects,common aggregator)
 $B/cmlwatch-gateway:    $(call objects,common gateway) $(call assembly,gateway)
 $B/cmlwatch-sim:        $(call objects,common tests/simulator)
 $B/cmlwatch-collector-%: $(call objects,common collector/core collector/aws)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(foreach c,$(COLLECTORS),$(eval $B/cmlwatch-collector-$c: $(call objects,collector/$c)))
 
 $B/cmlwatch-aggregator $B/cmlwatch-gateway $B/cmlwatch-sim:
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $B/%.o: %.c | deps
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(CFLAGS) -c -o $@ $<
 
 $B/%.o: %.S | deps
 	@mkdir -p $(@D)
-	$(CC) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) -MMD -MP -c -o $@ $<
+
+$B/gateway/dashboard_files.o: $(wildcard gateway/dashboard/*)
 
 # --- the version, of git; the file changes only when the version does
 
@@ -78,15 +83,15 @@ $B/lib/simulator.a:  $(call without_main,tests/simulator)
 $B/lib/%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
-	ar rcs $@ $^
+	$(Q)ar rcs $@ $^
 
 define unit_rule
 $B/tests/unit/$1/test_%: $B/tests/unit/$1/test_%.o $B/lib/$1.a $B/lib/common.a
-	$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^ -lcmocka $$(LDLIBS)
+	$$(Q)$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^ -lcmocka $$(LDLIBS)
 endef
 $(foreach folder,aggregator gateway collector simulator,$(eval $(call unit_rule,$(folder))))
 $B/tests/unit/common/test_%: $B/tests/unit/common/test_%.o $B/lib/common.a
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
 
 PYTHON ?= /usr/bin/python3
 PYTEST  = CMLWATCH_BUILD=$B $(PYTHON) -m pytest -q -p no:cacheprovider --timeout 300

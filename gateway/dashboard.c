@@ -20,6 +20,7 @@ DECLARE (index_html)
 DECLARE (app_js)
 DECLARE (sse_client_js)
 DECLARE (style_css)
+DECLARE (icon_svg)
 
 DEFINE_CLEANUP (file_close, FILE *, fclose)
 
@@ -30,7 +31,9 @@ static const struct {
     {"index.html", "text/html; charset=utf-8", file_index_html, file_index_html_end},
     {"app.js", "text/javascript; charset=utf-8", file_app_js, file_app_js_end},
     {"sse-client.js", "text/javascript; charset=utf-8", file_sse_client_js, file_sse_client_js_end},
-    {"style.css", "text/css; charset=utf-8", file_style_css, file_style_css_end}};
+    {"style.css", "text/css; charset=utf-8", file_style_css, file_style_css_end},
+    {"icon.svg", "image/svg+xml", file_icon_svg, file_icon_svg_end},
+    {"favicon.ico", "image/svg+xml", file_icon_svg, file_icon_svg_end}};
 
 static void
 write_etag (char etag [24], const char *bytes, size_t size)

@@ -13,3 +13,4 @@ file_\name\()_end:
     embed app_js, "gateway/dashboard/app.js"
     embed sse_client_js, "gateway/dashboard/sse-client.js"
     embed style_css, "gateway/dashboard/style.css"
+    embed icon_svg, "gateway/dashboard/icon.svg"
