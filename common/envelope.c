@@ -29,6 +29,24 @@ require_text (struct json_object *tree, const char *name, reason_t *why)
     return text;
 }
 
+//  *text stays null when the attribute is absent or null.
+static int
+read_optional (struct json_object *tree, const char *name, const char **text, reason_t *why)
+{
+    *text = json_get_text (tree, name);
+    return json_get (tree, name) && !*text
+               ? reason_set (why, -EINVAL, "not CloudEvents: '%s' is no text", name)
+               : 0;
+}
+
+static int
+check_length (const char *name, const char *text, size_t most, reason_t *why)
+{
+    return strlen (text) > most
+               ? reason_set (why, -EINVAL, "'%s' is longer than %zu bytes", name, most)
+               : 0;
+}
+
 //  `<epoch>-<sequence>`: 8 hex digits and a number from 1.
 static int
 read_id (envelope_t *self, const char *id, reason_t *why)
@@ -86,14 +104,15 @@ read_rest (envelope_t *self, struct json_object *tree, reason_t *why)
     if (clock_parse (time, &self->time) < 0) {
         return reason_set (why, -EINVAL, "'time' is '%.60s', it must be RFC 3339", time);
     }
-    self->subject = json_get_text (tree, "subject");
-    self->subject = self->subject ? self->subject : "";
-    if (strlen (self->source) > ENVELOPE_SOURCE_MAX ||
-        strlen (self->subject) > ENVELOPE_SUBJECT_MAX) {
-        return reason_set (why, -EINVAL, "'source' or 'subject' is longer than %d bytes",
-                           ENVELOPE_SOURCE_MAX);
+    if (read_optional (tree, "subject", &self->subject, why) < 0 ||
+        read_optional (tree, "traceparent", &self->traceparent, why) < 0) {
+        return -EINVAL;
     }
-    self->traceparent = json_get_text (tree, "traceparent");
+    self->subject = self->subject ? self->subject : "";
+    if (check_length ("source", self->source, ENVELOPE_SOURCE_MAX, why) < 0 ||
+        check_length ("subject", self->subject, ENVELOPE_SUBJECT_MAX, why) < 0) {
+        return -EINVAL;
+    }
     self->data = json_get_object (tree, "data");
     return self->data ? 0 : reason_set (why, -EINVAL, "'data' is missing or no object");
 }

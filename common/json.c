@@ -83,7 +83,10 @@ const char *
 json_get_text (struct json_object *self, const char *key)
 {
     struct json_object *member = get_of_type (self, key, json_type_string);
-    return member ? json_object_get_string (member) : NULL;
+    const char *text = member ? json_object_get_string (member) : NULL;
+
+    //  With a NUL within it would be cut there, and two that differ would be the same.
+    return text && strlen (text) == (size_t) json_object_get_string_len (member) ? text : NULL;
 }
 
 struct json_object *

@@ -36,7 +36,8 @@ int json_parse (struct json_object **value_p, const void *bytes, size_t size, si
                 reason_t *why);
 
 //  A member, or null/false when self is not an object, has no such member, or it is of
-//  another type. Text is borrowed from self. A JSON null is "no such member".
+//  another type. Text is borrowed from self; one with a NUL within is no text. A JSON null
+//  is "no such member".
 struct json_object *json_get (struct json_object *self, const char *key);
 const char *json_get_text (struct json_object *self, const char *key);
 struct json_object *json_get_object (struct json_object *self, const char *key);

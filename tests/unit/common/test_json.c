@@ -186,6 +186,19 @@ member_of_another_type_is_no_member (void **state)
 }
 
 static void
+text_with_a_nul_within_is_no_text (void **state)
+{
+    (void) state;
+    _cleanup_ (json_destroy) struct json_object *tree = NULL;
+
+    assert_int_equal (parse (&tree, "{\"a\":\"x\\u0000y\",\"b\":\"\\u0000\",\"c\":\"\"}"), 0);
+
+    assert_null (json_get_text (tree, "a"));
+    assert_null (json_get_text (tree, "b"));
+    assert_string_equal (json_get_text (tree, "c"), "");
+}
+
+static void
 what_is_no_object_has_no_members (void **state)
 {
     (void) state;
@@ -478,6 +491,7 @@ main (void)
         cmocka_unit_test (size_is_bounded_before_a_byte_is_read),
         cmocka_unit_test (nesting_is_bounded),
         cmocka_unit_test (member_of_another_type_is_no_member),
+        cmocka_unit_test (text_with_a_nul_within_is_no_text),
         cmocka_unit_test (what_is_no_object_has_no_members),
         cmocka_unit_test (integers_are_whole_and_within_64_bits),
         cmocka_unit_test (last_of_two_members_of_one_name_counts),
