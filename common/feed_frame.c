@@ -89,7 +89,7 @@ parse_numbers (feed_header_t *self, char *fields [FIELDS])
         !parse_number (fields [7], &self->seq, &rest) || *rest ||
         !parse_number (fields [8], &time, &rest) || *rest || time > INT64_MAX ||
         !parse_number (fields [9], &offset, &rest) || *rest != '+' ||
-        !parse_number (rest + 1, &size, &rest) || *rest) {
+        !parse_number (rest + 1, &size, &rest) || *rest || size > SIZE_MAX - offset) {
         return false;
     }
     self->priority = (int) priority;

@@ -47,7 +47,9 @@ typedef struct feed_header {
 
 void feed_header_write (buffer_t *out, const feed_header_t *self);
 
-//  0 or -EINVAL. A type that this build does not know is no error (EVENT_UNKNOWN).
+//  0, or -EINVAL and *self untouched. A type that this build does not know is no error
+//  (EVENT_UNKNOWN). snapshot_offset + snapshot_size does not wrap; whether frame 1 has so
+//  many bytes is the caller's to check.
 int feed_header_parse (feed_header_t *self, const char *text, size_t size, reason_t *why);
 
 #endif
