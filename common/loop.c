@@ -41,6 +41,7 @@ typedef struct handler {
 typedef struct handlers {
     handler_t rows [LOOP_HANDLERS_MAX];
     size_t count;
+    int calling;  //  rows keep their places meanwhile
 } handlers_t;
 
 typedef struct watched_socket {
@@ -88,11 +89,31 @@ open_signals (void)
     return signalfd (-1, &wanted, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
+//  Takes out the rows that were forgotten.
 static void
-call_all (const handlers_t *handlers)
+close_gaps (handlers_t *handlers)
 {
+    size_t kept = 0;
+
     for (size_t i = 0; i < handlers->count; i++) {
-        handlers->rows [i].fn (handlers->rows [i].argument);
+        if (handlers->rows [i].fn) {
+            handlers->rows [kept++] = handlers->rows [i];
+        }
+    }
+    handlers->count = kept;
+}
+
+static void
+call_all (handlers_t *handlers)
+{
+    handlers->calling++;
+    for (size_t i = 0; i < handlers->count; i++) {
+        if (handlers->rows [i].fn) {
+            handlers->rows [i].fn (handlers->rows [i].argument);
+        }
+    }
+    if (--handlers->calling == 0) {
+        close_gaps (handlers);
     }
 }
 
@@ -317,14 +338,14 @@ loop_on_reload (loop_t *self, loop_fn *fn, void *argument)
 static void
 forget (handlers_t *handlers, const void *argument)
 {
-    size_t kept = 0;
-
     for (size_t i = 0; i < handlers->count; i++) {
-        if (handlers->rows [i].argument != argument) {
-            handlers->rows [kept++] = handlers->rows [i];
+        if (handlers->rows [i].argument == argument) {
+            handlers->rows [i] = (handler_t){0};
         }
     }
-    handlers->count = kept;
+    if (handlers->calling == 0) {
+        close_gaps (handlers);
+    }
 }
 
 void

@@ -103,7 +103,9 @@ set (loop_timer_t *self, time_us_t due)
         timers->heap = heap;
         timers->size = size;
     }
-    self->due = due;
+    //  A microsecond is long: what is set to now must not be due again in this very turn.
+    time_us_t turn = loop_now (self->loop).steady;
+    self->due = due > turn ? due : turn + 1;
     sift_up (timers, timers->count++, self);
 }
 
