@@ -30,7 +30,7 @@ sources   = $(wildcard $(1:%=%/*.c))
 objects   = $(patsubst %.c,$B/%.o,$(call sources,$1))
 assembly  = $(patsubst %.S,$B/%.o,$(wildcard $(1:%=%/*.S)))
 
-.PHONY: all help deps deps-test deps-lint demo test unit integration memcheck lint format install clean
+.PHONY: all help schemas deps deps-test deps-lint demo test unit integration memcheck lint format install clean
 .DEFAULT_GOAL := all
 
 all: $(PROGRAMS:%=$B/%)  ## build every program
@@ -93,6 +93,14 @@ $(foreach folder,aggregator gateway collector simulator,$(eval $(call unit_rule,
 $B/tests/unit/common/test_%: $B/tests/unit/common/test_%.o $B/lib/common.a
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
 
+# --- the schemas: printed from the tables, checked in; a test prints and compares
+
+$B/print_schemas: $B/tests/support/print_schemas.o $B/lib/common.a
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+schemas: $B/print_schemas  ## print common/schema/ anew
+	@$< common/schema
+
 PYTHON ?= /usr/bin/python3
 PYTEST  = CMLWATCH_BUILD=$B $(PYTHON) -m pytest -q -p no:cacheprovider --timeout 300
 
@@ -103,7 +111,7 @@ test: deps-test  ## install what is missing, build and run every test (SANITIZE=
 unit: deps-test $(UNIT)  ## the unit tests alone
 	@tests/support/run-unit $(UNIT)
 
-integration: deps-test all  ## the real programs against the simulator, over real sockets
+integration: deps-test all $B/print_schemas  ## the real programs against the simulator, over real sockets
 	@PYTHONDONTWRITEBYTECODE=1 $(PYTEST) tests/integration $(PYTEST_FLAGS)
 
 memcheck: deps-test all  ## the whole stack once under valgrind: no leak, no invalid access

@@ -172,6 +172,19 @@ tell_group (feed_t *feed, const worker_t *worker, const snapshot_t *snapshot,
 }
 
 static void
+tell_activity (feed_t *feed, const worker_t *worker, const snapshot_t *snapshot)
+{
+    json_writer_t *json = feed_begin (feed, EVENT_WORKER_ACTIVITY_UPDATED, NULL, worker);
+
+    json_member_time (json, "last_activity_at", snapshot->last_activity_at);
+    json_member_time (json, "last_activity_check_at", snapshot->last_activity_check_at);
+    json_member_time (json, "next_idle_check_at", snapshot->next_idle_check_at);
+    json_member_time (json, "target_pause_at", snapshot->target_pause_at);
+    json_member_time (json, "updated_at", snapshot->updated_at);
+    feed_end (feed);
+}
+
+static void
 tell_idle_detection (feed_t *feed, const worker_t *worker, const snapshot_t *snapshot)
 {
     json_writer_t *json = feed_begin (feed, EVENT_WORKER_IDLE_DETECTION_TOGGLED, NULL, worker);
@@ -212,8 +225,11 @@ announce_change (feed_t *feed, const worker_t *worker, const worker_change_t *ch
     if (change->labs) {
         tell_labs (feed, worker, &snapshot);
     }
-    tell_group (feed, worker, &snapshot, &fields, SNAPSHOT_GROUP_ACTIVITY,
-                EVENT_WORKER_ACTIVITY_UPDATED);
+    //  That it was looked again is no news, what was seen is.
+    if (field_set_has (&fields, SNAPSHOT_last_activity_at) ||
+        field_set_has (&fields, SNAPSHOT_target_pause_at)) {
+        tell_activity (feed, worker, &snapshot);
+    }
     if (field_set_has (&fields, SNAPSHOT_is_idle_detection_enabled)) {
         tell_idle_detection (feed, worker, &snapshot);
     }

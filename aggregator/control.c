@@ -28,19 +28,68 @@ struct control {
     metric_t *collectors;
 };
 
+static bool
+wants (const char *kind, const worker_t *worker)
+{
+    snapshot_t snapshot = worker_snapshot (worker);
+
+    if (worker_status (worker) != WORKER_RUNNING) {
+        return false;
+    }
+    return strcmp (kind, "cml") != 0 || snapshot.public_ip || snapshot.private_ip;
+}
+
+//  EC2 and CloudWatch are shared out by region, CML by worker.
+static bool
+is_by_region (const char *kind)
+{
+    return strcmp (kind, "ec2") == 0 || strcmp (kind, "cloudwatch") == 0;
+}
+
+static bool
+owns (control_t *self, const char *collector_id, const char *kind, const worker_t *worker)
+{
+    return leases_owns (self->leases, collector_id, kind,
+                        is_by_region (kind) ? worker_region (worker) : worker_id (worker));
+}
+
+static int64_t
+count_owned (control_t *self, const char *collector_id, const char *kind)
+{
+    int64_t owned = 0;
+
+    for (const worker_t *worker = fleet_next (self->fleet, ""); worker;
+         worker = fleet_next (self->fleet, worker_id (worker))) {
+        owned += (strcmp (kind, "ec2") == 0 || wants (kind, worker)) &&
+                 owns (self, collector_id, kind, worker);
+    }
+    return owned;
+}
+
 static void
 tell_collector (control_t *self, event_type_t type, const char *collector_id, const char *kind,
-                const char *reason)
+                int64_t owned, const char *reason)
 {
     json_writer_t *json = feed_begin (self->feed, type, NULL, NULL);
 
     json_member_text (json, "collector_id", collector_id);
     json_member_text (json, "kind", kind);
+    json_member_integer (json, "workers_owned", owned);
     json_member_text (json, "reason", reason);
     feed_end (self->feed);
     log_info (type == EVENT_COLLECTOR_JOINED ? "collector joined" : "collector left",
               LOG_TEXT ("collector", collector_id), LOG_TEXT ("reason", reason));
     metric_set (self->collectors, (double) leases_count (self->leases));
+}
+
+static void
+remove_collector (control_t *self, const char *collector_id, const char *kind, const char *reason)
+{
+    int64_t owned = count_owned (self, collector_id, kind);
+
+    if (leases_leave (self->leases, collector_id)) {
+        tell_collector (self, EVENT_COLLECTOR_LEFT, collector_id, kind, owned, reason);
+    }
 }
 
 static void
@@ -90,17 +139,6 @@ on_state (void *argument, bus_request_t *request)
 }
 
 static bool
-wants (const char *kind, const worker_t *worker)
-{
-    snapshot_t snapshot = worker_snapshot (worker);
-
-    if (worker_status (worker) != WORKER_RUNNING) {
-        return false;
-    }
-    return strcmp (kind, "cml") != 0 || snapshot.public_ip || snapshot.private_ip;
-}
-
-static bool
 has_region (struct json_object *regions, const char *region)
 {
     size_t count = regions ? json_object_array_length (regions) : 0;
@@ -136,13 +174,12 @@ static void
 write_work (control_t *self, json_writer_t *json, const char *collector_id, const char *kind,
             struct json_object *regions)
 {
-    bool by_region = strcmp (kind, "ec2") == 0 || strcmp (kind, "cloudwatch") == 0;
-
     json_key (json, "regions");
     json_open_array (json);
     for (size_t i = 0; regions && i < json_object_array_length (regions); i++) {
         const char *region = json_object_get_string (json_object_array_get_idx (regions, i));
-        if (by_region && region && leases_owns (self->leases, collector_id, kind, region)) {
+        if (is_by_region (kind) && region &&
+            leases_owns (self->leases, collector_id, kind, region)) {
             json_put_text (json, region);
         }
     }
@@ -151,9 +188,8 @@ write_work (control_t *self, json_writer_t *json, const char *collector_id, cons
     json_open_array (json);
     const worker_t *worker = strcmp (kind, "ec2") == 0 ? NULL : fleet_next (self->fleet, "");
     for (; worker; worker = fleet_next (self->fleet, worker_id (worker))) {
-        const char *unit = by_region ? worker_region (worker) : worker_id (worker);
         if (wants (kind, worker) && has_region (regions, worker_region (worker)) &&
-            leases_owns (self->leases, collector_id, kind, unit)) {
+            owns (self, collector_id, kind, worker)) {
             write_worker (json, worker);
         }
     }
@@ -202,11 +238,10 @@ on_lease (void *argument, bus_request_t *request)
     }
     (void) json_get_bool (ask, "leaving", &leaving);
     if (leaving) {
-        if (leases_leave (self->leases, collector_id)) {
-            tell_collector (self, EVENT_COLLECTOR_LEFT, collector_id, kind, "leaving");
-        }
+        remove_collector (self, collector_id, kind, "leaving");
     } else if (leases_renew (self->leases, collector_id, kind, loop_now (self->loop).steady)) {
-        tell_collector (self, EVENT_COLLECTOR_JOINED, collector_id, kind, "lease");
+        tell_collector (self, EVENT_COLLECTOR_JOINED, collector_id, kind,
+                        count_owned (self, collector_id, kind), "lease");
     }
     answer_lease (self, request, collector_id, kind);
 }
@@ -219,8 +254,8 @@ on_expiry (void *argument)
     control_t *self = argument;
     char collector_id [201], kind [32];
 
-    while (leases_expire (self->leases, loop_now (self->loop).steady, collector_id, kind)) {
-        tell_collector (self, EVENT_COLLECTOR_LEFT, collector_id, kind, "silent");
+    while (leases_silent (self->leases, loop_now (self->loop).steady, collector_id, kind)) {
+        remove_collector (self, collector_id, kind, "silent");
     }
 }
 

@@ -99,14 +99,13 @@ leases_leave (leases_t *self, const char *collector_id)
 }
 
 bool
-leases_expire (leases_t *self, time_us_t steady, char collector_id [201], char kind [32])
+leases_silent (const leases_t *self, time_us_t steady, char collector_id [201], char kind [32])
 {
     for (size_t i = 0; i < self->count; i++) {
-        holder_t *holder = &self->holders [i];
+        const holder_t *holder = &self->holders [i];
         if (steady - holder->renewed > self->ttl_us) {
             memcpy (collector_id, holder->collector_id, sizeof holder->collector_id);
             memcpy (kind, holder->kind, sizeof holder->kind);
-            remove_holder (self, holder);
             return true;
         }
     }

@@ -24,11 +24,12 @@ void leases_destroy (leases_t **self_p);
 //  nothing until another has gone.
 bool leases_renew (leases_t *self, const char *collector_id, const char *kind, time_us_t steady);
 
-//  It said that it leaves. True when it was known.
+//  It leaves, or its time is over. True when it was known.
 bool leases_leave (leases_t *self, const char *collector_id);
 
-//  Takes one whose time is over out and copies its names (200 and 32 bytes); false: none.
-bool leases_expire (leases_t *self, time_us_t steady, char collector_id [201], char kind [32]);
+//  Copies the names of one whose time is over; false: none.
+bool leases_silent (const leases_t *self, time_us_t steady, char collector_id [201],
+                    char kind [32]);
 
 //  True when this collector owns the unit among the live ones of its kind.
 bool leases_owns (const leases_t *self, const char *collector_id, const char *kind,

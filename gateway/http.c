@@ -6,6 +6,7 @@
 
 #include "../common/admin.h"
 #include "../common/cleanup.h"
+#include "../common/schema.h"
 #include "api.h"
 #include "dashboard.h"
 #include "reply.h"
@@ -182,6 +183,38 @@ on_metrics (http_t *self, struct MHD_Connection *connection, const char *rest, v
                        NULL);
 }
 
+//  The list of the documents, or one of them.
+static enum MHD_Result
+on_schema (http_t *self, struct MHD_Connection *connection, const char *rest, void **state)
+{
+    char name [80];
+    buffer_t out = {0};
+    json_writer_t json = json_writer (&out);
+    size_t size = strlen (rest);
+
+    (void) self, (void) state;
+    if (size == 0) {
+        json_open_object (&json);
+        json_key (&json, "schemas");
+        json_open_array (&json);
+        for (size_t i = 0; i < schema_count (); i++) {
+            snprintf (name, sizeof name, "%s.json", schema_name (i));
+            json_put_text (&json, name);
+        }
+        json_close_array (&json);
+        json_close_object (&json);
+        return reply_send (connection, MHD_HTTP_OK, "application/json", &out, NULL);
+    }
+    snprintf (name, sizeof name, "%.*s", size > 5 ? (int) size - 5 : 0, rest);
+    size_t index = schema_find (name);
+    if (index == schema_count () || strcmp (rest + size - 5, ".json") != 0) {
+        return reply_problem (connection, MHD_HTTP_NOT_FOUND, "Not found",
+                              "no schema has this name; GET /api/schema lists them", NULL);
+    }
+    schema_write (&json, index);
+    return reply_send (connection, MHD_HTTP_OK, "application/schema+json", &out, NULL);
+}
+
 static enum MHD_Result
 on_file (http_t *self, struct MHD_Connection *connection, const char *rest, void **state)
 {
@@ -195,6 +228,7 @@ static const struct {
     route_fn *fn;
 } ROUTES [] = {{"/api/events/stream", on_stream}, {"/api/workers", on_workers},
                {"/api/workers/*", on_worker},     {"/api/state", on_state},
+               {"/api/schema", on_schema},        {"/api/schema/*", on_schema},
                {"/healthz", on_healthz},          {"/readyz", on_readyz},
                {"/metrics", on_metrics},          {"/*", on_file}};
 

@@ -1,0 +1,81 @@
+// schema_table.c - see schema_table.h. Payloads are design.md section 5's, answers section 6's.
+//
+// SPDX-License-Identifier: MIT
+
+#include "schema_table.h"
+
+#include <stddef.h>
+
+// clang-format off
+const schema_row_t SCHEMA_TYPES [] = {
+    {"text",      "{\"type\":\"string\"}"},
+    {"uuid",      "{\"type\":\"string\",\"format\":\"uuid\"}"},
+    {"time",      "{\"type\":\"string\",\"format\":\"date-time\",\"pattern\":\"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\\\.[0-9]{3}Z$\"}"},
+    {"event_id",  "{\"type\":\"string\",\"pattern\":\"^[0-9a-f]{8}-[0-9]+$\"}"},
+    {"epoch",     "{\"type\":\"string\",\"pattern\":\"^[0-9a-f]{8}$\"}"},
+    {"percent",   "{\"type\":\"number\",\"minimum\":0,\"maximum\":100}"},
+    {"number",    "{\"type\":\"number\"}"},
+    {"integer",   "{\"type\":\"integer\"}"},
+    {"count",     "{\"type\":\"integer\",\"minimum\":0}"},
+    {"flag",      "{\"type\":\"boolean\"}"},
+    {"object",    "{\"type\":\"object\"}"},
+    {"any",       "{}"},
+    {"status",    "{\"enum\":[\"pending\",\"starting\",\"running\",\"stopping\",\"stopped\",\"shutting-down\",\"terminated\",\"failed\",\"unknown\"]}"},
+    {"service",   "{\"enum\":[\"unavailable\",\"starting\",\"available\",\"error\"]}"},
+    {"freshness", "{\"enum\":[\"fresh\",\"stale\",\"absent\",\"error\"]}"},
+    {"license",   "{\"enum\":[\"unregistered\",\"registered\",\"evaluation\",\"expired\",\"invalid\"]}"},
+    {"metric_source", "{\"enum\":[\"ec2\",\"cloudwatch\",\"cml\"]}"},
+    {"pause_reason",  "{\"enum\":[\"idle_timeout\",\"manual\",\"external\"]}"},
+    {"resume_reason", "{\"enum\":[\"automatic\",\"manual\",\"external\"]}"},
+    {"why_sent",  "{\"enum\":[\"initial\",\"metrics_collected\",\"refresh\",\"created\",\"status_updated\",\"terminated\"]}"},
+    {NULL, NULL}};
+
+const schema_row_t SCHEMA_OBJECTS [] = {
+    {"lab",      "lab_id:text title:text|null state:text|null owner:text|null node_count:count|null link_count:count|null created:time|null modified:time|null"},
+    {"stats",    "total_workers:count active_workers:count by_status:{count} by_region:{count} total_jobs:count pending_jobs:count active_jobs:count completed_jobs:count failed_jobs:count"},
+    {"jobs",     "pending:[object] active:[object] completed:[object] failed:[object]"},
+    {"load",     "cpu:percent|null memory:percent|null storage:percent|null"},
+    {"ec2",      "instance_state_detail:text|null system_status_check:text|null last_checked_at:time|null freshness:freshness"},
+    {"cloudwatch", "cpu_utilization:percent|null memory_utilization:percent|null last_collected_at:time|null detailed_monitoring_enabled:flag|null freshness:freshness"},
+    {"cml",      "version:text|null ready:flag|null uptime_seconds:count|null labs_count:count|null last_synced_at:time|null system_info:object|null system_health:object|null freshness:freshness"},
+    {"activity", "last_activity_at:time|null last_activity_check_at:time|null next_idle_check_at:time|null target_pause_at:time|null is_idle_detection_enabled:flag"},
+    {"license_detail", "status:license|null token:text|null info:object|null"},
+    {NULL, NULL}};
+
+const char *const SCHEMA_EVENTS [EVENT_TYPE_COUNT] = {
+    [EVENT_WORKER_CREATED]                = "worker_id:uuid name:text region:text status:status instance_type:text|null created_at:time",
+    [EVENT_WORKER_STATUS_UPDATED]         = "worker_id:uuid old_status:status new_status:status updated_at:time transition_initiated_at?:time",
+    [EVENT_WORKER_SERVICE_STATUS_UPDATED] = "worker_id:uuid old_service_status:service new_service_status:service https_endpoint:text|null updated_at:time",
+    [EVENT_WORKER_METRICS_UPDATED]        = "worker_id:uuid *metrics cpu_utilization:percent|null memory_utilization:percent|null storage_utilization:percent|null disk_utilization:percent|null active_labs_count:count|null updated_at:time",
+    [EVENT_WORKER_DETAILS_UPDATED]        = "worker_id:uuid *details updated_at:time",
+    [EVENT_WORKER_LABS_UPDATED]           = "worker_id:uuid labs:[lab] labs_count:count synced_at:time",
+    [EVENT_WORKER_LAB_STATE_CHANGED]      = "worker_id:uuid lab_id:text|null element_type:text|null element_id:text|null event:text|null state:text|null",
+    [EVENT_WORKER_LICENSE_UPDATED]        = "worker_id:uuid license_status:license|null updated_at:time",
+    [EVENT_WORKER_FRESHNESS_CHANGED]      = "worker_id:uuid metric_source:metric_source old:freshness new:freshness last_seen_at:time|null reason:text|null",
+    [EVENT_WORKER_ACTIVITY_UPDATED]       = "worker_id:uuid last_activity_at:time|null last_activity_check_at:time|null next_idle_check_at:time|null target_pause_at:time|null updated_at:time",
+    [EVENT_WORKER_IDLE_DETECTION_TOGGLED] = "worker_id:uuid is_enabled:flag toggled_by:text|null toggled_at:time",
+    [EVENT_WORKER_PAUSED]                 = "worker_id:uuid pause_reason:pause_reason paused_by:text|null paused_at:time auto_pause_count:count manual_pause_count:count idle_duration_minutes:count|null",
+    [EVENT_WORKER_RESUMED]                = "worker_id:uuid resume_reason:resume_reason resumed_by:text|null resumed_at:time auto_resume_count:count manual_resume_count:count was_auto_paused:flag",
+    [EVENT_WORKER_TERMINATED]             = "worker_id:uuid name:text terminated_at:time",
+    [EVENT_WORKER_CONNECTED]              = "worker_id:uuid at:time reason:text|null",
+    [EVENT_WORKER_DISCONNECTED]           = "worker_id:uuid at:time reason:text|null",
+    [EVENT_COLLECTOR_JOINED]              = "collector_id:text kind:text workers_owned:count reason:text",
+    [EVENT_COLLECTOR_LEFT]                = "collector_id:text kind:text workers_owned:count reason:text",
+    [EVENT_SYSTEM_STATS]                  = "total_workers:count active_workers:count by_status:{count} by_region:{count} total_jobs:count pending_jobs:count active_jobs:count completed_jobs:count failed_jobs:count",
+    [EVENT_CONNECTED]                     = "client_id:text server_time:time epoch:epoch last_event_id:event_id heartbeat_seconds:count retry_ms:count user:text|null",
+    [EVENT_SYSTEM_STATE_BEGIN]            = "workers:count jobs:count",
+    [EVENT_SYSTEM_STATE_END]              = "workers:count jobs:count",
+    [EVENT_SYSTEM_RESET]                  = "reason:text requested_id:text|null oldest_id:event_id",
+    [EVENT_HEARTBEAT]                     = "server_time:time last_event_id:event_id events_missed:count conflated:count lag_ms:count",
+    [EVENT_SYSTEM_SSE_SHUTDOWN]           = "message:text retry_ms:count",
+};
+
+const schema_row_t SCHEMA_REST [] = {
+    {"rest.workers", "workers:[snapshot] next_cursor:uuid|null last_event_id:event_id"},
+    {"rest.worker",  "id:uuid worker_id:uuid name:text region:text aws_instance_id:text instance_type:text|null status:status service_status:service https_endpoint:text|null public_ip:text|null private_ip:text|null aws_tags:object|null utilization:load ec2_metrics:ec2 cloudwatch_metrics:cloudwatch cml_metrics:cml activity:activity license:license_detail"},
+    {"rest.state",   "workers:{snapshot} jobs:jobs system_stats:stats last_event_id:event_id"},
+    {"rest.problem", "type:text title:text status:count detail:text"},
+    {"rest.healthz", "status:text version:text"},
+    {"rest.readyz",  "status:text reason:text|null"},
+    {NULL, NULL}};
+// clang-format on
