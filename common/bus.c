@@ -19,10 +19,21 @@
 #define RECONNECT_MOST_MS          2000
 #define SUBSCRIBER_MAGIC           0x5ab5c21bu
 
+//  libzmq takes the port modulo 65536 and would be somewhere else without a word.
+static bool
+has_wrong_port (const char *endpoint)
+{
+    const char *colon = strncmp (endpoint, "tcp://", 6) == 0 ? strrchr (endpoint + 6, ':') : NULL;
+    return colon && strtoul (colon + 1, NULL, 10) > UINT16_MAX;
+}
+
 static int
 attach (zsock_t *socket, bus_role_t role, const char *endpoint, reason_t *why)
 {
     void *handle = zsock_resolve (socket);
+    if (has_wrong_port (endpoint)) {
+        return reason_set (why, -EINVAL, "%s: the port is not 1 to 65535", endpoint);
+    }
     int rc = role == BUS_BIND ? zmq_bind (handle, endpoint) : zmq_connect (handle, endpoint);
 
     if (rc == 0) {

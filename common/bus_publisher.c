@@ -227,6 +227,7 @@ bus_publisher_resend (bus_publisher_t *self, uint64_t from, uint64_t to)
 {
     uint64_t had = 0;
 
+    from = from > 0 ? from : 1;  //  numbers begin with 1; 0 marks an empty slot
     if (self->sequence >= self->ring_size && from <= self->sequence - self->ring_size) {
         from = self->sequence - self->ring_size + 1;
     }

@@ -1,0 +1,155 @@
+//  The hearing side, with a raw socket that says what no publisher of ours would; and addresses.
+
+#include "bus_rig.h"
+
+#include <ctype.h>
+
+static void
+bind_raw (const char *endpoint)
+{
+    raw = bus_socket (ZMQ_XPUB, BUS_BIND, endpoint, 5000, 0, NULL);
+    assert_non_null (raw);
+    zsock_set_rcvtimeo (raw, (int) (PATIENCE_US / MS_US));
+}
+
+//  The subscriptions of a subscriber that connected, one after the other.
+static void
+await_subscription (const char *topic)
+{
+    _cleanup_ (zframe_destroy) zframe_t *frame = zframe_recv (raw);
+    assert_non_null (frame);
+    assert_int_equal (zframe_size (frame), strlen (topic) + 1);
+    assert_memory_equal (zframe_data (frame) + 1, topic, strlen (topic));
+}
+
+static void
+send_frames (int frames, const char *text)
+{
+    zmsg_t *msg = zmsg_new ();
+
+    for (int i = 0; i < frames; i++) {
+        zmsg_addstr (msg, text);
+    }
+    assert_int_equal (zmsg_send (&msg, raw), 0);
+}
+
+static void
+turn_takes_a_batch_and_the_next_turn_the_rest (void **state)
+{
+    (void) state;
+    bind_raw ("inproc://batch");
+    subscribe (BUS_CONNECT, "inproc://batch", EVERYTHING, 5000);
+    await_subscription ("");
+
+    for (int i = 0; i < 2 * BUS_BATCH_MAX + 7; i++) {
+        send_frames (2, "x");
+    }
+    loop_turn (loop, 0);
+    assert_int_equal (heard.count, BUS_BATCH_MAX);
+    loop_turn (loop, 0);
+    assert_int_equal (heard.count, 2 * BUS_BATCH_MAX);
+    loop_turn (loop, 0);
+    assert_int_equal (heard.count, 2 * BUS_BATCH_MAX + 7);
+}
+
+static void
+message_of_more_than_two_frames_is_counted_and_dropped (void **state)
+{
+    (void) state;
+    bind_raw ("inproc://frames");
+    subscribe (BUS_CONNECT, "inproc://frames", EVERYTHING, 5000);
+    await_subscription ("");
+
+    send_frames (3, "three");
+    send_frames (1000, "many");
+    send_frames (1, "one");
+    loop_turn (loop, 0);
+    assert_int_equal (heard.count, 1);
+    assert_int_equal (heard.frames, 1);
+    send_frames (2, "");
+    loop_turn (loop, 0);
+
+    assert_int_equal (heard.count, 2);
+    assert_int_equal (heard.frames, 2);
+    assert_int_equal (heard.size [1], 0);
+    assert_int_equal (heard.numbers [1], 0);
+    assert_float_equal (counted ("cmlwatch_bus_malformed_total"), 2, 0);
+    assert_float_equal (counted ("cmlwatch_bus_received_bytes_total"), 3, 0);
+}
+
+static void
+only_what_was_subscribed_to_is_heard (void **state)
+{
+    (void) state;
+    bind_raw ("inproc://topics");
+    static const char *const TOPICS [] = {"instance.", "labs.", NULL};
+    subscribe (BUS_CONNECT, "inproc://topics", TOPICS, 100);
+    await_subscription ("instance.");
+    await_subscription ("labs.");
+
+    send_frames (2, "system.observed|r|w");
+    send_frames (2, "instance");
+    send_frames (2, "labs.observed|r|w");
+    loop_turn (loop, 0);
+
+    assert_int_equal (heard.count, 1);
+    assert_string_equal (heard.topic, "labs.observed|r|w");
+}
+
+//  --- addresses
+
+static void
+address_in_use_is_told_with_the_address (void **state)
+{
+    (void) state;
+    subscribe (BUS_BIND, ANY_PORT, EVERYTHING, 10);
+    const char *endpoint = bus_subscriber_endpoint (in);
+    reason_t why = {0};
+
+    assert_memory_equal (endpoint, ANY_PORT, strlen (ANY_PORT) - 1);
+    assert_true (isdigit ((unsigned char) endpoint [strlen (ANY_PORT) - 1]));
+    assert_null (bus_subscriber_new (loop, BUS_BIND, endpoint, EVERYTHING, 10, on_message, &heard,
+                                     metrics, &why));
+    assert_non_null (strstr (why.text, endpoint));
+    assert_non_null (strstr (why.text, "in use"));
+}
+
+static void
+what_is_no_address_is_refused_with_a_reason (void **state)
+{
+    (void) state;
+    static const char *const WRONG [] = {"",
+                                         "127.0.0.1:5571",
+                                         "tcp://",
+                                         "tcp://127.0.0.1",
+                                         "tcp://127.0.0.1:99999",
+                                         "carrier://pigeon"};
+
+    for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; i++) {
+        reason_t why = {0};
+        const bus_publisher_settings_t settings = {
+            .endpoint = WRONG [i], .source = "/c/e/h", .heartbeat_ms = 1000, .ring_max = 1};
+        assert_null (bus_publisher_new (loop, &settings, metrics, &why));
+        assert_true (why.text [0]);
+        why.text [0] = '\0';
+        assert_null (bus_subscriber_new (loop, BUS_BIND, WRONG [i], EVERYTHING, 10, on_message,
+                                         &heard, metrics, &why));
+        assert_true (why.text [0]);
+    }
+    loop_turn (loop, 0);
+}
+
+int
+main (void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown (name, set_up, tear_down)
+    const struct CMUnitTest tests [] = {
+        TEST (turn_takes_a_batch_and_the_next_turn_the_rest),
+        TEST (message_of_more_than_two_frames_is_counted_and_dropped),
+        TEST (only_what_was_subscribed_to_is_heard),
+        TEST (address_in_use_is_told_with_the_address),
+        TEST (what_is_no_address_is_refused_with_a_reason),
+    };
+    log_open ("test", LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT);
+    return cmocka_run_group_tests (tests, NULL, NULL);
+}
