@@ -9,6 +9,7 @@
 #include "log.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -98,15 +99,17 @@ frame_is (zframe_t *frame, const char *text)
     return frame && zframe_streq (frame, text);
 }
 
+//  0 when it is no number; questions are numbered from 1.
 static uint64_t
 frame_number (zframe_t *frame)
 {
-    char text [24] = "";
+    char text [24] = "", *end = NULL;
 
     if (frame && zframe_size (frame) < sizeof text) {
         memcpy (text, zframe_data (frame), zframe_size (frame));
     }
-    return strtoull (text, NULL, 10);
+    uint64_t number = strtoull (text, &end, 10);
+    return isdigit ((unsigned char) *text) && *end == '\0' ? number : 0;
 }
 
 static void
@@ -117,6 +120,7 @@ take_answer (bus_client_t *self, zmsg_t *msg)
     _cleanup_ (zframe_destroy) zframe_t *number = zmsg_pop (msg);
     _cleanup_ (zframe_destroy) zframe_t *body = zmsg_pop (msg);
     _cleanup_ (json_destroy) struct json_object *json = NULL;
+    (void) operation;  //  the number says what was asked
     reason_t why = {0};
 
     uint64_t asked = body && frame_is (mark, "reply") ? frame_number (number) : 0;
@@ -134,6 +138,9 @@ take_answer (bus_client_t *self, zmsg_t *msg)
         const char *sentence = json_get_text (error, "message");
         reply.code = -EREMOTEIO;
         reply.error = sentence ? sentence : "an error without a message";
+    } else if (!json_object_is_type (json, json_type_object)) {
+        reply.code = -EREMOTEIO;
+        reply.error = "the answer is not a JSON object";
     } else {
         reply.json = json;
     }
