@@ -59,9 +59,10 @@ listen_unix (const char *listen_on, const char *path, reason_t *why)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
 
-    if (strlen (path) >= sizeof address.sun_path) {
-        return reason_set (why, -EINVAL, "%s: the path is longer than a socket's may be",
-                           listen_on);
+    if (!*path || strlen (path) >= sizeof address.sun_path) {
+        reason_set (why, -EINVAL, "%s: the path is %s", listen_on,
+                    *path ? "longer than a socket's may be" : "missing");
+        return -1;
     }
     strncpy (address.sun_path, path, sizeof address.sun_path - 1);
     _cleanup_ (descriptor_close) int fd =
@@ -84,6 +85,11 @@ split_address (const char *listen_on, char host [256], const char **port, reason
 
     if (!colon || size == 0 || size >= 256 || !colon [1]) {
         return reason_set (why, -EINVAL, "'%s' is no address; it must be host:port", listen_on);
+    }
+    //  getaddrinfo takes it modulo 65536 and would be somewhere else without a word.
+    if (strspn (colon + 1, "0123456789") != strlen (colon + 1) ||
+        strtoul (colon + 1, NULL, 10) > UINT16_MAX) {
+        return reason_set (why, -EINVAL, "%s: the port is not 0 to 65535", listen_on);
     }
     bool bracketed = listen_on [0] == '[' && listen_on [size - 1] == ']';
     snprintf (host, 256, "%.*s", (int) (bracketed ? size - 2 : size), listen_on + bracketed);
@@ -111,7 +117,9 @@ admin_listen (const char *listen_on, reason_t *why)
         return -1;
     }
     int fd = socket (found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && bind_socket (fd, found->ai_addr, found->ai_addrlen, listen_on, why) < 0) {
+    if (fd < 0) {
+        reason_set (why, -errno, "%s: no socket: %s", listen_on, strerror (errno));
+    } else if (bind_socket (fd, found->ai_addr, found->ai_addrlen, listen_on, why) < 0) {
         close (fd);
         fd = -1;
     }
@@ -221,6 +229,11 @@ run (void *argument)
     MHD_UNSIGNED_LONG_LONG wait_ms;
 
     MHD_run (self->daemon);
+    if (MHD_get_timeout (self->daemon, &wait_ms) != MHD_YES) {
+        //  Full, it stops to listen, and begins again in the run after the one that saw the
+        //  last connection go; nothing else would call for that run.
+        MHD_run (self->daemon);
+    }
     if (MHD_get_timeout (self->daemon, &wait_ms) == MHD_YES) {
         loop_timer_after (self->timer, (time_us_t) (wait_ms > 1000 ? 1000 : wait_ms) * MS_US);
     } else {
