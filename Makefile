@@ -140,7 +140,7 @@ lint: deps-lint all  ## format, layers, sizes, banned calls, cppcheck, clang-tid
 	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	  --suppressions-list=tests/support/cppcheck.suppress -j2 -I. $(filter %.c,$(C_FILES)) && echo "lint: cppcheck ok"
 	@printf '%s\n' $(filter-out tests/unit/%,$(filter %.c,$(C_FILES))) | \
-	  xargs -P2 -n4 clang-tidy --quiet 2>/dev/null -- -std=c17 -D_GNU_SOURCE -I$B/generated && echo "lint: clang-tidy ok"
+	  xargs -P2 -n4 sh -c 'clang-tidy --quiet "$$@" -- -std=c17 -D_GNU_SOURCE -I$B/generated 2>/dev/null' clang-tidy && echo "lint: clang-tidy ok"
 	+@$(MAKE) --no-print-directory CC=clang all && echo "lint: clang builds it"
 
 format:  ## put the sources into the checked-in style

@@ -9,6 +9,7 @@
 #include "../common/log.h"
 #include "../common/worker_id.h"
 #include "announce.h"
+#include "tally.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -17,7 +18,6 @@
 
 #define DEADLINES_EVERY_MS 250
 #define STATS_EVERY_MS     1000
-#define REGIONS_MAX        64  //  named one by one in system.stats
 
 typedef struct entry {
     worker_t *worker;
@@ -381,29 +381,6 @@ on_deadlines (void *argument)
     }
 }
 
-typedef struct tally {
-    size_t by_status [WORKER_STATUS_COUNT];
-    const char *regions [REGIONS_MAX];
-    size_t by_region [REGIONS_MAX], regions_count;
-} tally_t;
-
-static void
-tally_worker (tally_t *tally, const worker_t *worker)
-{
-    size_t at = 0;
-
-    tally->by_status [worker_status (worker)]++;
-    while (at < tally->regions_count && strcmp (tally->regions [at], worker_region (worker)) != 0) {
-        at++;
-    }
-    if (at == tally->regions_count && at < REGIONS_MAX) {
-        tally->regions [tally->regions_count++] = worker_region (worker);
-    }
-    if (at < REGIONS_MAX) {
-        tally->by_region [at]++;
-    }
-}
-
 static tally_t
 count (fleet_t *self)
 {
@@ -413,7 +390,7 @@ count (fleet_t *self)
         sort (self);
     }
     for (size_t i = 0; i < self->sorted_count; i++) {
-        tally_worker (&tally, self->sorted [i]->worker);
+        tally_add (&tally, self->sorted [i]->worker);
     }
     return tally;
 }
@@ -421,33 +398,9 @@ count (fleet_t *self)
 void
 fleet_write_stats (fleet_t *self, json_writer_t *json)
 {
-    static const char *const JOBS [] = {"total_jobs", "pending_jobs", "active_jobs",
-                                        "completed_jobs", "failed_jobs"};
     tally_t tally = count (self);
 
-    json_member_integer (json, "total_workers", (int64_t) fleet_size (self));
-    json_member_integer (json, "active_workers", (int64_t) tally.by_status [WORKER_RUNNING]);
-    json_key (json, "by_status");
-    json_open_object (json);
-    for (int status = 0; status < WORKER_STATUS_COUNT; status++) {
-        if (tally.by_status [status] > 0) {
-            json_member_integer (json, worker_status_name ((worker_status_t) status),
-                                 (int64_t) tally.by_status [status]);
-        }
-    }
-    json_close_object (json);
-    json_key (json, "by_region");
-    json_open_object (json);
-    for (size_t i = 0; i < tally.regions_count; i++) {
-        json_put_text (json, tally.regions [i]);
-        buffer_append (json->out, ":", 1);
-        json->after_key = true;
-        json_put_integer (json, (int64_t) tally.by_region [i]);
-    }
-    json_close_object (json);
-    for (size_t i = 0; i < sizeof JOBS / sizeof *JOBS; i++) {
-        json_member_integer (json, JOBS [i], 0);
-    }
+    tally_write (&tally, json);
 }
 
 static void

@@ -303,6 +303,26 @@ config_read_flag (const config_key_t *keys, void *settings, int argc, char **arg
     return config_set (keys, settings, name, argv [(*index)++], where, why);
 }
 
+//  What a value may be, behind the help; nothing where any text will do.
+static void
+print_allowed (const config_key_t *key, FILE *out)
+{
+    switch (key->kind) {
+    case CONFIG_INTEGER:
+        fprintf (out, " (%" PRId64 " to %" PRId64 ")", key->least, key->most);
+        return;
+    case CONFIG_FLAG: fputs (" (yes or no)", out); return;
+    case CONFIG_CHOICE:
+        for (size_t i = 0; key->choices [i]; i++) {
+            fprintf (out, "%s%s", i == 0 ? " (" : ", ", key->choices [i]);
+        }
+        fputc (')', out);
+        return;
+    case CONFIG_TEXT:
+    case CONFIG_SECRET: return;
+    }
+}
+
 void
 config_print_help (const config_key_t *keys, const char *section, FILE *out)
 {
@@ -314,8 +334,10 @@ config_print_help (const config_key_t *keys, const char *section, FILE *out)
             fputc (*c == '_' ? '-' : *c, out);
         }
         variable_name (name, sizeof name, section, key->name);
-        fprintf (out, "  [%s]  %s\n      %s\n",
-                 key->kind == CONFIG_SECRET ? "secret" : key->initial, name, key->help);
+        fprintf (out, "  [%s]  %s\n      %s", key->kind == CONFIG_SECRET ? "secret" : key->initial,
+                 name, key->help);
+        print_allowed (key, out);
+        fputc ('\n', out);
     }
 }
 

@@ -50,8 +50,13 @@ static int
 check_section (const reader_t *self, const char *text)
 {
     char section [64];
+    size_t size = strcspn (text + 1, "]");
 
-    snprintf (section, sizeof section, "%.*s", (int) strcspn (text + 1, "]"), text + 1);
+    if (!text [1 + size]) {
+        return reason_set (self->why, -EINVAL, "%s:%d: a line that begins with '[' is [section]",
+                           self->path, self->line);
+    }
+    snprintf (section, sizeof section, "%.*s", (int) size, text + 1);
     if (is_known_section (section)) {
         return 0;
     }

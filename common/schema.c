@@ -221,6 +221,7 @@ write_collection (json_writer_t *out, piece_t type)
 static void
 write_known (json_writer_t *out, piece_t type)
 {
+    assert (type.text && "each member of the table has a type");
     const char *text = find_row (SCHEMA_TYPES, type), *line = find_row (SCHEMA_OBJECTS, type);
 
     if (*type.text == '[' || *type.text == '{') {

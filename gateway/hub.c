@@ -5,8 +5,8 @@
 #include "hub.h"
 
 #include "../common/cleanup.h"
-#include "../common/json.h"
 #include "../common/log.h"
+#include "notice.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -70,112 +70,17 @@ random_number (void)
 }
 
 static void
-begin_event (buffer_t *out, json_writer_t *json, event_type_t type, time_us_t wall, const char *id)
-{
-    if (id) {
-        buffer_format (out, "id: %s\n", id);
-    }
-    buffer_format (out, "event: %s\ndata: ", event_type_name (type));
-    *json = json_writer (out);
-    json_open_object (json);
-    json_member_text (json, "type", event_type_name (type));
-    json_member_text (json, "source", event_type_source (type));
-    json_member_time (json, "time", wall);
-    json_key (json, "seq");
-    json_put_null (json);
-    json_key (json, "data");
-    json_open_object (json);
-}
-
-static void
-end_event (buffer_t *out, json_writer_t *json)
-{
-    json_close_object (json);
-    json_close_object (json);
-    buffer_text (out, "\n\n");
-}
-
-static void
-write_id (const hub_t *self, char id [40], uint64_t seq)
-{
-    snprintf (id, 40, "%s-%" PRIu64, event_log_epoch (self->log), seq);
-}
-
-static void
-add_connected (client_t *client)
-{
-    hub_t *self = client->hub;
-    json_writer_t json;
-    char last [40];
-
-    write_id (self, last, event_log_last (self->log));
-    begin_event (&client->own, &json, EVENT_CONNECTED, clock_now ().wall, NULL);
-    json_member_text (&json, "client_id", client->id);
-    json_member_time (&json, "server_time", clock_now ().wall);
-    json_member_text (&json, "epoch", event_log_epoch (self->log));
-    json_member_text (&json, "last_event_id", last);
-    json_member_integer (&json, "heartbeat_seconds", client->filter.heartbeat_seconds);
-    json_member_integer (&json, "retry_ms", client->retry_ms);
-    json_member_text (&json, "user", NULL);
-    end_event (&client->own, &json);
-}
-
-static void
 add_reset (client_t *client, const char *reason, const char *requested)
 {
-    json_writer_t json;
-    char oldest [40];
-
-    write_id (client->hub, oldest, event_log_first (client->hub->log));
-    begin_event (&client->own, &json, EVENT_SYSTEM_RESET, clock_now ().wall, NULL);
-    json_member_text (&json, "reason", reason);
-    json_member_text (&json, "requested_id", requested);
-    json_member_text (&json, "oldest_id", oldest);
-    end_event (&client->own, &json);
+    notice_reset (&client->own, client->hub->log, reason, requested);
     metric_increment (client->hub->resets);
 }
 
-//  The id stands on the end alone: no earlier frame may claim what was not delivered (traps 22).
 static void
 add_state (client_t *client)
 {
-    hub_t *self = client->hub;
-    buffer_t *out = &client->own;
-    json_writer_t json;
-    int64_t sent = 0;
-    char id [40], time [CLOCK_TEXT_SIZE];
-
-    clock_format (time, clock_now ().wall);
-    begin_event (out, &json, EVENT_SYSTEM_STATE_BEGIN, clock_now ().wall, NULL);
-    json_member_integer (&json, "workers", (int64_t) replica_size (self->replica));
-    json_member_integer (&json, "jobs", 0);
-    end_event (out, &json);
-    for (const replica_worker_t *worker = replica_next (self->replica, ""); worker;
-         worker = replica_next (self->replica, worker->worker_id)) {
-        if (filter_wants (&client->filter, EVENT_WORKER_SNAPSHOT, worker->region,
-                          worker->worker_id)) {
-            buffer_format (out,
-                           "event: worker.snapshot\ndata: {\"type\":\"worker.snapshot\",\"source\":"
-                           "\"domain.cml_worker.snapshot\",\"time\":\"%s\",\"seq\":null,\"data\":",
-                           time);
-            buffer_append (out, worker->json, worker->size - 1);
-            buffer_text (out, ",\"_reason\":\"initial\"}}\n\n");
-            sent++;
-        }
-    }
-    if (filter_wants (&client->filter, EVENT_SYSTEM_STATS, "", "")) {
-        buffer_format (out,
-                       "event: system.stats\ndata: "
-                       "{\"type\":\"system.stats\",\"source\":\"system\",\"time\":\"%s\","
-                       "\"seq\":null,\"data\":%s}\n\n",
-                       time, replica_stats (self->replica));
-    }
-    write_id (self, id, event_log_last (self->log));
-    begin_event (out, &json, EVENT_SYSTEM_STATE_END, clock_now ().wall, id);
-    json_member_integer (&json, "workers", sent);
-    json_member_integer (&json, "jobs", 0);
-    end_event (out, &json);
-    client->cursor = client->told = event_log_last (self->log);
+    notice_state (&client->own, client->hub->log, client->hub->replica, &client->filter);
+    client->cursor = client->told = event_log_last (client->hub->log);
 }
 
 //  Why a cursor cannot be resumed; null when it can, and then *seq is it.
@@ -200,25 +105,6 @@ check_cursor (const hub_t *self, const char *asked, uint64_t *seq)
     return *seq > event_log_last (self->log)        ? "from the future"
            : *seq + 1 < event_log_first (self->log) ? "too old"
                                                     : NULL;
-}
-
-static void
-add_heartbeat (client_t *client)
-{
-    hub_t *self = client->hub;
-    json_writer_t json;
-    char id [40];
-
-    write_id (self, id, client->cursor);
-    begin_event (&client->own, &json, EVENT_HEARTBEAT, clock_now ().wall,
-                 client->cursor > client->told ? id : NULL);
-    json_member_time (&json, "server_time", clock_now ().wall);
-    json_member_text (&json, "last_event_id", id);
-    json_member_integer (&json, "events_missed", 0);
-    json_member_integer (&json, "conflated", 0);
-    json_member_integer (&json, "lag_ms", 0);
-    end_event (&client->own, &json);
-    client->told = client->cursor;
 }
 
 static void
@@ -417,7 +303,9 @@ on_beat (void *argument)
             close_client (client, "stalled");
         } else if (!client->blocked && now >= client->beat_at) {
             client->beat_at = now + client->filter.heartbeat_seconds * SECOND_US;
-            add_heartbeat (client);
+            notice_heartbeat (&client->own, self->log, client->cursor,
+                              client->cursor > client->told);
+            client->told = client->cursor;
             serve (client);
         }
     }
@@ -430,14 +318,9 @@ on_drain (void *argument)
 
     self->draining = true;
     for (client_t *client = self->clients, *next; client; client = next) {
-        json_writer_t json;
         next = client->next;
         client->retry_ms = RETRY_LEAST_MS + random_number () % RETRY_SPREAD_MS;
-        buffer_format (&client->own, "retry: %u\n", client->retry_ms);
-        begin_event (&client->own, &json, EVENT_SYSTEM_SSE_SHUTDOWN, clock_now ().wall, NULL);
-        json_member_text (&json, "message", "the gateway is shutting down; come back");
-        json_member_integer (&json, "retry_ms", client->retry_ms);
-        end_event (&client->own, &json);
+        notice_shutdown (&client->own, client->retry_ms);
         client->farewell = true;
         serve (client);
     }
@@ -552,7 +435,8 @@ hub_add (hub_t *self, struct MHD_Connection *connection, const filter_t *filter,
     self->clients = client;
     metric_set (self->clients_now, (double) ++self->count);
     add_head (client);
-    add_connected (client);
+    notice_connected (&client->own, self->log, client->id, filter->heartbeat_seconds,
+                      client->retry_ms);
     const char *why = last_event_id ? check_cursor (self, last_event_id, &seq) : NULL;
     if (last_event_id && !why) {
         metric_increment (self->resumed);

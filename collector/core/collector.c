@@ -239,7 +239,7 @@ collector_workers (collector_t *self, const char *region, size_t *count)
 
     *count = 0;
     free (self->workers);
-    self->workers = calloc (list->workers_count + 1, sizeof *self->workers);
+    self->workers = calloc (list->workers_count + 1, sizeof (collector_worker_t *));
     for (size_t i = 0; self->workers && i < list->workers_count; i++) {
         const collector_worker_t *worker = &list->workers [i]->worker;
         if (!region || strcmp (worker->region, region) == 0) {

@@ -142,19 +142,18 @@ long_value_is_cut_between_characters_and_marked (void **state)
     fixture_t *self = *state;
     char value [3000];
     log_open ("cmlwatch-test", LOG_LEVEL_INFO, LOG_FORMAT_JSON);
-    for (size_t i = 0; i + 2 < sizeof value; i += 2) {
+    value [0] = 'x';  //  so the bound falls within a character
+    for (size_t i = 1; i + 2 < sizeof value; i += 2) {
         memcpy (value + i, "\xc3\xa9", 3);
     }
-    value [0] = 'x', value [1] = 'y', value [2] = 'z';  //  the bound falls within a character
 
-    log_info ("cut", LOG_TEXT ("long", "x"), LOG_TEXT ("value", value + 1),
-              LOG_TEXT ("after", "a"));
+    log_info ("cut", LOG_TEXT ("long", "x"), LOG_TEXT ("value", value), LOG_TEXT ("after", "a"));
     _cleanup_ (json_destroy) struct json_object *json = parse (take (self));
     const char *kept = json_get_text (json, "value");
 
     assert_in_range (strlen (kept), 1000, 1030);
     assert_string_equal (kept + strlen (kept) - 3, "…");
-    assert_null (strstr (kept + 2, "\xef\xbf\xbd"));
+    assert_null (strstr (kept, "\xef\xbf\xbd"));
     assert_string_equal (json_get_text (json, "after"), "a");
 }
 

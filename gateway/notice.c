@@ -1,0 +1,157 @@
+// notice.c - see notice.h.
+//
+// SPDX-License-Identifier: MIT
+
+#include "notice.h"
+
+#include "../common/json.h"
+#include "../common/snapshot.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ID_SIZE 40
+
+static json_writer_t
+begin (buffer_t *out, event_type_t type, const char *id)
+{
+    if (id) {
+        buffer_format (out, "id: %s\n", id);
+    }
+    buffer_format (out, "event: %s\ndata: ", event_type_name (type));
+    json_writer_t json = json_writer (out);
+    json_open_object (&json);
+    json_member_text (&json, "type", event_type_name (type));
+    json_member_text (&json, "source", event_type_source (type));
+    json_member_time (&json, "time", clock_now ().wall);
+    json_key (&json, "seq");
+    json_put_null (&json);
+    json_key (&json, "data");
+    return json;
+}
+
+static void
+end (json_writer_t *json)
+{
+    json_close_object (json);
+    json_close_object (json);
+    buffer_text (json->out, "\n\n");
+}
+
+static void
+write_id (const event_log_t *log, char id [ID_SIZE], uint64_t seq)
+{
+    snprintf (id, ID_SIZE, "%s-%" PRIu64, event_log_epoch (log), seq);
+}
+
+void
+notice_connected (buffer_t *out, const event_log_t *log, const char *client_id,
+                  int64_t heartbeat_seconds, unsigned retry_ms)
+{
+    char last [ID_SIZE];
+    json_writer_t json = begin (out, EVENT_CONNECTED, NULL);
+
+    write_id (log, last, event_log_last (log));
+    json_open_object (&json);
+    json_member_text (&json, "client_id", client_id);
+    json_member_time (&json, "server_time", clock_now ().wall);
+    json_member_text (&json, "epoch", event_log_epoch (log));
+    json_member_text (&json, "last_event_id", last);
+    json_member_integer (&json, "heartbeat_seconds", heartbeat_seconds);
+    json_member_integer (&json, "retry_ms", retry_ms);
+    json_member_text (&json, "user", NULL);
+    end (&json);
+}
+
+void
+notice_reset (buffer_t *out, const event_log_t *log, const char *reason, const char *requested)
+{
+    char oldest [ID_SIZE];
+    json_writer_t json = begin (out, EVENT_SYSTEM_RESET, NULL);
+
+    write_id (log, oldest, event_log_first (log));
+    json_open_object (&json);
+    json_member_text (&json, "reason", reason);
+    json_member_text (&json, "requested_id", requested);
+    json_member_text (&json, "oldest_id", oldest);
+    end (&json);
+}
+
+static void
+write_mark (buffer_t *out, event_type_t type, const char *id, int64_t workers)
+{
+    json_writer_t json = begin (out, type, id);
+
+    json_open_object (&json);
+    json_member_integer (&json, "workers", workers);
+    json_member_integer (&json, "jobs", 0);
+    end (&json);
+}
+
+//  The replica's bytes go in as they are; only the reason is put behind them.
+static void
+write_worker (buffer_t *out, const replica_worker_t *worker)
+{
+    json_writer_t json = begin (out, EVENT_WORKER_SNAPSHOT, NULL);
+
+    snapshot_splice_reason (json.out, worker->json, worker->size, "initial");
+    buffer_text (out, "}\n\n");
+}
+
+static void
+write_stats (buffer_t *out, const char *stats)
+{
+    json_writer_t json = begin (out, EVENT_SYSTEM_STATS, NULL);
+
+    buffer_text (json.out, stats);
+    buffer_text (out, "}\n\n");
+}
+
+void
+notice_state (buffer_t *out, const event_log_t *log, replica_t *replica, const filter_t *filter)
+{
+    char id [ID_SIZE];
+    int64_t sent = 0;
+
+    write_mark (out, EVENT_SYSTEM_STATE_BEGIN, NULL, (int64_t) replica_size (replica));
+    for (const replica_worker_t *worker = replica_next (replica, ""); worker;
+         worker = replica_next (replica, worker->worker_id)) {
+        if (filter_wants (filter, EVENT_WORKER_SNAPSHOT, worker->region, worker->worker_id)) {
+            write_worker (out, worker);
+            sent++;
+        }
+    }
+    if (filter_wants (filter, EVENT_SYSTEM_STATS, "", "")) {
+        write_stats (out, replica_stats (replica));
+    }
+    write_id (log, id, event_log_last (log));
+    write_mark (out, EVENT_SYSTEM_STATE_END, id, sent);
+}
+
+void
+notice_heartbeat (buffer_t *out, const event_log_t *log, uint64_t cursor, bool with_id)
+{
+    char id [ID_SIZE];
+
+    write_id (log, id, cursor);
+    json_writer_t json = begin (out, EVENT_HEARTBEAT, with_id ? id : NULL);
+    json_open_object (&json);
+    json_member_time (&json, "server_time", clock_now ().wall);
+    json_member_text (&json, "last_event_id", id);
+    json_member_integer (&json, "events_missed", 0);
+    json_member_integer (&json, "conflated", 0);
+    json_member_integer (&json, "lag_ms", 0);
+    end (&json);
+}
+
+void
+notice_shutdown (buffer_t *out, unsigned retry_ms)
+{
+    buffer_format (out, "retry: %u\n", retry_ms);
+    json_writer_t json = begin (out, EVENT_SYSTEM_SSE_SHUTDOWN, NULL);
+    json_open_object (&json);
+    json_member_text (&json, "message", "the gateway is shutting down; come back");
+    json_member_integer (&json, "retry_ms", retry_ms);
+    end (&json);
+}
