@@ -18,6 +18,11 @@
 
 #define DEADLINES_EVERY_MS 250
 #define STATS_EVERY_MS     1000
+#define NAME_BYTES_MAX     63  //  of a region and of an instance id
+
+typedef struct names {
+    char region [NAME_BYTES_MAX + 1], instance_id [NAME_BYTES_MAX + 1];
+} names_t;
 
 typedef struct entry {
     worker_t *worker;
@@ -73,33 +78,36 @@ touch (fleet_t *self, entry_t *entry, const char *reason)
     self->touched [self->touched_count++] = entry;
 }
 
+//  Region and instance id also stand in topics and keys, where '|' parts and length is bounded.
 static int
-names_of (const observation_t *observation, char region [128], char instance_id [128],
-          reason_t *why)
+names_of (const observation_t *observation, names_t *names, reason_t *why)
 {
     const char *subject = observation->envelope.subject, *slash = strchr (subject, '/');
     size_t size = slash ? (size_t) (slash - subject) : 0;
 
-    if (size == 0 || size >= 128 || !slash [1] || strlen (slash + 1) >= 128) {
-        return reason_set (why, -EINVAL, "'subject' is '%.80s', it must be <region>/<instance id>",
-                           subject);
+    if (size == 0 || !slash [1] || strchr (subject, '|') || size >= sizeof names->region ||
+        strlen (slash + 1) >= sizeof names->instance_id) {
+        return reason_set (why, -EINVAL,
+                           "'subject' is '%.80s', it must be <region>/<instance id>, each of "
+                           "1 to %d bytes without '|'",
+                           subject, NAME_BYTES_MAX);
     }
-    snprintf (region, 128, "%.*s", (int) size, subject);
-    snprintf (instance_id, 128, "%s", slash + 1);
+    snprintf (names->region, sizeof names->region, "%.*s", (int) size, subject);
+    snprintf (names->instance_id, sizeof names->instance_id, "%s", slash + 1);
     return 0;
 }
 
 static entry_t *
-add_entry (fleet_t *self, const char *region, const char *instance_id, time_us_t at, reason_t *why)
+add_entry (fleet_t *self, const names_t *names, time_us_t at, reason_t *why)
 {
     if (zhashx_size (self->entries) >= (size_t) self->settings.workers_max) {
         metric_increment (self->refused);
-        reason_set (why, -ENOSPC, "%s/%s: there are %lld workers already (workers_max)", region,
-                    instance_id, (long long) self->settings.workers_max);
+        reason_set (why, -ENOSPC, "%s/%s: there are %lld workers already (workers_max)",
+                    names->region, names->instance_id, (long long) self->settings.workers_max);
         return NULL;
     }
     _cleanup_ (entry_destroy) entry_t *entry = calloc (1, sizeof *entry);
-    if (!entry || !(entry->worker = worker_new (region, instance_id, at))) {
+    if (!entry || !(entry->worker = worker_new (names->region, names->instance_id, at))) {
         reason_set (why, -ENOMEM, "out of memory");
         return NULL;
     }
@@ -112,16 +120,17 @@ add_entry (fleet_t *self, const char *region, const char *instance_id, time_us_t
 static entry_t *
 find_entry (fleet_t *self, const observation_t *observation, reason_t *why)
 {
-    char region [128], instance_id [128], id [WORKER_ID_SIZE];
+    char id [WORKER_ID_SIZE];
+    names_t names;
 
-    if (names_of (observation, region, instance_id, why) < 0) {
+    if (names_of (observation, &names, why) < 0) {
         return NULL;
     }
-    worker_id_make (id, region, instance_id);
+    worker_id_make (id, names.region, names.instance_id);
     entry_t *entry = zhashx_lookup (self->entries, id);
     if (!entry) {
-        reason_set (why, -ENOENT, "%s/%s: no instance.observed has told of this worker yet", region,
-                    instance_id);
+        reason_set (why, -ENOENT, "%s/%s: no instance.observed has told of this worker yet",
+                    names.region, names.instance_id);
     }
     return entry;
 }
@@ -154,17 +163,17 @@ int
 fleet_apply_instance (fleet_t *self, const observation_t *observation, reason_t *why)
 {
     const instance_observed_t *seen = &observation->instance_observed;
-    char region [128], instance_id [128], id [WORKER_ID_SIZE];
+    char id [WORKER_ID_SIZE];
+    names_t names;
 
-    int rc = names_of (observation, region, instance_id, why);
+    int rc = names_of (observation, &names, why);
     if (rc < 0) {
         return rc;
     }
-    worker_id_make (id, region, instance_id);
+    worker_id_make (id, names.region, names.instance_id);
     entry_t *entry = zhashx_lookup (self->entries, id);
     bool created = entry == NULL;
-    if (created &&
-        !(entry = add_entry (self, region, instance_id, observation->envelope.time, why))) {
+    if (created && !(entry = add_entry (self, &names, observation->envelope.time, why))) {
         return -ENOSPC;
     }
     worker_change_t change = worker_update_ec2 (entry->worker, seen, observation->envelope.time);

@@ -251,7 +251,7 @@ on_epoll (void *argument, uint32_t events)
 static int
 port_of (int fd)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t size = sizeof address;
 
     if (getsockname (fd, (struct sockaddr *) &address, &size) != 0) {

@@ -99,6 +99,16 @@ BAD = {
 }
 
 
+@pytest.mark.parametrize("subject", ["r|x/i-0bad", "r/i|0bad", "r/", "/i-0bad", "r" * 64 + "/i-0bad", "r/" + "i" * 64])
+def test_subject_that_could_not_be_a_key_is_refused_and_names_no_worker(gateway, aggregator, publisher, subject):
+    region, _, key = subject.partition("/")
+
+    publisher.publish("instance.observed", subject, {"instance_id": key, "region": region, "state": "running"})
+
+    aggregator.wait_log("must be <region>/<instance id>")
+    assert [w["aws_instance_id"] for w in gateway.workers()] == ["i-0first"]
+
+
 @pytest.mark.parametrize("name", BAD)
 def test_bad_message_is_counted_and_the_next_good_one_is_heard(gateway, aggregator, publisher, name):
     before = metric(aggregator.url, "cmlwatch_ingest_rejected_total") + \
