@@ -4,6 +4,7 @@
 
 #include "announce.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const struct {
@@ -85,24 +86,29 @@ tell_service (feed_t *feed, const worker_t *worker, const snapshot_t *snapshot,
               worker_service_t old)
 {
     json_writer_t *json = feed_begin (feed, EVENT_WORKER_SERVICE_STATUS_UPDATED, NULL, worker);
-    bool now = worker_service (worker) == SERVICE_AVAILABLE;
 
     json_member_text (json, "old_service_status", worker_service_name (old));
     json_member_text (json, "new_service_status", snapshot->service_status);
     json_member_text (json, "https_endpoint", snapshot->https_endpoint);
     json_member_time (json, "updated_at", snapshot->updated_at);
     feed_end (feed);
-    if (now != (old == SERVICE_AVAILABLE)) {
-        const char *error = worker_source_error (worker, SOURCE_CML);
-        json = feed_begin (feed, now ? EVENT_WORKER_CONNECTED : EVENT_WORKER_DISCONNECTED, NULL,
-                           worker);
-        json_member_time (json, "at", snapshot->updated_at);
-        json_member_text (json, "reason",
-                          now      ? NULL
-                          : *error ? error
-                                   : worker_status_name (worker_status (worker)));
-        feed_end (feed);
-    }
+}
+
+//  The CML began or ceased to answer.
+static void
+tell_connection (feed_t *feed, const worker_t *worker, const snapshot_t *snapshot)
+{
+    bool now = worker_is_connected (worker);
+    const char *error = worker_source_error (worker, SOURCE_CML);
+    json_writer_t *json =
+        feed_begin (feed, now ? EVENT_WORKER_CONNECTED : EVENT_WORKER_DISCONNECTED, NULL, worker);
+
+    json_member_time (json, "at", snapshot->updated_at);
+    json_member_text (json, "reason",
+                      now      ? NULL
+                      : *error ? error
+                               : worker_status_name (worker_status (worker)));
+    feed_end (feed);
 }
 
 static void
@@ -143,19 +149,32 @@ tell_metrics (feed_t *feed, const worker_t *worker, const snapshot_t *snapshot,
                  &fields);
 }
 
+//  Another kind of collector has no fields of its own: what it may change is calculated.
 static void
-tell_labs (feed_t *feed, const worker_t *worker, const snapshot_t *snapshot)
+tell_other (feed_t *feed, const worker_t *worker, const snapshot_t *snapshot,
+            const worker_change_t *change)
+{
+    char source [sizeof "domain.cml_worker._metrics" + ENVELOPE_KIND_SIZE];
+    field_set_t fields = {0};
+
+    if (change->by != SOURCE_OTHER || !change->by_kind ||
+        !field_set_has_group (&change->fields, SNAPSHOT_GROUP_CALCULATED)) {
+        return;
+    }
+    snprintf (source, sizeof source, "domain.cml_worker.%s_metrics", change->by_kind);
+    add_calculated (&fields);
+    tell_fields (feed, worker, snapshot, EVENT_WORKER_METRICS_UPDATED, source, &fields);
+}
+
+static void
+tell_labs (feed_t *feed, const worker_t *worker)
 {
     json_writer_t *json = feed_begin (feed, EVENT_WORKER_LABS_UPDATED, NULL, worker);
     const char *labs = worker_labs (worker);
-    int64_t count = 0;
 
-    for (const char *at = labs; (at = strstr (at, "\"lab_id\":")); at++) {
-        count++;
-    }
     json_member_raw (json, "labs", labs, strlen (labs));
-    json_member_integer (json, "labs_count", count);
-    json_member_time (json, "synced_at", snapshot->updated_at);
+    json_member_integer (json, "labs_count", worker_labs_total (worker));
+    json_member_time (json, "synced_at", worker_labs_at (worker));
     feed_end (feed);
 }
 
@@ -184,18 +203,6 @@ tell_activity (feed_t *feed, const worker_t *worker, const snapshot_t *snapshot)
     feed_end (feed);
 }
 
-static void
-tell_idle_detection (feed_t *feed, const worker_t *worker, const snapshot_t *snapshot)
-{
-    json_writer_t *json = feed_begin (feed, EVENT_WORKER_IDLE_DETECTION_TOGGLED, NULL, worker);
-
-    json_key (json, "is_enabled");
-    json_put_flag (json, snapshot->is_idle_detection_enabled);
-    json_member_text (json, "toggled_by", NULL);
-    json_member_time (json, "toggled_at", snapshot->updated_at);
-    feed_end (feed);
-}
-
 void
 announce_change (feed_t *feed, const worker_t *worker, const worker_change_t *change)
 {
@@ -210,12 +217,16 @@ announce_change (feed_t *feed, const worker_t *worker, const worker_change_t *ch
     if (change->old_service != worker_service (worker)) {
         tell_service (feed, worker, &snapshot, change->old_service);
     }
+    if (change->old_connected != worker_is_connected (worker)) {
+        tell_connection (feed, worker, &snapshot);
+    }
     for (int each = 0; each < SOURCE_COUNT; each++) {
         tell_metrics (feed, worker, &snapshot, &fields, (worker_source_t) each);
         if (change->old_freshness [each] != worker_freshness (worker, (worker_source_t) each)) {
             tell_freshness (feed, worker, (worker_source_t) each, change->old_freshness [each]);
         }
     }
+    tell_other (feed, worker, &snapshot, change);
     if (field_set_has (&fields, SNAPSHOT_license_status)) {
         field_set_t license = {0};
         field_set_add (&license, SNAPSHOT_license_status);
@@ -223,16 +234,71 @@ announce_change (feed_t *feed, const worker_t *worker, const worker_change_t *ch
         tell_fields (feed, worker, &snapshot, EVENT_WORKER_LICENSE_UPDATED, NULL, &license);
     }
     if (change->labs) {
-        tell_labs (feed, worker, &snapshot);
+        tell_labs (feed, worker);
+    }
+}
+
+static void
+tell_pause (feed_t *feed, const worker_t *worker, const snapshot_t *snapshot)
+{
+    json_writer_t *json = feed_begin (feed, EVENT_WORKER_PAUSED, NULL, worker);
+    idle_facts_t facts = worker_idle_facts (worker);
+    time_us_t unused = snapshot->last_paused_at - idle_since (&facts);
+
+    json_member_text (json, "pause_reason", snapshot->pause_reason);
+    json_member_text (json, "paused_by", snapshot->paused_by);
+    json_member_time (json, "paused_at", snapshot->last_paused_at);
+    json_member_integer (json, "auto_pause_count", snapshot->auto_pause_count);
+    json_member_integer (json, "manual_pause_count", snapshot->manual_pause_count);
+    json_member_integer (json, "idle_duration_minutes", unused > 0 ? unused / MINUTE_US : 0);
+    feed_end (feed);
+}
+
+static void
+tell_resume (feed_t *feed, const worker_t *worker, const snapshot_t *snapshot,
+             const worker_change_t *change)
+{
+    json_writer_t *json = feed_begin (feed, EVENT_WORKER_RESUMED, NULL, worker);
+    const char *paused = snapshot->pause_reason;
+
+    json_member_text (json, "resume_reason", change->resumed);
+    json_member_text (json, "resumed_by", change->resumed_by);
+    json_member_time (json, "resumed_at", snapshot->last_resumed_at);
+    json_member_integer (json, "auto_resume_count", snapshot->auto_resume_count);
+    json_member_integer (json, "manual_resume_count", snapshot->manual_resume_count);
+    json_member_bool (json, "was_auto_paused", paused && strcmp (paused, "idle_timeout") == 0);
+    feed_end (feed);
+}
+
+void
+announce_activity (feed_t *feed, const worker_t *worker, const worker_change_t *change)
+{
+    snapshot_t snapshot = worker_snapshot (worker);
+
+    if (change->paused) {
+        tell_pause (feed, worker, &snapshot);
+    }
+    if (change->resumed) {
+        tell_resume (feed, worker, &snapshot, change);
     }
     //  That it was looked again is no news, what was seen is.
-    if (field_set_has (&fields, SNAPSHOT_last_activity_at) ||
-        field_set_has (&fields, SNAPSHOT_target_pause_at)) {
+    if (field_set_has (&change->fields, SNAPSHOT_last_activity_at) ||
+        field_set_has (&change->fields, SNAPSHOT_target_pause_at)) {
         tell_activity (feed, worker, &snapshot);
     }
-    if (field_set_has (&fields, SNAPSHOT_is_idle_detection_enabled)) {
-        tell_idle_detection (feed, worker, &snapshot);
-    }
+}
+
+void
+announce_toggle (feed_t *feed, const worker_t *worker, const char *by)
+{
+    snapshot_t snapshot = worker_snapshot (worker);
+    json_writer_t *json = feed_begin (feed, EVENT_WORKER_IDLE_DETECTION_TOGGLED, NULL, worker);
+
+    json_key (json, "is_enabled");
+    json_put_flag (json, snapshot.is_idle_detection_enabled);
+    json_member_text (json, "toggled_by", by);
+    json_member_time (json, "toggled_at", snapshot.updated_at);
+    feed_end (feed);
 }
 
 void

@@ -6,6 +6,7 @@
 
 #include "../common/cleanup.h"
 #include "../common/log.h"
+#include "answers.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -246,7 +247,22 @@ on_lease (void *argument, bus_request_t *request)
     answer_lease (self, request, collector_id, kind);
 }
 
-static const bus_operation_t OPERATIONS [] = {{"state", on_state}, {"lease", on_lease}, {0}};
+static void
+on_worker (void *argument, bus_request_t *request)
+{
+    control_t *self = argument;
+    answers_worker (self->fleet, request);
+}
+
+static void
+on_command (void *argument, bus_request_t *request)
+{
+    control_t *self = argument;
+    answers_command (self->fleet, request);
+}
+
+static const bus_operation_t OPERATIONS [] = {
+    {"state", on_state}, {"lease", on_lease}, {"worker", on_worker}, {"command", on_command}, {0}};
 
 static void
 on_expiry (void *argument)

@@ -124,6 +124,17 @@ feed_begin (feed_t *self, event_type_t type, const char *source, const worker_t 
     return &self->json;
 }
 
+json_writer_t *
+feed_begin_job (feed_t *self, event_type_t type, const worker_t *worker, const char *job_type,
+                int priority)
+{
+    json_writer_t *json = feed_begin (self, type, NULL, worker);
+
+    snprintf (self->open.job_type, sizeof self->open.job_type, "%s", job_type);
+    self->open.priority = priority;
+    return json;
+}
+
 void
 feed_end (feed_t *self)
 {

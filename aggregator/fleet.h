@@ -1,11 +1,15 @@
 // fleet.h - all workers, and what is told of them.
 //
-// Applies each observation to its worker (worker.h), has the change told (announce.h), and at
-// the end of the loop's turn sends one snapshot for each worker whose collection round ended or
-// whose status changed, or, where only replicas need to know, one `state` message; then the feed
-// is flushed. Watches deadlines: a silent source becomes stale at its time, a terminated worker
-// leaves the state after terminated_keep_minutes. system.stats goes out at most once a second,
-// and only when a number changed.
+// Applies each observation to its worker (worker.h) and has the change told (announce.h). When a
+// snapshot is sent: at once for a worker that appears or whose status changes; at the end of the
+// loop's turn, once, for each whose collection round ended; never for what concerns activity
+// alone. Replicas are told of every other change by a `state` message. Then the feed is flushed.
+// Watches deadlines: a silent source becomes stale at its time, a terminated worker leaves the
+// state after terminated_keep_minutes. system.stats goes out at most once a second, and only when
+// a number changed. Keeps the samples of each worker (history.h).
+//
+// fleet.c owns the set, its order and its clocks; fleet_apply.c is what each observation and
+// each command does.
 //
 // SPDX-License-Identifier: MIT
 
@@ -14,6 +18,8 @@
 
 #include "../common/observation.h"
 #include "feed.h"
+#include "history.h"
+#include "jobs.h"
 #include "worker.h"
 
 typedef struct fleet fleet_t;
@@ -21,9 +27,12 @@ typedef struct fleet fleet_t;
 typedef struct fleet_settings {
     int64_t workers_max;  //  beyond it new instances are refused and counted
     int64_t terminated_keep_minutes;
+    worker_rules_t rules;
+    history_bounds_t history;
 } fleet_settings_t;
 
-fleet_t *fleet_new (loop_t *loop, feed_t *feed, const fleet_settings_t *settings,
+//  settings is borrowed and stays.
+fleet_t *fleet_new (loop_t *loop, feed_t *feed, jobs_t *jobs, const fleet_settings_t *settings,
                     metrics_t *metrics, reason_t *why);
 void fleet_destroy (fleet_t **self_p);
 
@@ -36,6 +45,16 @@ int fleet_apply_system (fleet_t *self, const observation_t *observation, reason_
 int fleet_apply_labs (fleet_t *self, const observation_t *observation, reason_t *why);
 int fleet_apply_lab_state (fleet_t *self, const observation_t *observation, reason_t *why);
 int fleet_apply_activity (fleet_t *self, const observation_t *observation, reason_t *why);
+int fleet_apply_telemetry (fleet_t *self, const observation_t *observation, reason_t *why);
+
+//  The operator's switch. 0 also when it stands so already (*changed tells); -ENOENT.
+int fleet_set_idle_detection (fleet_t *self, const char *id, bool enabled, const char *by,
+                              bool *changed, reason_t *why);
+
+//  By worker id, else by EC2 instance id; null when there is none.
+const worker_t *fleet_find (fleet_t *self, const char *id);
+//  Its samples; null before the first.
+const history_t *fleet_history (fleet_t *self, const worker_t *worker);
 
 size_t fleet_size (const fleet_t *self);
 //  Changes whenever a lease list could: a worker appears, goes, or starts or stops running.

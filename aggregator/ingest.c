@@ -13,20 +13,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define INGEST_MAGIC 0x16e57a11u
-#define SOURCES_MAX  10000  //  whose numbers are followed; more are applied, but not followed
+#define INGEST_MAGIC     0x16e57a11u
+#define CLOCK_AHEAD_MOST (300 * SECOND_US)  //  AWS refuses a signature beyond it too
+#define SOURCES_MAX      10000  //  whose numbers are followed; more are applied, but not followed
 
 typedef int apply_fn (fleet_t *fleet, const observation_t *observation, reason_t *why);
 
 struct ingest {
     unsigned magic;
+    loop_t *loop;
     fleet_t *fleet;  //  borrowed
     bus_subscriber_t *subscriber;
     size_t message_max;
     zhashx_t *sources;  //  sequence_t by source
     metrics_t *metrics;
     metric_t *accepted [EVENT_TYPE_COUNT];
-    metric_t *restarts;
+    metric_t *restarts, *ahead;
 };
 
 static int
@@ -58,6 +60,7 @@ static apply_fn *const APPLY [EVENT_TYPE_COUNT] = {
     [EVENT_LABS_OBSERVED]        = fleet_apply_labs,
     [EVENT_LAB_STATE_CHANGED]    = fleet_apply_lab_state,
     [EVENT_ACTIVITY_OBSERVED]    = fleet_apply_activity,
+    [EVENT_WORKER_TELEMETRY_OBSERVED] = fleet_apply_telemetry,
     [EVENT_COLLECTOR_HEARTBEAT]  = nothing,  //  its numbers are followed like all
     [EVENT_COLLECTOR_ERROR]      = log_error_of,
 };
@@ -138,6 +141,22 @@ follow (ingest_t *self, const observation_t *observation)
     count_lost (self, envelope->source, missed);
 }
 
+//  A time that has not come yet would hide all that its source says until then. A clock that is
+//  ahead by more than CLOCK_AHEAD_MOST is not believed: what it saw, it saw no later than now.
+static void
+believe_no_future (ingest_t *self, envelope_t *envelope)
+{
+    time_us_t now = loop_now (self->loop).wall;
+
+    if (envelope->time > now + CLOCK_AHEAD_MOST) {
+        log_warn ("the source's clock is ahead: its observations are taken as made now",
+                  LOG_TEXT ("source", envelope->source),
+                  LOG_INTEGER ("seconds", (envelope->time - now) / SECOND_US));
+        metric_increment (self->ahead);
+        envelope->time = now;
+    }
+}
+
 static void
 count_accepted (ingest_t *self, event_type_t type)
 {
@@ -176,6 +195,7 @@ on_message (void *argument, const bus_message_t *message)
         return;
     }
     follow (self, &observation);
+    believe_no_future (self, &observation.envelope);
     rc = APPLY [observation.envelope.type](self->fleet, &observation, &why);
     if (rc < 0) {
         reject (self, rc, observation.envelope.source, &why);
@@ -204,12 +224,15 @@ ingest_open (loop_t *loop, fleet_t *fleet, const char *endpoint, int64_t message
         return NULL;
     }
     self->magic = INGEST_MAGIC;
+    self->loop = loop;
     self->fleet = fleet;
     self->message_max = (size_t) message_max_bytes;
     self->metrics = metrics;
     zhashx_set_destructor (self->sources, sequence_free);
     self->restarts = metrics_add (metrics, METRIC_COUNTER, "cmlwatch_ingest_source_restarts_total",
                                   "Collectors that began anew");
+    self->ahead = metrics_add (metrics, METRIC_COUNTER, "cmlwatch_ingest_clock_ahead_total",
+                               "Observations from the future, taken as made now");
     self->subscriber = bus_subscriber_new (loop, BUS_BIND, endpoint, EVERYTHING,
                                            (int) high_water_mark, on_message, self, metrics, why);
     return self->subscriber ? take_ptr (self) : NULL;

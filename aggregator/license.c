@@ -7,6 +7,7 @@
 #include "../common/json.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -44,4 +45,20 @@ license_status (struct json_object *licensing)
         return "unregistered";
     }
     return "invalid";
+}
+
+const char *
+license_mask_token (struct json_object *licensing, char masked [LICENSE_TOKEN_SIZE])
+{
+    struct json_object *token = json_get (licensing, "token");
+    const char *text = json_get_text (licensing, "token");
+    size_t size = text ? strlen (text) : 0;
+
+    if (!text) {
+        return NULL;
+    }
+    //  Of a short one even the last 4 would tell too much.
+    snprintf (masked, LICENSE_TOKEN_SIZE, "****%s", size > 8 ? text + size - 4 : "");
+    json_object_set_string (token, masked);
+    return masked;
 }

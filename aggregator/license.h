@@ -14,4 +14,9 @@
 //  A static text.
 const char *license_status (struct json_object *licensing);
 
+//  A registration token that CML tells (none of the versions known to us does) is a secret: it
+//  is masked in the tree itself but for its last 4, and given back so; null when there is none.
+#define LICENSE_TOKEN_SIZE 16
+const char *license_mask_token (struct json_object *licensing, char masked [LICENSE_TOKEN_SIZE]);
+
 #endif

@@ -25,6 +25,8 @@ typedef struct settings {
     char admin [CONFIG_TEXT_SIZE];
     int64_t tick_ms, message_max_bytes, high_water_mark, feed_high_water_mark, renew_ms,
         collectors_max;
+    int64_t jobs_max;
+    char precedence [CONFIG_TEXT_SIZE];
     fleet_settings_t fleet;
 } settings_t;
 
@@ -43,9 +45,27 @@ static const config_key_t KEYS [] = {
     {"collectors_max",    CONFIG_INTEGER, offsetof (settings_t, collectors_max),       "1000",              1, 100000,         NULL, "collectors that may hold a lease at once"},
     {"workers_max",       CONFIG_INTEGER, offsetof (settings_t, fleet.workers_max),    "100000",            1, 10000000,       NULL, "workers kept; instances beyond it are refused and counted"},
     {"terminated_keep_minutes", CONFIG_INTEGER, offsetof (settings_t, fleet.terminated_keep_minutes), "60", 0, 525600,         NULL, "how long a terminated worker stays in the state"},
+    {"idle_timeout_minutes", CONFIG_INTEGER, offsetof (settings_t, fleet.rules.idle.idle_timeout_minutes), "60", 1, 525600,    NULL, "how long nobody has used a worker until it is idle"},
+    {"snooze_minutes",    CONFIG_INTEGER, offsetof (settings_t, fleet.rules.idle.snooze_minutes), "60",      0, 525600,         NULL, "how long after a resume a worker is not paused for idleness"},
+    {"auto_pause",        CONFIG_FLAG,    offsetof (settings_t, fleet.rules.idle.auto_pause), "no",          0, 0,              NULL, "ask for a worker.pause job when a worker is idle"},
+    {"idle_ignores_running_labs", CONFIG_FLAG, offsetof (settings_t, fleet.rules.idle.idle_ignores_running_labs), "no", 0, 0,  NULL, "a worker whose labs run is idle too when nobody uses it"},
+    {"service_failures",  CONFIG_INTEGER, offsetof (settings_t, fleet.rules.service_failures), "2",         1, 100,            NULL, "rounds in a row in which a CML must do worse until service_status says so"},
+    {"utilization_precedence", CONFIG_TEXT, offsetof (settings_t, precedence), LOAD_ORDER_DEFAULT,           0, 0,              NULL, "whose utilisation counts first: kinds of collectors, * for the rest"},
+    {"history_minutes",   CONFIG_INTEGER, offsetof (settings_t, fleet.history.fine_minutes), "1440",         0, 44640,          NULL, "samples kept, one a minute, of each worker and metric (4 bytes each); 0: none"},
+    {"history_days",      CONFIG_INTEGER, offsetof (settings_t, fleet.history.thin_days), "7",               0, 366,            NULL, "samples kept beyond that, one each 10 minutes"},
+    {"jobs_max",          CONFIG_INTEGER, offsetof (settings_t, jobs_max),             "10000",              1, 1000000,        NULL, "jobs open at once; more are refused and counted"},
     {0},
 };
 // clang-format on
+
+static int
+check (const void *argument, reason_t *why)
+{
+    const settings_t *settings = argument;
+    load_order_t order;
+
+    return load_order_parse (&order, settings->precedence, why);
+}
 
 static const program_t AGGREGATOR = {
     .name = "cmlwatch-aggregator",
@@ -53,6 +73,7 @@ static const program_t AGGREGATOR = {
     .summary = "owns the state of all workers: applies observations, numbers and publishes events",
     .keys = KEYS,
     .settings_size = sizeof (settings_t),
+    .check = check,
 };
 
 //  Its sockets are bound before the loop runs: who is answered here is answered everywhere.
@@ -70,13 +91,19 @@ run (const settings_t *settings, reason_t *why)
     _cleanup_ (loop_destroy) loop_t *loop = loop_new (settings->program.drain_ms);
     _cleanup_ (leases_destroy) leases_t *leases =
         leases_new (3 * settings->renew_ms * MS_US, (size_t) settings->collectors_max);
+    fleet_settings_t rules = settings->fleet;
+    if (load_order_parse (&rules.rules.load_order, settings->precedence, why) < 0) {
+        return -1;
+    }
     if (!metrics || !loop || !leases) {
         return reason_set (why, -1, "out of memory or descriptors");
     }
     _cleanup_ (feed_destroy) feed_t *feed = feed_open (
         loop, settings->feed, settings->tick_ms, settings->feed_high_water_mark, metrics, why);
+    _cleanup_ (jobs_destroy) jobs_t *jobs =
+        feed ? jobs_new (loop, feed, settings->jobs_max, metrics, why) : NULL;
     _cleanup_ (fleet_destroy) fleet_t *fleet =
-        feed ? fleet_new (loop, feed, &settings->fleet, metrics, why) : NULL;
+        jobs ? fleet_new (loop, feed, jobs, &rules, metrics, why) : NULL;
     _cleanup_ (control_destroy) control_t *control =
         fleet ? control_open (loop, fleet, feed, leases, settings->control, settings->renew_ms,
                               metrics, why)

@@ -13,7 +13,7 @@
 #define TALLY_REGIONS_MAX 64  //  told one by one; workers of more regions count in the sum alone
 
 typedef struct tally {
-    size_t workers;
+    size_t workers, jobs_pending;
     size_t by_status [WORKER_STATUS_COUNT];
     const char *regions [TALLY_REGIONS_MAX];  //  borrowed from the workers
     size_t by_region [TALLY_REGIONS_MAX], regions_count;

@@ -56,6 +56,11 @@ worker_source_name (worker_source_t source)
     return SOURCE_NAMES [source];
 }
 
+static const worker_rules_t RULES_DEFAULT = {
+    .idle = {.idle_timeout_minutes = 60, .snooze_minutes = 60},
+    .load_order = {.kinds = {"cml", "cloudwatch", "*"}, .count = 3},
+    .service_failures = 2};
+
 static void
 init_state (worker_t *self, time_us_t created_at)
 {
@@ -68,6 +73,7 @@ init_state (worker_t *self, time_us_t created_at)
     self->state.auto_resume_count = 0;
     self->state.manual_resume_count = 0;
     self->status = WORKER_UNKNOWN;
+    self->rules = &RULES_DEFAULT;
     self->cml_load = self->cloudwatch_load = (utilization_t){UNKNOWN, UNKNOWN, UNKNOWN};
     self->labs_at = self->activity_at = self->status_at = TIME_UNKNOWN;
     for (int source = 0; source < SOURCE_COUNT; source++) {
@@ -121,6 +127,8 @@ worker_destroy (worker_t **self_p)
         free (self->region);
         free (self->instance_id);
         free (self->labs);
+        free (self->activity_events);
+        free (self->elements);
         free (self->others);
         for (int source = 0; source < SOURCE_COUNT; source++) {
             free (self->sources [source].error);
@@ -128,6 +136,13 @@ worker_destroy (worker_t **self_p)
         free (self);
         *self_p = NULL;
     }
+}
+
+void
+worker_set_rules (worker_t *self, const worker_rules_t *rules)
+{
+    assert (rules && rules->service_failures > 0);
+    self->rules = rules;
 }
 
 const char *
@@ -200,6 +215,18 @@ const char *
 worker_labs (const worker_t *self)
 {
     return self->labs ? self->labs : "[]";
+}
+
+int64_t
+worker_labs_total (const worker_t *self)
+{
+    return self->labs_total;
+}
+
+const char *
+worker_activity_events (const worker_t *self)
+{
+    return self->activity_events ? self->activity_events : "[]";
 }
 
 time_us_t

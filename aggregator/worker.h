@@ -14,6 +14,8 @@
 // W4 the snapshot depends on the state alone: same state, same bytes
 // W5 calculated values come from sources that have spoken since the worker runs; none: unknown
 // W6 a worker that does not run has no CML that answers and no source that is stale
+// W7 every stop is told as one pause and every start after it as one resume: as ours when we
+//    asked for it, else as external
 //
 // Where the facts come from does not always follow the groups' names: the monitoring mode stands
 // among CloudWatch's fields and is told by EC2; the endpoint stands among the network's and is
@@ -26,6 +28,8 @@
 
 #include "../common/observation.h"
 #include "../common/snapshot.h"
+#include "idle.h"
+#include "load_order.h"
 
 #include <stdbool.h>
 
@@ -69,12 +73,23 @@ typedef enum worker_verdict {
     WORKER_APPLIED
 } worker_verdict_t;
 
+typedef struct worker_rules {
+    idle_rules_t idle;
+    load_order_t load_order;
+    int64_t service_failures;  //  rounds in a row until service_status gets worse
+} worker_rules_t;
+
 typedef struct worker_change {
     worker_verdict_t verdict;
+    time_us_t at;  //  of the observation, when it was applied
     worker_source_t by;
     const char *by_kind;         //  of SOURCE_OTHER; borrowed
     field_set_t fields;          //  what differs, of all groups
     bool labs;                   //  the list of labs differs
+    bool paused;                 //  it was paused; the snapshot says why and by whom
+    const char *resumed;         //  it was resumed: `automatic`, `manual` or `external`; else null
+    const char *resumed_by;      //  borrowed; null: nobody knows
+    bool pause_due;              //  it is idle and is to be paused now (idle.h)
     bool old_connected;          //  the CML answered
     worker_status_t old_status;  //  as before; equal to the new one when it did not change
     worker_service_t old_service;
@@ -92,6 +107,9 @@ const char *worker_source_name (worker_source_t source);
 worker_t *worker_new (const char *region, const char *instance_id, time_us_t created_at);
 void worker_destroy (worker_t **self_p);
 
+//  The rules it lives by, borrowed; until then the defaults of the design.
+void worker_set_rules (worker_t *self, const worker_rules_t *rules);
+
 const char *worker_id (const worker_t *self);
 const char *worker_region (const worker_t *self);
 const char *worker_instance_id (const worker_t *self);
@@ -108,9 +126,18 @@ const char *worker_source_error (const worker_t *self, worker_source_t source);
 
 //  The canonical snapshot; its texts are borrowed until the next update.
 snapshot_t worker_snapshot (const worker_t *self);
-//  The labs as one line of JSON, an array; "[]" when none were read. And when they were read.
+//  The labs as one line of JSON, an array; "[]" when none were read. How many, whether they run
+//  or not, and when they were read (TIME_UNKNOWN: never).
 const char *worker_labs (const worker_t *self);
+int64_t worker_labs_total (const worker_t *self);
 time_us_t worker_labs_at (const worker_t *self);
+//  The newest activity as one line of JSON: an array of {category, timestamp}, newest first.
+const char *worker_activity_events (const worker_t *self);
+//  What its idleness is judged by.
+idle_facts_t worker_idle_facts (const worker_t *self);
+//  Utilisation as other kinds of collectors told it, an array of {kind, cpu_utilization,
+//  memory_utilization, storage_utilization, observed_at, counts}.
+void worker_write_others (const worker_t *self, json_writer_t *json);
 
 //  EC2: identity, image, network, status checks, status, and the monitoring mode.
 worker_change_t worker_update_ec2 (worker_t *self, const instance_observed_t *seen, time_us_t at);
@@ -128,13 +155,24 @@ worker_change_t worker_update_other (worker_t *self, const char *kind,
                                      const utilization_observed_t *seen, time_us_t at);
 worker_change_t worker_update_cml (worker_t *self, const system_observed_t *seen, time_us_t at);
 worker_change_t worker_update_labs (worker_t *self, const labs_observed_t *seen, time_us_t at);
+//  The deprecated worker.telemetry.observed: CPU and memory are taken as CloudWatch's, the
+//  number of labs where CML itself has never told it.
+worker_change_t worker_update_telemetry (worker_t *self, const worker_telemetry_observed_t *seen,
+                                         time_us_t at);
+//  A lab or node changed its state: told when it is newer than the last of that element. Keeps
+//  nothing but the times of the last WORKER_ELEMENTS elements, so that a copy is not told twice.
+#define WORKER_ELEMENTS 16
+worker_change_t worker_update_lab_state (worker_t *self, const lab_state_changed_t *seen,
+                                         time_us_t at);
 
 worker_change_t worker_update_activity (worker_t *self, const activity_observed_t *seen,
                                         time_us_t at);
 worker_change_t worker_set_idle_detection (worker_t *self, bool enabled, time_us_t at);
-//  reason is `idle_timeout` (counts as automatic), `manual` or `external`; by is a name.
+//  That it is being paused or resumed by us, or was by others (W7). reason of a pause is
+//  `idle_timeout` (counts as automatic), `manual` or `external`; of a resume, a static text,
+//  `automatic`, `manual` or `external`. by is a name, null: nobody knows.
 worker_change_t worker_pause (worker_t *self, const char *reason, const char *by, time_us_t at);
-worker_change_t worker_resume (worker_t *self, bool automatic, time_us_t at);
+worker_change_t worker_resume (worker_t *self, const char *reason, const char *by, time_us_t at);
 
 //  Freshness has deadlines in steady time (observations carry wall time only). spoke is called
 //  after an update was applied and gives the source MISSED_ROUNDS intervals from now; stale_at

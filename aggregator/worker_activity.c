@@ -3,12 +3,55 @@
 // Minimal by contract: none of these is followed by a snapshot; the next round carries the new
 // fields (design.md section 5). A failed activity read decides nothing.
 //
+// W7 is kept by one flag: `paused` is set by the first of our own pause and the stop that a
+// source sees, and cleared by the first of our own resume and the start that is seen. Whoever
+// comes second finds it done and is silent.
+//
 // SPDX-License-Identifier: MIT
 
 #include "worker_state.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
+
+idle_facts_t
+worker_idle_facts (const worker_t *self)
+{
+    return (idle_facts_t){.is_running = self->status == WORKER_RUNNING,
+                          .is_enabled = self->state.is_idle_detection_enabled == FLAG_YES,
+                          .labs = self->state.cml_labs_count,
+                          .activity_at = self->state.last_activity_at,
+                          .resumed_at = self->state.last_resumed_at,
+                          .created_at = self->state.created_at,
+                          .checked_at = self->state.last_activity_check_at};
+}
+
+void
+idle_follow (worker_t *self, worker_change_t *change)
+{
+    idle_facts_t facts = worker_idle_facts (self);
+
+    SET_TIME (target_pause_at, idle_pause_at (&self->rules->idle, &facts));
+}
+
+static void
+take_events (worker_t *self, struct json_object *events)
+{
+    buffer_t text = {0};
+    json_writer_t json = json_writer (&text);
+
+    if (!events) {
+        return;
+    }
+    json_put_tree (&json, events);
+    if (buffer_failed (&text)) {
+        buffer_clear (&text);
+        return;
+    }
+    free (self->activity_events);
+    self->activity_events = text.data;
+}
 
 worker_change_t
 worker_update_activity (worker_t *self, const activity_observed_t *seen, time_us_t at)
@@ -21,13 +64,17 @@ worker_update_activity (worker_t *self, const activity_observed_t *seen, time_us
     }
     self->activity_at = at;
     SET_TIME (last_activity_check_at, at);
-    if (seen->interval_seconds > 0 && seen->interval_seconds <= INT32_MAX) {
+    if (worker_may_run (self) && seen->interval_seconds > 0 &&
+        seen->interval_seconds <= INT32_MAX) {
         SET_TIME (next_idle_check_at, at + seen->interval_seconds * SECOND_US);
     }
     //  CML's log may be emptied; what was active once stays so. TIME_UNKNOWN is the least.
     if (seen->last_activity_at > self->state.last_activity_at) {
         SET_TIME (last_activity_at, seen->last_activity_at);
     }
+    take_events (self, seen->events);
+    idle_facts_t facts = worker_idle_facts (self);
+    change->pause_due = !self->paused && idle_is_due (&self->rules->idle, &facts);
     return change_end (self, change, at);
 }
 
@@ -44,16 +91,10 @@ worker_set_idle_detection (worker_t *self, bool enabled, time_us_t at)
     return change_end (self, change, at);
 }
 
-worker_change_t
-worker_pause (worker_t *self, const char *reason, const char *by, time_us_t at)
+static void
+set_paused (worker_t *self, worker_change_t *change, const char *reason, const char *by,
+            time_us_t at)
 {
-    worker_change_t begun = change_begin (self, SOURCE_OTHER), *change = &begun;
-    assert (reason);
-
-    if (self->state.last_paused_at != TIME_UNKNOWN && at <= self->state.last_paused_at) {
-        begun.verdict = WORKER_NOT_NEWER;
-        return begun;
-    }
     if (strcmp (reason, "idle_timeout") == 0) {
         SET_INTEGER (auto_pause_count, self->state.auto_pause_count + 1);
     } else {
@@ -62,23 +103,70 @@ worker_pause (worker_t *self, const char *reason, const char *by, time_us_t at)
     SET_TIME (last_paused_at, at);
     SET_TEXT (pause_reason, reason);
     SET_TEXT (paused_by, by);
-    return change_end (self, change, at);
+    self->paused = true;
+    change->paused = true;
 }
 
-worker_change_t
-worker_resume (worker_t *self, bool automatic, time_us_t at)
+static void
+set_resumed (worker_t *self, worker_change_t *change, const char *reason, const char *by,
+             time_us_t at)
 {
-    worker_change_t begun = change_begin (self, SOURCE_OTHER), *change = &begun;
-
-    if (self->state.last_resumed_at != TIME_UNKNOWN && at <= self->state.last_resumed_at) {
-        begun.verdict = WORKER_NOT_NEWER;
-        return begun;
-    }
-    if (automatic) {
+    if (strcmp (reason, "automatic") == 0) {
         SET_INTEGER (auto_resume_count, self->state.auto_resume_count + 1);
     } else {
         SET_INTEGER (manual_resume_count, self->state.manual_resume_count + 1);
     }
     SET_TIME (last_resumed_at, at);
+    self->paused = false;
+    change->resumed = reason;
+    change->resumed_by = by;
+}
+
+worker_change_t
+worker_pause (worker_t *self, const char *reason, const char *by, time_us_t at)
+{
+    worker_change_t begun = change_begin (self, SOURCE_OTHER), *change = &begun;
+    assert (reason);
+
+    if (self->paused || at <= self->state.last_paused_at) {
+        begun.verdict = self->paused ? WORKER_NOT_SAID : WORKER_NOT_NEWER;
+        return begun;
+    }
+    set_paused (self, change, reason, by, at);
     return change_end (self, change, at);
+}
+
+worker_change_t
+worker_resume (worker_t *self, const char *reason, const char *by, time_us_t at)
+{
+    worker_change_t begun = change_begin (self, SOURCE_OTHER), *change = &begun;
+    assert (reason);
+
+    if (!self->paused || at <= self->state.last_resumed_at) {
+        begun.verdict = self->paused ? WORKER_NOT_NEWER : WORKER_NOT_SAID;
+        return begun;
+    }
+    set_resumed (self, change, reason, by, at);
+    return change_end (self, change, at);
+}
+
+static bool
+is_up (worker_status_t status)
+{
+    return status == WORKER_PENDING || status == WORKER_STARTING || status == WORKER_RUNNING;
+}
+
+void
+pause_follow_status (worker_t *self, worker_change_t *change, worker_status_t old, time_us_t at)
+{
+    bool down = self->status == WORKER_STOPPING || self->status == WORKER_STOPPED;
+
+    if (down && !self->paused) {
+        if (is_up (old)) {
+            set_paused (self, change, "external", NULL, at);
+        }
+        self->paused = true;  //  first seen stopped: nobody paused it before our eyes
+    } else if (is_up (self->status) && !is_up (old) && self->paused) {
+        set_resumed (self, change, "external", NULL, at);
+    }
 }

@@ -1,11 +1,14 @@
 // worker_cml.c - what a worker's CML says of itself, its labs, and whether it answers.
 //
-// service_status follows readiness and reachability. One read that fails may be a hiccup; the
-// second in a row makes the service unavailable and the CML disconnected:
+// service_status follows readiness and reachability. What a round says is one of
 //
-//     unavailable ◄─ not running, or CML_FAILURES failures ── starting, available
-//     starting    ◄─ the worker begins to run; or it answers and is not ready
-//     available   ◄─ it answers and is ready
+//     available    it answers and is ready
+//     starting     it answers and is not ready; also when the worker begins to run
+//     error        it answers and lets us not in
+//     unavailable  it does not answer; also when the worker does not run
+//
+// in the order from best to worst. Better is believed at once; worse only when service_failures
+// rounds in a row say so, for one may be a hiccup. Whether it is connected follows likewise.
 //
 // SPDX-License-Identifier: MIT
 
@@ -14,8 +17,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-#define CML_FAILURES 2
 
 void
 service_set (worker_t *self, worker_change_t *change, worker_service_t service)
@@ -29,7 +30,7 @@ service_set (worker_t *self, worker_change_t *change, worker_service_t service)
 void
 service_follow_status (worker_t *self, worker_change_t *change)
 {
-    self->cml_failures = 0;
+    self->service_worse = 0;
     if (self->status == WORKER_RUNNING) {
         service_set (self, change, SERVICE_STARTING);
     } else if (self->status != WORKER_UNKNOWN) {
@@ -50,17 +51,34 @@ reached (const system_observed_t *seen)
                : FLAG_NO;
 }
 
+static worker_service_t
+service_seen (const system_observed_t *seen)
+{
+    if (reached (seen) != FLAG_YES) {
+        return SERVICE_UNAVAILABLE;
+    }
+    if (seen->error_code && strcmp (seen->error_code, "login") == 0) {
+        return SERVICE_ERROR;
+    }
+    return seen->ready == FLAG_NO ? SERVICE_STARTING : SERVICE_AVAILABLE;
+}
+
 static void
 follow_answer (worker_t *self, worker_change_t *change, const system_observed_t *seen)
 {
-    if (reached (seen) == FLAG_YES) {
-        self->cml_failures = 0;
-        self->connected = true;
-        service_set (self, change, seen->ready == FLAG_NO ? SERVICE_STARTING : SERVICE_AVAILABLE);
-    } else if (++self->cml_failures >= CML_FAILURES) {
-        self->connected = false;
-        service_set (self, change, SERVICE_UNAVAILABLE);
+    static const int RANK [] = {[SERVICE_UNAVAILABLE] = 0,
+                                [SERVICE_ERROR] = 1,
+                                [SERVICE_STARTING] = 2,
+                                [SERVICE_AVAILABLE] = 3};
+    worker_service_t service = service_seen (seen);
+
+    if (RANK [service] < RANK [self->service] &&
+        ++self->service_worse < self->rules->service_failures) {
+        return;
     }
+    self->service_worse = 0;
+    self->connected = service != SERVICE_UNAVAILABLE;
+    service_set (self, change, service);
 }
 
 static void
@@ -76,7 +94,9 @@ take_values (worker_t *self, worker_change_t *change, const system_observed_t *s
         self->cml_load = utilization_of_stats (seen->system_stats);
     }
     if (seen->licensing) {
+        char token [LICENSE_TOKEN_SIZE];
         SET_TEXT (license_status, license_status (seen->licensing));
+        SET_TEXT (license_token, license_mask_token (seen->licensing, token));
         SET_JSON (cml_license_info, seen->licensing);
     }
 }
@@ -132,6 +152,15 @@ count_running (struct json_object *labs)
 }
 
 static void
+set_labs_count (worker_t *self, worker_change_t *change, int64_t count)
+{
+    SET_INTEGER (cml_labs_count, count);
+    if (field_set_has (&change->fields, SNAPSHOT_cml_labs_count)) {
+        field_set_add (&change->fields, SNAPSHOT_active_labs_count);
+    }
+}
+
+static void
 take_labs (worker_t *self, worker_change_t *change, struct json_object *labs)
 {
     buffer_t text = {0};
@@ -144,11 +173,9 @@ take_labs (worker_t *self, worker_change_t *change, struct json_object *labs)
     }
     free (self->labs);
     self->labs = text.data;
+    self->labs_total = (int64_t) json_object_array_length (labs);
     change->labs = true;
-    SET_INTEGER (cml_labs_count, count_running (labs));
-    if (field_set_has (&change->fields, SNAPSHOT_cml_labs_count)) {
-        field_set_add (&change->fields, SNAPSHOT_active_labs_count);
-    }
+    set_labs_count (self, change, count_running (labs));
 }
 
 worker_change_t
@@ -167,4 +194,74 @@ worker_update_labs (worker_t *self, const labs_observed_t *seen, time_us_t at)
     self->labs_at = at;
     take_labs (self, change, seen->labs);
     return change_end (self, change, at);
+}
+
+//  FNV-1a, over the texts with their ends.
+static uint64_t
+hash_texts (const char *const texts [], size_t count)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+
+    for (size_t i = 0; i < count; i++) {
+        const char *text = texts [i] ? texts [i] : "";
+        do {
+            hash = (hash ^ (unsigned char) *text) * 0x100000001b3u;
+        } while (*text++);
+    }
+    return hash;
+}
+
+static element_seen_t *
+place_of_element (worker_t *self, uint64_t element)
+{
+    if (!self->elements && !(self->elements = calloc (WORKER_ELEMENTS, sizeof *self->elements))) {
+        return NULL;
+    }
+    for (size_t i = 0; i < WORKER_ELEMENTS; i++) {
+        if (self->elements [i].element == element) {
+            return &self->elements [i];
+        }
+    }
+    element_seen_t *place = &self->elements [self->elements_next++ % WORKER_ELEMENTS];
+    *place = (element_seen_t){.element = element, .at = TIME_UNKNOWN};
+    return place;
+}
+
+worker_change_t
+worker_update_lab_state (worker_t *self, const lab_state_changed_t *seen, time_us_t at)
+{
+    worker_change_t begun = change_begin (self, SOURCE_CML);
+
+    if (!worker_may_run (self)) {
+        begun.verdict = WORKER_NOT_RUNNING;
+        return begun;
+    }
+    const char *const name [] = {seen->lab_id, seen->element_type, seen->element_id};
+    element_seen_t *place = place_of_element (self, hash_texts (name, 3));
+    if (place && at <= place->at) {
+        begun.verdict = WORKER_NOT_NEWER;
+        return begun;
+    }
+    if (place) {
+        place->at = at;
+    }
+    begun.verdict = WORKER_APPLIED;
+    return begun;
+}
+
+worker_change_t
+worker_update_telemetry (worker_t *self, const worker_telemetry_observed_t *seen, time_us_t at)
+{
+    utilization_observed_t load = {.cpu_percent = seen->cpu_utilization,
+                                   .memory_percent = seen->memory_utilization,
+                                   .disk_percent = UNKNOWN,
+                                   .interval_seconds = seen->interval_seconds};
+    worker_change_t begun = worker_update_cloudwatch (self, &load, at), *change = &begun;
+
+    if (begun.verdict == WORKER_APPLIED && self->labs_at == TIME_UNKNOWN &&
+        seen->active_labs_count >= 0) {
+        set_labs_count (self, change, seen->active_labs_count);
+        return change_end (self, change, at);
+    }
+    return begun;
 }

@@ -1,6 +1,7 @@
 // worker_ec2.c - what EC2 tells of a worker, and the status machine that follows it.
 //
 //     pending ─► running ─► stopping ─► stopped ─► pending …      shutting-down ─► terminated
+//        └─────────┴─ pause ─►┴───────────┘ ─ resume ─►┘
 //
 // EC2's states are ours by name; a state we do not know is `unknown`. Any state may follow any
 // other, for we see what a poll sees, not each step: an instance that is listed again was not
@@ -36,8 +37,10 @@ set_transition_times (worker_t *self, worker_change_t *change, worker_status_t s
 static void
 set_status (worker_t *self, worker_change_t *change, worker_status_t status, time_us_t at)
 {
+    worker_status_t old = self->status;
+
     self->status_at = at;
-    if (self->status == status) {
+    if (old == status) {
         return;
     }
     self->status = status;
@@ -45,6 +48,7 @@ set_status (worker_t *self, worker_change_t *change, worker_status_t status, tim
     set_transition_times (self, change, status, at);
     if (!worker_may_run (self)) {
         SET_TEXT (https_endpoint, NULL);
+        SET_TIME (next_idle_check_at, TIME_UNKNOWN);
         freshness_suspend (self, change, SOURCE_CLOUDWATCH);
         freshness_suspend (self, change, SOURCE_CML);
         for (size_t i = 0; i < self->others_count; i++) {
@@ -56,6 +60,7 @@ set_status (worker_t *self, worker_change_t *change, worker_status_t status, tim
         freshness_suspend (self, change, SOURCE_EC2);
     }
     service_follow_status (self, change);
+    pause_follow_status (self, change, old, at);
     load_calculate (self, change);
 }
 

@@ -1,6 +1,6 @@
 // worker_load.c - utilisation told in percent (CloudWatch, or any other kind of collector), and
-// the values calculated from all that is told: CML first, then CloudWatch, then the others in
-// the order in which they first spoke (design.md section 4).
+// the values calculated from all that is told, in the configured order: CML first, then
+// CloudWatch, then the others in the order in which they first spoke (design.md section 4).
 //
 // SPDX-License-Identifier: MIT
 
@@ -20,24 +20,43 @@ fill_gaps (utilization_t *sum, const utilization_t *from)
     sum->storage = isnan (sum->storage) ? from->storage : sum->storage;
 }
 
+static void
+add_others (const worker_t *self, const char *kind, utilization_t *sum)
+{
+    bool rest = strcmp (kind, "*") == 0;
+
+    for (size_t i = 0; i < self->others_count; i++) {
+        const other_load_t *other = &self->others [i];
+        if (other->counts && (rest ? !load_order_names (&self->rules->load_order, other->kind)
+                                   : strcmp (kind, other->kind) == 0)) {
+            fill_gaps (sum, &other->load);
+        }
+    }
+}
+
 //  W5: what a source said before the worker was stopped is not what it does now.
+static void
+add_source (const worker_t *self, worker_source_t source, const utilization_t *load,
+            utilization_t *sum)
+{
+    if (self->sources [source].freshness != FRESH_ABSENT) {
+        fill_gaps (sum, load);
+    }
+}
+
 static utilization_t
 precedence (const worker_t *self)
 {
+    const load_order_t *order = &self->rules->load_order;
     utilization_t sum = {UNKNOWN, UNKNOWN, UNKNOWN};
 
-    if (!worker_may_run (self)) {
-        return sum;
-    }
-    if (self->sources [SOURCE_CML].freshness != FRESH_ABSENT) {
-        fill_gaps (&sum, &self->cml_load);
-    }
-    if (self->sources [SOURCE_CLOUDWATCH].freshness != FRESH_ABSENT) {
-        fill_gaps (&sum, &self->cloudwatch_load);
-    }
-    for (size_t i = 0; i < self->others_count; i++) {
-        if (self->others [i].counts) {
-            fill_gaps (&sum, &self->others [i].load);
+    for (size_t i = 0; i < order->count && worker_may_run (self); i++) {
+        if (strcmp (order->kinds [i], "cml") == 0) {
+            add_source (self, SOURCE_CML, &self->cml_load, &sum);
+        } else if (strcmp (order->kinds [i], "cloudwatch") == 0) {
+            add_source (self, SOURCE_CLOUDWATCH, &self->cloudwatch_load, &sum);
+        } else {
+            add_others (self, order->kinds [i], &sum);
         }
     }
     return sum;
@@ -105,7 +124,8 @@ place_of (worker_t *self, const char *kind)
         return NULL;
     }
     other_load_t *place = &self->others [self->others_count++];
-    *place = (other_load_t){.at = TIME_UNKNOWN, .stale_at = NO_DEADLINE};
+    *place = (other_load_t){
+        .load = {UNKNOWN, UNKNOWN, UNKNOWN}, .at = TIME_UNKNOWN, .stale_at = NO_DEADLINE};
     snprintf (place->kind, sizeof place->kind, "%s", kind);
     return place;
 }
@@ -134,4 +154,22 @@ worker_update_other (worker_t *self, const char *kind, const utilization_observe
     }
     load_calculate (self, change);
     return change_end (self, change, at);
+}
+
+void
+worker_write_others (const worker_t *self, json_writer_t *json)
+{
+    json_open_array (json);
+    for (size_t i = 0; i < self->others_count; i++) {
+        const other_load_t *other = &self->others [i];
+        json_open_object (json);
+        json_member_text (json, "kind", other->kind);
+        json_member_number (json, "cpu_utilization", other->load.cpu);
+        json_member_number (json, "memory_utilization", other->load.memory);
+        json_member_number (json, "storage_utilization", other->load.storage);
+        json_member_time (json, "observed_at", other->at);
+        json_member_bool (json, "counts", other->counts);
+        json_close_object (json);
+    }
+    json_close_array (json);
 }

@@ -32,10 +32,17 @@ typedef struct other_load {  //  utilisation by another kind of collector
     bool counts;
 } other_load_t;
 
+typedef struct element_seen {  //  a lab or node whose change of state was told
+    uint64_t element;          //  hash of its type and id
+    time_us_t at;
+} element_seen_t;
+
 struct worker {
     char worker_id [WORKER_ID_SIZE];
+    const worker_rules_t *rules;  //  borrowed
     bool connected;
-    unsigned cml_failures;  //  in a row; the second makes it unavailable
+    bool paused;            //  its stop was told, its start not yet (W7)
+    int64_t service_worse;  //  rounds in a row that say worse than service_status
     worker_status_t status;
     worker_service_t service;
     char *region, *instance_id;
@@ -44,7 +51,11 @@ struct worker {
     utilization_t cml_load, cloudwatch_load;
     other_load_t *others;  //  null until one speaks
     size_t others_count;
+    element_seen_t *elements;  //  WORKER_ELEMENTS, a ring; null until one changes
+    size_t elements_next;
     char *labs;
+    int64_t labs_total;
+    char *activity_events;
     //  Every text here is owned; numbers and times are as in the snapshot.
     snapshot_t state;
 };
@@ -91,6 +102,12 @@ void load_calculate (worker_t *self, worker_change_t *change);
 //  worker_cml.c: what the status says about the service (W6).
 void service_set (worker_t *self, worker_change_t *change, worker_service_t service);
 void service_follow_status (worker_t *self, worker_change_t *change);
+
+//  worker_activity.c: the pause or resume that a new status means (W7), and when it would be
+//  paused for idleness.
+void pause_follow_status (worker_t *self, worker_change_t *change, worker_status_t old,
+                          time_us_t at);
+void idle_follow (worker_t *self, worker_change_t *change);
 
 //  Running, or nobody has said.
 bool worker_may_run (const worker_t *self);

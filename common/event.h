@@ -19,6 +19,7 @@
     EVENT (LABS_OBSERVED,                  "labs.observed",                  INGEST,  NULL)                           \
     EVENT (LAB_STATE_CHANGED,              "lab.state_changed",              INGEST,  NULL)                           \
     EVENT (ACTIVITY_OBSERVED,              "activity.observed",              INGEST,  NULL)                           \
+    EVENT (WORKER_TELEMETRY_OBSERVED,      "worker.telemetry.observed",      INGEST,  NULL)                           \
     EVENT (COLLECTOR_HEARTBEAT,            "collector.heartbeat",            INGEST,  NULL)                           \
     EVENT (COLLECTOR_ERROR,                "collector.error",                INGEST,  NULL)                           \
     EVENT (WORKER_CREATED,                 "worker.created",                 FEED,    "domain.cml_worker")            \
@@ -38,6 +39,8 @@
     EVENT (WORKER_TERMINATED,              "worker.terminated",              FEED,    "domain.cml_worker")            \
     EVENT (WORKER_CONNECTED,               "worker.connected",               FEED,    "domain.cml_worker")            \
     EVENT (WORKER_DISCONNECTED,            "worker.disconnected",            FEED,    "domain.cml_worker")            \
+    EVENT (JOB_SUBMITTED,                  "job.submitted",                  FEED,    "domain.job")                   \
+    EVENT (JOB_CANCELLED,                  "job.cancelled",                  FEED,    "domain.job")                   \
     EVENT (COLLECTOR_JOINED,               "collector.joined",               FEED,    "domain.collector")             \
     EVENT (COLLECTOR_LEFT,                 "collector.left",                 FEED,    "domain.collector")             \
     EVENT (SYSTEM_STATS,                   "system.stats",                   FEED,    "system")                       \

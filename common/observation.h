@@ -95,6 +95,16 @@
     FIELD (TEXT,    error_code,           64,     "of a failed read; decides nothing")                                \
     FIELD (TEXT,    error_message,        512,    "in words")
 
+//  Deprecated: one observation of three sources' facts, as older agents send it. New collectors
+//  say utilization.observed and labs.observed.
+#define WORKER_TELEMETRY_OBSERVED_FIELDS(FIELD)                                                                       \
+    FIELD (PERCENT, cpu_utilization,      0,      "taken as CloudWatch's")                                            \
+    FIELD (PERCENT, memory_utilization,   0,      "taken as CloudWatch's")                                            \
+    FIELD (INTEGER, active_labs_count,    0,      "labs that run; taken where CML itself has never told them")        \
+    FIELD (INTEGER, interval_seconds,     0,      "the next observation comes within this time")                      \
+    FIELD (TEXT,    error_code,           64,     "of a failed read")                                                 \
+    FIELD (TEXT,    error_message,        512,    "in words")
+
 #define COLLECTOR_HEARTBEAT_FIELDS(FIELD)                                                                             \
     FIELD (INTEGER, last_sequence,        0,      "the last sequence sent before this one")                           \
     FIELD (TEXT,    version,              64,     "of the collector program")                                         \
@@ -115,6 +125,7 @@
     TYPE (LABS_OBSERVED,        labs_observed,        LABS_OBSERVED_FIELDS)        \
     TYPE (LAB_STATE_CHANGED,    lab_state_changed,    LAB_STATE_CHANGED_FIELDS)    \
     TYPE (ACTIVITY_OBSERVED,    activity_observed,    ACTIVITY_OBSERVED_FIELDS)    \
+    TYPE (WORKER_TELEMETRY_OBSERVED, worker_telemetry_observed, WORKER_TELEMETRY_OBSERVED_FIELDS) \
     TYPE (COLLECTOR_HEARTBEAT,  collector_heartbeat,  COLLECTOR_HEARTBEAT_FIELDS)  \
     TYPE (COLLECTOR_ERROR,      collector_error,      COLLECTOR_ERROR_FIELDS)
 // clang-format on

@@ -26,6 +26,7 @@ const schema_row_t SCHEMA_TYPES [] = {
     {"license",   "{\"enum\":[\"unregistered\",\"registered\",\"evaluation\",\"expired\",\"invalid\"]}"},
     {"metric_source", "{\"enum\":[\"ec2\",\"cloudwatch\",\"cml\"]}"},
     {"pause_reason",  "{\"enum\":[\"idle_timeout\",\"manual\",\"external\"]}"},
+    {"job_status", "{\"enum\":[\"pending\",\"assigned\",\"in_progress\",\"completed\",\"failed\",\"cancelled\"]}"},
     {"resume_reason", "{\"enum\":[\"automatic\",\"manual\",\"external\"]}"},
     {"why_sent",  "{\"enum\":[\"initial\",\"metrics_collected\",\"refresh\",\"created\",\"status_updated\",\"terminated\"]}"},
     {NULL, NULL}};
@@ -59,6 +60,8 @@ const char *const SCHEMA_EVENTS [EVENT_TYPE_COUNT] = {
     [EVENT_WORKER_TERMINATED]             = "worker_id:uuid name:text terminated_at:time",
     [EVENT_WORKER_CONNECTED]              = "worker_id:uuid at:time reason:text|null",
     [EVENT_WORKER_DISCONNECTED]           = "worker_id:uuid at:time reason:text|null",
+    [EVENT_JOB_SUBMITTED]                 = "worker_id:uuid id:uuid job_type:text status:job_status priority:count payload:object progress:percent attempts:count created_at:time submitted_by:text",
+    [EVENT_JOB_CANCELLED]                 = "worker_id:uuid id:uuid job_type:text status:job_status priority:count payload:object progress:percent attempts:count created_at:time submitted_by:text error:text",
     [EVENT_COLLECTOR_JOINED]              = "collector_id:text kind:text workers_owned:count reason:text",
     [EVENT_COLLECTOR_LEFT]                = "collector_id:text kind:text workers_owned:count reason:text",
     [EVENT_SYSTEM_STATS]                  = "total_workers:count active_workers:count by_status:{count} by_region:{count} total_jobs:count pending_jobs:count active_jobs:count completed_jobs:count failed_jobs:count",

@@ -1,0 +1,295 @@
+// fleet_apply.c - what each observation and each command does; see fleet.h.
+//
+// SPDX-License-Identifier: MIT
+
+#include "../common/log.h"
+#include "announce.h"
+#include "fleet_state.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PAUSE_JOB "worker.pause"
+
+//  Region and instance id also stand in topics and keys, where '|' parts and length is bounded.
+static int
+names_of (const observation_t *observation, names_t *names, reason_t *why)
+{
+    const char *subject = observation->envelope.subject, *slash = strchr (subject, '/');
+    size_t size = slash ? (size_t) (slash - subject) : 0;
+
+    if (size == 0 || !slash [1] || strchr (subject, '|') || size >= sizeof names->region ||
+        strlen (slash + 1) >= sizeof names->instance_id) {
+        return reason_set (why, -EINVAL,
+                           "'subject' is '%.80s', it must be <region>/<instance id>, each of "
+                           "1 to %d bytes without '|'",
+                           subject, NAME_BYTES_MAX);
+    }
+    snprintf (names->region, sizeof names->region, "%.*s", (int) size, subject);
+    snprintf (names->instance_id, sizeof names->instance_id, "%s", slash + 1);
+    return 0;
+}
+
+static entry_t *
+find_entry (fleet_t *self, const observation_t *observation, reason_t *why)
+{
+    char id [WORKER_ID_SIZE];
+    names_t names;
+
+    if (names_of (observation, &names, why) < 0) {
+        return NULL;
+    }
+    worker_id_make (id, names.region, names.instance_id);
+    entry_t *entry = fleet_entry (self, id);
+    if (!entry) {
+        reason_set (why, -ENOENT, "%s/%s: no instance.observed has told of this worker yet",
+                    names.region, names.instance_id);
+    }
+    return entry;
+}
+
+static void
+keep_samples (fleet_t *self, entry_t *entry, const worker_change_t *change)
+{
+    //  What is told while it does not run is not a load of its.
+    if (worker_status (entry->worker) != WORKER_RUNNING) {
+        return;
+    }
+    if (!entry->history) {
+        entry->history = history_new (&self->settings->history);
+    }
+    if (entry->history) {
+        snapshot_t snapshot = worker_snapshot (entry->worker);
+        history_put (entry->history, &snapshot, change->at);
+    }
+}
+
+//  A request stands as long as its reason does.
+static void
+follow_idleness (fleet_t *self, entry_t *entry, const worker_change_t *change)
+{
+    idle_facts_t facts = worker_idle_facts (entry->worker);
+
+    if (change->pause_due) {
+        entry->pause_asked = true;
+        (void) jobs_submit (self->jobs, PAUSE_JOB, entry->worker, "idle_timeout", "system");
+    } else if (entry->pause_asked && !idle_is_due (&self->settings->rules.idle, &facts)) {
+        entry->pause_asked = false;
+        (void) jobs_cancel (self->jobs, PAUSE_JOB, entry->worker, "it is not idle any more");
+    }
+}
+
+void
+fleet_tell (fleet_t *self, entry_t *entry, const worker_change_t *change, bool round)
+{
+    bool status = change->old_status != worker_status (entry->worker);
+
+    if (change->verdict != WORKER_APPLIED) {
+        return;
+    }
+    announce_change (self->feed, entry->worker, change);
+    if (status) {
+        bool over = worker_status (entry->worker) == WORKER_TERMINATED;
+        feed_snapshot (self->feed, entry->worker, over ? "terminated" : "status_updated");
+    } else {
+        fleet_touch (self, entry, round);
+    }
+    announce_activity (self->feed, entry->worker, change);
+    self->revision += status || field_set_has_group (&change->fields, SNAPSHOT_GROUP_DETAILS);
+    keep_samples (self, entry, change);
+    follow_idleness (self, entry, change);
+}
+
+//  The round of a source: it spoke, which moves its deadline, and clients get a snapshot.
+static void
+tell_round (fleet_t *self, entry_t *entry, const worker_change_t *change, int64_t interval_seconds)
+{
+    worker_spoke (entry->worker, change, interval_seconds, loop_now (self->loop).steady);
+    fleet_tell (self, entry, change, true);
+}
+
+//  A worker that is over before we ever heard of it is not one of the fleet: EC2 lists a
+//  terminated instance for an hour, longer than we may keep it.
+static bool
+is_over (const instance_observed_t *seen)
+{
+    return seen->state && strcmp (seen->state, worker_status_name (WORKER_TERMINATED)) == 0;
+}
+
+static int
+create (fleet_t *self, const names_t *names, const observation_t *observation, reason_t *why)
+{
+    const instance_observed_t *seen = &observation->instance_observed;
+
+    if (is_over (seen)) {
+        return 0;
+    }
+    entry_t *entry = fleet_add (self, names, observation->envelope.time, why);
+    if (!entry) {
+        return -ENOSPC;
+    }
+    worker_change_t change = worker_update_ec2 (entry->worker, seen, observation->envelope.time);
+    worker_spoke (entry->worker, &change, seen->interval_seconds, loop_now (self->loop).steady);
+    //  Everything about it is new: one event says so, and the snapshot has the rest.
+    announce_created (self->feed, entry->worker);
+    feed_snapshot (self->feed, entry->worker, "created");
+    return 0;
+}
+
+int
+fleet_apply_instance (fleet_t *self, const observation_t *observation, reason_t *why)
+{
+    const instance_observed_t *seen = &observation->instance_observed;
+    char id [WORKER_ID_SIZE];
+    names_t names;
+
+    int rc = names_of (observation, &names, why);
+    if (rc < 0) {
+        return rc;
+    }
+    worker_id_make (id, names.region, names.instance_id);
+    entry_t *entry = fleet_entry (self, id);
+    if (!entry) {
+        return create (self, &names, observation, why);
+    }
+    worker_change_t change = worker_update_ec2 (entry->worker, seen, observation->envelope.time);
+    tell_round (self, entry, &change, seen->interval_seconds);
+    return 0;
+}
+
+//  That a worker nobody knows is gone changes nothing.
+int
+fleet_apply_gone (fleet_t *self, const observation_t *observation, reason_t *why)
+{
+    char id [WORKER_ID_SIZE];
+    names_t names;
+
+    int rc = names_of (observation, &names, why);
+    if (rc < 0) {
+        return rc;
+    }
+    worker_id_make (id, names.region, names.instance_id);
+    entry_t *entry = fleet_entry (self, id);
+    if (entry) {
+        worker_change_t change = worker_terminate (entry->worker, observation->envelope.time);
+        fleet_tell (self, entry, &change, false);
+    }
+    return 0;
+}
+
+int
+fleet_apply_utilization (fleet_t *self, const observation_t *observation, reason_t *why)
+{
+    const utilization_observed_t *seen = &observation->utilization_observed;
+    char kind [ENVELOPE_KIND_SIZE] = "other";
+    entry_t *entry = find_entry (self, observation, why);
+
+    if (!entry) {
+        return -ENOENT;
+    }
+    (void) envelope_source_kind (observation->envelope.source, kind);
+    worker_change_t change =
+        strcmp (kind, "cloudwatch") == 0
+            ? worker_update_cloudwatch (entry->worker, seen, observation->envelope.time)
+            : worker_update_other (entry->worker, kind, seen, observation->envelope.time);
+    tell_round (self, entry, &change, seen->interval_seconds);
+    return 0;
+}
+
+int
+fleet_apply_telemetry (fleet_t *self, const observation_t *observation, reason_t *why)
+{
+    const worker_telemetry_observed_t *seen = &observation->worker_telemetry_observed;
+    entry_t *entry = find_entry (self, observation, why);
+
+    if (!entry) {
+        return -ENOENT;
+    }
+    worker_change_t change =
+        worker_update_telemetry (entry->worker, seen, observation->envelope.time);
+    tell_round (self, entry, &change, seen->interval_seconds);
+    return 0;
+}
+
+int
+fleet_apply_system (fleet_t *self, const observation_t *observation, reason_t *why)
+{
+    const system_observed_t *seen = &observation->system_observed;
+    entry_t *entry = find_entry (self, observation, why);
+
+    if (!entry) {
+        return -ENOENT;
+    }
+    worker_change_t change = worker_update_cml (entry->worker, seen, observation->envelope.time);
+    tell_round (self, entry, &change, seen->interval_seconds);
+    return 0;
+}
+
+int
+fleet_apply_labs (fleet_t *self, const observation_t *observation, reason_t *why)
+{
+    entry_t *entry = find_entry (self, observation, why);
+
+    if (!entry) {
+        return -ENOENT;
+    }
+    worker_change_t change =
+        worker_update_labs (entry->worker, &observation->labs_observed, observation->envelope.time);
+    if (change.labs) {
+        fleet_tell (self, entry, &change, false);
+    }
+    return 0;
+}
+
+int
+fleet_apply_lab_state (fleet_t *self, const observation_t *observation, reason_t *why)
+{
+    const lab_state_changed_t *seen = &observation->lab_state_changed;
+    entry_t *entry = find_entry (self, observation, why);
+
+    if (!entry) {
+        return -ENOENT;
+    }
+    worker_change_t change =
+        worker_update_lab_state (entry->worker, seen, observation->envelope.time);
+    if (change.verdict == WORKER_APPLIED) {
+        announce_lab_state (self->feed, entry->worker, seen);
+    }
+    return 0;
+}
+
+int
+fleet_apply_activity (fleet_t *self, const observation_t *observation, reason_t *why)
+{
+    entry_t *entry = find_entry (self, observation, why);
+
+    if (!entry) {
+        return -ENOENT;
+    }
+    worker_change_t change = worker_update_activity (entry->worker, &observation->activity_observed,
+                                                     observation->envelope.time);
+    fleet_tell (self, entry, &change, false);
+    return 0;
+}
+
+int
+fleet_set_idle_detection (fleet_t *self, const char *id, bool enabled, const char *by,
+                          bool *changed, reason_t *why)
+{
+    const worker_t *worker = fleet_find (self, id);
+
+    if (!worker) {
+        return reason_set (why, -ENOENT, "no worker has the id or EC2 instance id '%.80s'", id);
+    }
+    entry_t *entry = fleet_entry (self, worker_id (worker));
+    worker_change_t change =
+        worker_set_idle_detection (entry->worker, enabled, loop_now (self->loop).wall);
+    *changed = change.verdict == WORKER_APPLIED;
+    if (*changed) {
+        announce_toggle (self->feed, entry->worker, by);
+        fleet_tell (self, entry, &change, false);
+    }
+    return 0;
+}

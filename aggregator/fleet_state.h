@@ -1,0 +1,55 @@
+// fleet_state.h - the inside of the fleet, for fleet*.c alone.
+//
+// SPDX-License-Identifier: MIT
+
+#ifndef AGGREGATOR_FLEET_STATE_H
+#define AGGREGATOR_FLEET_STATE_H
+
+#include "../common/worker_id.h"
+#include "fleet.h"
+
+#include <czmq.h>
+
+#define NAME_BYTES_MAX 63  //  of a region and of an instance id
+
+typedef struct names {
+    char region [NAME_BYTES_MAX + 1], instance_id [NAME_BYTES_MAX + 1];
+} names_t;
+
+typedef struct entry {
+    worker_t *worker;
+    history_t *history;  //  null before the first sample
+    bool round;          //  its collection round ended: a snapshot is due at the turn's end
+    bool touched;        //  stands in the list of the turn
+    bool pause_asked;    //  a worker.pause is open for it
+} entry_t;
+
+struct fleet {
+    loop_t *loop;
+    feed_t *feed;
+    jobs_t *jobs;
+    const fleet_settings_t *settings;
+    zhashx_t *entries;    //  by worker id; owns them
+    zhashx_t *instances;  //  by EC2 instance id; two regions do not share one
+    entry_t **sorted;
+    size_t sorted_count;
+    bool sorted_stale;
+    entry_t **touched;
+    size_t touched_count, touched_size;
+    uint64_t revision;
+    loop_timer_t *deadlines, *stats;
+    buffer_t told_stats;
+    metrics_t *metrics;
+    metric_t *refused;
+};
+
+//  fleet.c: by worker id. A new one, null at workers_max.
+entry_t *fleet_entry (fleet_t *self, const char *id);
+entry_t *fleet_add (fleet_t *self, const names_t *names, time_us_t at, reason_t *why);
+//  At the turn's end replicas are told of it; with round, by a snapshot that clients see.
+void fleet_touch (fleet_t *self, entry_t *entry, bool round);
+
+//  fleet_apply.c: tells of a change, keeps samples, asks for or withdraws a pause.
+void fleet_tell (fleet_t *self, entry_t *entry, const worker_change_t *change, bool round);
+
+#endif

@@ -1,0 +1,172 @@
+// jobs.c - see jobs.h.
+//
+// SPDX-License-Identifier: MIT
+
+#include "jobs.h"
+
+#include "../common/cleanup.h"
+#include "../common/worker_id.h"
+
+#include <assert.h>
+#include <czmq.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uuid/uuid.h>
+
+#define KEY_SIZE         128
+#define REASON_SIZE      64
+#define PRIORITY_DEFAULT 5
+
+typedef struct job {
+    char id [UUID_STR_LEN], worker_id [WORKER_ID_SIZE];
+    const char *type;
+    char reason [REASON_SIZE], submitted_by [REASON_SIZE];
+    time_us_t created_at;
+} job_t;
+
+struct jobs {
+    loop_t *loop;
+    feed_t *feed;
+    int64_t jobs_max;
+    zhashx_t *open;  //  job_t by worker and type (J1)
+    metric_t *submitted, *refused, *pending;
+};
+
+static void
+free_job (void **job_p)
+{
+    free (*job_p);
+    *job_p = NULL;
+}
+
+static void
+make_key (char key [KEY_SIZE], const char *type, const worker_t *worker)
+{
+    snprintf (key, KEY_SIZE, "%s|%s", worker_id (worker), type);
+}
+
+static void
+write_job (json_writer_t *json, const job_t *job, const char *status)
+{
+    json_member_text (json, "id", job->id);
+    json_member_text (json, "job_type", job->type);
+    json_member_text (json, "status", status);
+    json_member_integer (json, "priority", PRIORITY_DEFAULT);
+    json_key (json, "payload");
+    json_open_object (json);
+    json_member_text (json, "reason", job->reason);
+    json_close_object (json);
+    json_member_integer (json, "progress", 0);
+    json_member_integer (json, "attempts", 0);
+    json_member_time (json, "created_at", job->created_at);
+    json_member_text (json, "submitted_by", job->submitted_by);
+}
+
+bool
+jobs_submit (jobs_t *self, const char *type, const worker_t *worker, const char *reason,
+             const char *by)
+{
+    char key [KEY_SIZE];
+    uuid_t id;
+
+    make_key (key, type, worker);
+    if (zhashx_lookup (self->open, key)) {
+        return false;
+    }
+    job_t *job =
+        zhashx_size (self->open) < (size_t) self->jobs_max ? calloc (1, sizeof *job) : NULL;
+    if (!job) {
+        metric_increment (self->refused);
+        return false;
+    }
+    uuid_generate (id);
+    uuid_unparse_lower (id, job->id);
+    job->type = type;
+    snprintf (job->worker_id, sizeof job->worker_id, "%s", worker_id (worker));
+    snprintf (job->reason, sizeof job->reason, "%s", reason);
+    snprintf (job->submitted_by, sizeof job->submitted_by, "%s", by);
+    job->created_at = loop_now (self->loop).wall;
+    zhashx_insert (self->open, key, job);
+    metric_increment (self->submitted);
+    metric_set (self->pending, (double) zhashx_size (self->open));
+    write_job (feed_begin_job (self->feed, EVENT_JOB_SUBMITTED, worker, type, PRIORITY_DEFAULT),
+               job, "pending");
+    feed_end (self->feed);
+    return true;
+}
+
+bool
+jobs_cancel (jobs_t *self, const char *type, const worker_t *worker, const char *reason)
+{
+    char key [KEY_SIZE];
+
+    make_key (key, type, worker);
+    const job_t *job = zhashx_lookup (self->open, key);
+    if (!job) {
+        return false;
+    }
+    json_writer_t *json =
+        feed_begin_job (self->feed, EVENT_JOB_CANCELLED, worker, type, PRIORITY_DEFAULT);
+    write_job (json, job, "cancelled");
+    json_member_text (json, "error", reason);
+    feed_end (self->feed);
+    zhashx_delete (self->open, key);
+    metric_set (self->pending, (double) zhashx_size (self->open));
+    return true;
+}
+
+size_t
+jobs_pending (const jobs_t *self)
+{
+    return zhashx_size (self->open);
+}
+
+void
+jobs_write (jobs_t *self, json_writer_t *json)
+{
+    json_open_array (json);
+    for (const job_t *job = zhashx_first (self->open); job; job = zhashx_next (self->open)) {
+        json_open_object (json);
+        json_member_text (json, "worker_id", job->worker_id);
+        write_job (json, job, "pending");
+        json_close_object (json);
+    }
+    json_close_array (json);
+}
+
+jobs_t *
+jobs_new (loop_t *loop, feed_t *feed, int64_t jobs_max, metrics_t *metrics, reason_t *why)
+{
+    _cleanup_ (jobs_destroy) jobs_t *self = calloc (1, sizeof *self);
+
+    if (!self || !(self->open = zhashx_new ())) {
+        reason_set (why, -ENOMEM, "jobs: out of memory");
+        return NULL;
+    }
+    self->loop = loop;
+    self->feed = feed;
+    self->jobs_max = jobs_max;
+    zhashx_set_destructor (self->open, free_job);
+    self->submitted =
+        metrics_add (metrics, METRIC_COUNTER, "cmlwatch_jobs_submitted_total", "Jobs asked for");
+    self->refused = metrics_add (metrics, METRIC_COUNTER, "cmlwatch_jobs_refused_total",
+                                 "Jobs not taken because jobs_max was reached");
+    self->pending = metrics_add (metrics, METRIC_GAUGE, "cmlwatch_jobs_pending",
+                                 "Jobs that nobody has taken yet");
+    return take_ptr (self);
+}
+
+void
+jobs_destroy (jobs_t **self_p)
+{
+    assert (self_p);
+    jobs_t *self = *self_p;
+
+    if (self) {
+        zhashx_destroy (&self->open);
+        free (self);
+        *self_p = NULL;
+    }
+}
