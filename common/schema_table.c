@@ -27,6 +27,7 @@ const schema_row_t SCHEMA_TYPES [] = {
     {"metric_source", "{\"enum\":[\"ec2\",\"cloudwatch\",\"cml\"]}"},
     {"pause_reason",  "{\"enum\":[\"idle_timeout\",\"manual\",\"external\"]}"},
     {"job_status", "{\"enum\":[\"pending\",\"assigned\",\"in_progress\",\"completed\",\"failed\",\"cancelled\"]}"},
+    {"metric", "{\"enum\":[\"cpu_utilization\",\"memory_utilization\",\"storage_utilization\",\"cml_labs_count\"]}"},
     {"resume_reason", "{\"enum\":[\"automatic\",\"manual\",\"external\"]}"},
     {"why_sent",  "{\"enum\":[\"initial\",\"metrics_collected\",\"refresh\",\"created\",\"status_updated\",\"terminated\"]}"},
     {NULL, NULL}};
@@ -40,6 +41,9 @@ const schema_row_t SCHEMA_OBJECTS [] = {
     {"cloudwatch", "cpu_utilization:percent|null memory_utilization:percent|null last_collected_at:time|null detailed_monitoring_enabled:flag|null freshness:freshness"},
     {"cml",      "version:text|null ready:flag|null uptime_seconds:count|null labs_count:count|null last_synced_at:time|null system_info:object|null system_health:object|null freshness:freshness"},
     {"activity", "last_activity_at:time|null last_activity_check_at:time|null next_idle_check_at:time|null target_pause_at:time|null is_idle_detection_enabled:flag"},
+    {"other",    "kind:text cpu_utilization:percent|null memory_utilization:percent|null storage_utilization:percent|null observed_at:time counts:flag"},
+    {"sample",   "at:time value:number"},
+    {"activity_event", "category:text timestamp:time"},
     {"license_detail", "status:license|null token:text|null info:object|null"},
     {NULL, NULL}};
 
@@ -75,7 +79,11 @@ const char *const SCHEMA_EVENTS [EVENT_TYPE_COUNT] = {
 
 const schema_row_t SCHEMA_REST [] = {
     {"rest.workers", "workers:[snapshot] next_cursor:uuid|null last_event_id:event_id"},
-    {"rest.worker",  "id:uuid worker_id:uuid name:text region:text aws_instance_id:text instance_type:text|null status:status service_status:service https_endpoint:text|null public_ip:text|null private_ip:text|null aws_tags:object|null utilization:load ec2_metrics:ec2 cloudwatch_metrics:cloudwatch cml_metrics:cml activity:activity license:license_detail"},
+    {"rest.worker",  "id:uuid worker_id:uuid name:text region:text aws_instance_id:text instance_type:text|null status:status service_status:service https_endpoint:text|null public_ip:text|null private_ip:text|null aws_tags:object|null utilization:load ec2_metrics:ec2 cloudwatch_metrics:cloudwatch cml_metrics:cml activity:activity license:license_detail others:[other]|null"},
+    {"rest.worker.labs", "worker_id:uuid labs:[lab] labs_count:count synced_at:time|null"},
+    {"rest.worker.activity", "worker_id:uuid last_activity_at:time|null last_activity_check_at:time|null next_idle_check_at:time|null target_pause_at:time|null idle_since:time is_idle_detection_enabled:flag events:[activity_event]"},
+    {"rest.worker.history", "worker_id:uuid metric:metric unit:text interval_seconds:count thinned_interval_seconds:count samples:[sample]"},
+    {"rest.worker.idle_detection", "worker_id:uuid is_idle_detection_enabled:flag changed:flag"},
     {"rest.state",   "workers:{snapshot} jobs:jobs system_stats:stats last_event_id:event_id"},
     {"rest.problem", "type:text title:text status:count detail:text"},
     {"rest.healthz", "status:text version:text"},

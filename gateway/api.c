@@ -138,8 +138,24 @@ static const struct {
     {"license", "token", "license_token"},
     {"license", "info", "cml_license_info"}};
 
+//  The value of `others` in the aggregator's answer.
+static void
+put_others (json_writer_t *json, const buffer_t *others)
+{
+    _cleanup_ (json_destroy) struct json_object *answer = NULL;
+    reason_t why = {0};
+
+    json_key (json, "others");
+    if (others && json_parse (&answer, others->data, others->size, others->size, &why) == 0) {
+        json_put_tree (json, json_get_array (answer, "others"));
+    } else {
+        json_put_tree (json, NULL);
+    }
+}
+
 int
-api_worker (replica_t *replica, const char *id, buffer_t *out, reason_t *why)
+api_worker (replica_t *replica, const char *id, const buffer_t *others, buffer_t *out,
+            reason_t *why)
 {
     const replica_worker_t *worker = replica_find (replica, id);
     _cleanup_ (json_destroy) struct json_object *snapshot = NULL;
@@ -168,6 +184,7 @@ api_worker (replica_t *replica, const char *id, buffer_t *out, reason_t *why)
         json_put_tree (&json, json_get (snapshot, DETAIL [i].field));
     }
     json_close_object (&json);
+    put_others (&json, others);
     json_close_object (&json);
     return 0;
 }

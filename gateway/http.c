@@ -10,6 +10,7 @@
 #include "api.h"
 #include "dashboard.h"
 #include "reply.h"
+#include "route.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -29,11 +30,6 @@ struct http {
     loop_timer_t *timer;
     int epoll_fd;
 };
-
-typedef enum MHD_Result route_fn (http_t *self, struct MHD_Connection *connection, const char *rest,
-                                  void **state);
-
-static char STREAMING;  //  its address marks a connection that was a stream
 
 typedef struct query {
     filter_t filter;
@@ -59,12 +55,13 @@ take_parameter (void *argument, enum MHD_ValueKind kind, const char *name, const
 }
 
 static enum MHD_Result
-on_stream (http_t *self, struct MHD_Connection *connection, const char *rest, void **state)
+on_stream (const http_parts_t *parts, struct MHD_Connection *connection, const char *rest,
+           request_t *request)
 {
     query_t query = {0};
 
     (void) rest;
-    filter_init (&query.filter, self->parts.heartbeat_seconds);
+    filter_init (&query.filter, parts->heartbeat_seconds);
     MHD_get_connection_values (connection, MHD_GET_ARGUMENT_KIND, take_parameter, &query);
     if (query.rc < 0) {
         return reply_problem (connection, MHD_HTTP_BAD_REQUEST, "Bad parameter", query.why.text,
@@ -72,17 +69,17 @@ on_stream (http_t *self, struct MHD_Connection *connection, const char *rest, vo
     }
     const char *header = MHD_lookup_connection_value (connection, MHD_HEADER_KIND, "Last-Event-ID");
     query.last_event_id = header ? header : query.last_event_id;
-    bool joined = feed_client_has_joined (self->parts.feed);
-    if (!joined || hub_size (self->parts.hub) >= (size_t) self->parts.clients_max ||
-        loop_is_draining (self->parts.loop)) {
+    bool joined = feed_client_has_joined (parts->feed);
+    if (!joined || hub_size (parts->hub) >= (size_t) parts->clients_max ||
+        loop_is_draining (parts->loop)) {
         //  Anything but 200 makes an EventSource give up for ever (traps 20).
         buffer_t out = {0};
         buffer_text (&out, "retry: 3000\n\n");
         return reply_send (connection, MHD_HTTP_OK, "text/event-stream", &out, NULL);
     }
     MHD_suspend_connection (connection);
-    *state = &STREAMING;
-    if (hub_add (self->parts.hub, connection, &query.filter, query.last_event_id) < 0) {
+    request->is_stream = true;
+    if (hub_add (parts->hub, connection, &query.filter, query.last_event_id) < 0) {
         MHD_resume_connection (connection);
     }
     return MHD_YES;
@@ -94,105 +91,112 @@ query_value (void *argument, const char *name)
     return MHD_lookup_connection_value (argument, MHD_GET_ARGUMENT_KIND, name);
 }
 
+typedef struct names {
+    const char *const *known;
+    reason_t *why;
+} names_t;
+
 static enum MHD_Result
-check_names (void *argument, enum MHD_ValueKind kind, const char *name, const char *value)
+check_name (void *argument, enum MHD_ValueKind kind, const char *name, const char *value)
 {
-    static const char *const KNOWN [] = {"region", "status", "limit", "cursor", NULL};
-    reason_t *why = argument;
+    const names_t *names = argument;
 
     (void) kind, (void) value;
-    for (const char *const *known = KNOWN; *known; known++) {
+    for (const char *const *known = names->known; *known; known++) {
         if (strcmp (*known, name) == 0) {
             return MHD_YES;
         }
     }
-    reason_set (why, -EINVAL, "unknown parameter '%.60s'", name);
+    reason_set (names->why, -EINVAL, "unknown parameter '%.60s'", name);
     return MHD_NO;
 }
 
-static enum MHD_Result
-on_workers (http_t *self, struct MHD_Connection *connection, const char *rest, void **state)
+int
+route_check_parameters (struct MHD_Connection *connection, const char *const known [],
+                        reason_t *why)
 {
+    names_t names = {known, why};
+
+    why->text [0] = '\0';
+    MHD_get_connection_values (connection, MHD_GET_ARGUMENT_KIND, check_name, &names);
+    return why->text [0] ? -EINVAL : 0;
+}
+
+static enum MHD_Result
+on_workers (const http_parts_t *parts, struct MHD_Connection *connection, const char *rest,
+            request_t *request)
+{
+    static const char *const KNOWN [] = {"region", "status", "limit", "cursor", NULL};
     buffer_t out = {0};
     reason_t why = {0};
 
-    (void) rest, (void) state;
-    MHD_get_connection_values (connection, MHD_GET_ARGUMENT_KIND, check_names, &why);
-    if (why.text [0] || api_workers (self->parts.replica, self->parts.log, query_value, connection,
-                                     &out, &why) < 0) {
+    (void) rest, (void) request;
+    if (route_check_parameters (connection, KNOWN, &why) < 0 ||
+        api_workers (parts->replica, parts->log, query_value, connection, &out, &why) < 0) {
         return reply_problem (connection, MHD_HTTP_BAD_REQUEST, "Bad parameter", why.text, NULL);
     }
     return reply_send (connection, MHD_HTTP_OK, "application/json", &out, NULL);
 }
 
 static enum MHD_Result
-on_worker (http_t *self, struct MHD_Connection *connection, const char *rest, void **state)
+on_state (const http_parts_t *parts, struct MHD_Connection *connection, const char *rest,
+          request_t *request)
 {
     buffer_t out = {0};
-    reason_t why = {0};
 
-    (void) state;
-    if (api_worker (self->parts.replica, rest, &out, &why) < 0) {
-        buffer_clear (&out);
-        return reply_problem (connection, MHD_HTTP_NOT_FOUND, "Not found", why.text, NULL);
-    }
+    (void) rest, (void) request;
+    api_state (parts->replica, parts->log, &out);
     return reply_send (connection, MHD_HTTP_OK, "application/json", &out, NULL);
 }
 
 static enum MHD_Result
-on_state (http_t *self, struct MHD_Connection *connection, const char *rest, void **state)
+on_healthz (const http_parts_t *parts, struct MHD_Connection *connection, const char *rest,
+            request_t *request)
 {
     buffer_t out = {0};
 
-    (void) rest, (void) state;
-    api_state (self->parts.replica, self->parts.log, &out);
-    return reply_send (connection, MHD_HTTP_OK, "application/json", &out, NULL);
-}
-
-static enum MHD_Result
-on_healthz (http_t *self, struct MHD_Connection *connection, const char *rest, void **state)
-{
-    buffer_t out = {0};
-
-    (void) self, (void) rest, (void) state;
+    (void) parts, (void) rest, (void) request;
     admin_write_healthz (&out);
     return reply_send (connection, MHD_HTTP_OK, "application/json", &out, NULL);
 }
 
 static enum MHD_Result
-on_readyz (http_t *self, struct MHD_Connection *connection, const char *rest, void **state)
+on_readyz (const http_parts_t *parts, struct MHD_Connection *connection, const char *rest,
+           request_t *request)
 {
     buffer_t out = {0};
     reason_t why = {0};
-    bool ready = feed_client_is_ready (self->parts.feed, &why);
+    bool ready = feed_client_is_ready (parts->feed, &why);
 
-    (void) rest, (void) state;
+    (void) rest, (void) request;
     admin_write_readyz (&out, ready, &why);
     return reply_send (connection, ready ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE,
                        "application/json", &out, NULL);
 }
 
 static enum MHD_Result
-on_metrics (http_t *self, struct MHD_Connection *connection, const char *rest, void **state)
+on_metrics (const http_parts_t *parts, struct MHD_Connection *connection, const char *rest,
+            request_t *request)
 {
     buffer_t out = {0};
 
-    (void) rest, (void) state;
-    metrics_write (self->parts.metrics, &out);
+    (void) rest, (void) request;
+    metrics_write (parts->metrics, &out);
     return reply_send (connection, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", &out,
                        NULL);
 }
 
 //  The list of the documents, or one of them.
 static enum MHD_Result
-on_schema (http_t *self, struct MHD_Connection *connection, const char *rest, void **state)
+on_schema (const http_parts_t *parts, struct MHD_Connection *connection, const char *rest,
+           request_t *request)
 {
     char name [80];
     buffer_t out = {0};
     json_writer_t json = json_writer (&out);
     size_t size = strlen (rest);
 
-    (void) self, (void) state;
+    (void) parts, (void) request;
     if (size == 0) {
         json_open_object (&json);
         json_key (&json, "schemas");
@@ -216,52 +220,128 @@ on_schema (http_t *self, struct MHD_Connection *connection, const char *rest, vo
 }
 
 static enum MHD_Result
-on_file (http_t *self, struct MHD_Connection *connection, const char *rest, void **state)
+on_file (const http_parts_t *parts, struct MHD_Connection *connection, const char *rest,
+         request_t *request)
 {
-    (void) state;
-    return dashboard_reply (connection, rest, self->parts.dashboard_dir);
+    (void) request;
+    return dashboard_reply (connection, rest, parts->dashboard_dir);
 }
 
-//  A path that ends with '*' is a prefix; the first that fits is taken.
+//  A path that ends with '*' is a prefix; the first row that fits path and method is taken.
+//  GET answers HEAD too; a PUT has a body.
 static const struct {
-    const char *path;
+    const char *method, *path;
     route_fn *fn;
-} ROUTES [] = {{"/api/events/stream", on_stream}, {"/api/workers", on_workers},
-               {"/api/workers/*", on_worker},     {"/api/state", on_state},
-               {"/api/schema", on_schema},        {"/api/schema/*", on_schema},
-               {"/healthz", on_healthz},          {"/readyz", on_readyz},
-               {"/metrics", on_metrics},          {"/*", on_file}};
+} ROUTES [] = {{"GET", "/api/events/stream", on_stream},
+               {"GET", "/api/workers", on_workers},
+               {"GET", "/api/workers/*", route_worker},
+               {"PUT", "/api/workers/*", route_worker_put},
+               {"GET", "/api/state", on_state},
+               {"GET", "/api/schema", on_schema},
+               {"GET", "/api/schema/*", on_schema},
+               {"GET", "/healthz", on_healthz},
+               {"GET", "/readyz", on_readyz},
+               {"GET", "/metrics", on_metrics},
+               {"GET", "/*", on_file}};
+#define ROUTES_COUNT (sizeof ROUTES / sizeof *ROUTES)
+
+//  The rest of the path behind the row's; null when it does not fit.
+static const char *
+fit (size_t row, const char *url)
+{
+    size_t size = strlen (ROUTES [row].path);
+
+    if (ROUTES [row].path [size - 1] == '*') {
+        return strncmp (url, ROUTES [row].path, size - 1) == 0 ? url + size - 1 : NULL;
+    }
+    return strcmp (url, ROUTES [row].path) == 0 ? url + size : NULL;
+}
+
+static bool
+is_method (size_t row, const char *method)
+{
+    return strcmp (ROUTES [row].method, method) == 0 ||
+           (strcmp (method, "HEAD") == 0 && strcmp (ROUTES [row].method, "GET") == 0);
+}
+
+static enum MHD_Result
+refuse_method (struct MHD_Connection *connection, const char *url)
+{
+    size_t first = 0;
+    bool put = false;
+
+    while (!fit (first, url)) {
+        first++;
+    }
+    for (size_t row = first; row < ROUTES_COUNT; row++) {
+        put |= strcmp (ROUTES [row].method, "PUT") == 0 && fit (row, url);
+    }
+    return reply_problem (connection, MHD_HTTP_METHOD_NOT_ALLOWED, "Method not allowed",
+                          put ? "only GET, HEAD and PUT are answered here"
+                              : "only GET and HEAD are answered here",
+                          put ? "GET, HEAD, PUT" : "GET, HEAD");
+}
+
+//  True while more of the body may come. A body nobody takes is read and dropped.
+static bool
+take_body (const http_t *self, request_t *request, const char *upload, size_t *upload_size)
+{
+    if (*upload_size == 0) {
+        return false;
+    }
+    if (request->body.size + *upload_size > (size_t) self->parts.body_max_bytes) {
+        request->body_too_large = true;
+    } else {
+        buffer_append (&request->body, upload, *upload_size);
+    }
+    *upload_size = 0;
+    return true;
+}
 
 static enum MHD_Result
 on_request (void *argument, struct MHD_Connection *connection, const char *url, const char *method,
             const char *version, const char *upload, size_t *upload_size, void **state)
 {
     http_t *self = argument;
+    request_t *request = *state;
     assert (self->magic == HTTP_MAGIC);
 
-    (void) version, (void) upload;
-    if (*state == &STREAMING) {
+    (void) version;
+    if (!request) {
+        //  The first call comes before the body: it says only that there is a request.
+        *state = request = calloc (1, sizeof *request);
+        if (!request || strcmp (method, "PUT") == 0) {
+            return request ? MHD_YES : MHD_NO;
+        }
+    }
+    if (request->is_stream) {
         return MHD_NO;  //  resumed: the stream is over
     }
-    if (*upload_size > 0) {
-        *upload_size = 0;
+    if (take_body (self, request, upload, upload_size)) {
         return MHD_YES;
     }
-    for (size_t i = 0; i < sizeof ROUTES / sizeof *ROUTES; i++) {
-        size_t size = strlen (ROUTES [i].path);
-        bool prefix = ROUTES [i].path [size - 1] == '*';
-        if (prefix ? strncmp (url, ROUTES [i].path, size - 1) != 0
-                   : strcmp (url, ROUTES [i].path) != 0) {
-            continue;
+    for (size_t row = 0; row < ROUTES_COUNT; row++) {
+        const char *rest = fit (row, url);
+        if (rest && is_method (row, method)) {
+            return ROUTES [row].fn (&self->parts, connection, rest, request);
         }
-        if (strcmp (method, "GET") != 0 && strcmp (method, "HEAD") != 0) {
-            return reply_problem (connection, MHD_HTTP_METHOD_NOT_ALLOWED, "Method not allowed",
-                                  "only GET and HEAD are answered here", "GET, HEAD");
-        }
-        return ROUTES [i].fn (self, connection, url + (prefix ? size - 1 : size), state);
     }
-    return reply_problem (connection, MHD_HTTP_NOT_FOUND, "Not found",
-                          "there is nothing at this path", NULL);
+    return refuse_method (connection, url);
+}
+
+static void
+on_completed (void *argument, struct MHD_Connection *connection, void **state,
+              enum MHD_RequestTerminationCode code)
+{
+    request_t *request = *state;
+
+    (void) argument, (void) connection, (void) code;
+    if (request) {
+        buffer_clear (&request->body);
+        ask_destroy (&request->ask);
+        free (request);
+        *state = NULL;
+    }
 }
 
 static void
@@ -271,11 +351,23 @@ run (void *argument)
     MHD_UNSIGNED_LONG_LONG wait_ms;
 
     MHD_run (self->daemon);
+    if (MHD_get_timeout (self->daemon, &wait_ms) != MHD_YES) {
+        MHD_run (self->daemon);  //  full, it listens again only in the run after (common/admin.c)
+    }
     if (MHD_get_timeout (self->daemon, &wait_ms) == MHD_YES) {
         loop_timer_after (self->timer, (time_us_t) (wait_ms > 1000 ? 1000 : wait_ms) * MS_US);
     } else {
         loop_timer_stop (self->timer);
     }
+}
+
+//  An external loop is not told of a resumed connection by epoll (traps 16).
+static void
+on_resumed (void *argument)
+{
+    http_t *self = argument;
+
+    loop_timer_after (self->timer, 0);
 }
 
 static void
@@ -298,7 +390,7 @@ start (http_t *self, const char *listen, reason_t *why)
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned) self->parts.clients_max + 256, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t) POOL_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned) TIMEOUT_SECONDS,
-        MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
     if (!self->daemon) {
         close (fd);
         return reason_set (why, -ENOMEM, "%s: libmicrohttpd did not start", listen);
@@ -319,6 +411,7 @@ http_new (const char *listen, const http_parts_t *parts, reason_t *why)
     self->magic = HTTP_MAGIC;
     self->parts = *parts;
     self->epoll_fd = -1;
+    asks_on_resumed (parts->asks, on_resumed, self);
     return start (self, listen, why) == 0 ? take_ptr (self) : NULL;
 }
 
@@ -331,6 +424,7 @@ http_destroy (http_t **self_p)
     if (self) {
         loop_unwatch (self->parts.loop, self->epoll_fd);
         hub_close_all (self->parts.hub);
+        asks_end (self->parts.asks);
         if (self->daemon) {
             MHD_run (
                 self->daemon);  //  resumed connections are closed before the daemon is (traps 16)

@@ -5,6 +5,7 @@
 #ifndef GATEWAY_HTTP_H
 #define GATEWAY_HTTP_H
 
+#include "ask.h"
 #include "feed_client.h"
 #include "hub.h"
 
@@ -16,8 +17,9 @@ typedef struct http_parts {
     replica_t *replica;
     event_log_t *log;
     feed_client_t *feed;
+    asks_t *asks;
     metrics_t *metrics;
-    int64_t clients_max, heartbeat_seconds;
+    int64_t clients_max, heartbeat_seconds, body_max_bytes;
     const char *dashboard_dir;
 } http_parts_t;
 

@@ -20,7 +20,7 @@ typedef struct settings {
     char listen [CONFIG_TEXT_SIZE], control [CONFIG_TEXT_SIZE], feed [CONFIG_TEXT_SIZE],
         dashboard_dir [CONFIG_TEXT_SIZE];
     bool allow_unauthenticated_remote;
-    int64_t event_log_max, event_log_max_bytes, feed_buffer_max;
+    int64_t event_log_max, event_log_max_bytes, feed_buffer_max, ask_timeout_ms, body_max_bytes;
     hub_settings_t hub;
 } settings_t;
 
@@ -38,6 +38,8 @@ static const config_key_t KEYS [] = {
     {"event_log_max",       CONFIG_INTEGER, offsetof (settings_t, event_log_max),       "100000",            16, 10000000,       NULL, "events held for clients that are behind or come back"},
     {"event_log_max_bytes", CONFIG_INTEGER, offsetof (settings_t, event_log_max_bytes), "134217728",         65536, 17179869184, NULL, "bytes of these; the oldest go first"},
     {"feed_buffer_max",     CONFIG_INTEGER, offsetof (settings_t, feed_buffer_max),     "100000",            100, 10000000,      NULL, "feed messages kept while the state is asked for; beyond it the join starts over"},
+    {"ask_timeout_ms",      CONFIG_INTEGER, offsetof (settings_t, ask_timeout_ms),      "2000",              100, 60000,         NULL, "longest wait for the aggregator's answer to a request; then 503"},
+    {"body_max_bytes",      CONFIG_INTEGER, offsetof (settings_t, body_max_bytes),      "16384",             64, 1048576,        NULL, "largest body of a request; a larger one is refused with 413"},
     {"dashboard_dir",       CONFIG_TEXT,    offsetof (settings_t, dashboard_dir),       "",                  0, 0,               NULL, "folder to serve the page from, instead of the embedded one"},
     {0},
 };
@@ -93,16 +95,20 @@ run (const settings_t *settings, reason_t *why)
         hub ? feed_client_new (loop, settings->feed, settings->control, settings->feed_buffer_max,
                                replica, log, &listener, metrics, why)
             : NULL;
+    _cleanup_ (asks_destroy) asks_t *asks =
+        feed ? asks_new (loop, settings->control, settings->ask_timeout_ms, metrics, why) : NULL;
     http_parts_t parts = {.loop = loop,
                           .hub = hub,
                           .replica = replica,
                           .log = log,
                           .feed = feed,
+                          .asks = asks,
+                          .body_max_bytes = settings->body_max_bytes,
                           .metrics = metrics,
                           .clients_max = settings->hub.clients_max,
                           .heartbeat_seconds = settings->hub.heartbeat_seconds,
                           .dashboard_dir = settings->dashboard_dir};
-    _cleanup_ (http_destroy) http_t *http = feed ? http_new (settings->listen, &parts, why) : NULL;
+    _cleanup_ (http_destroy) http_t *http = asks ? http_new (settings->listen, &parts, why) : NULL;
     if (!http) {
         return -1;
     }

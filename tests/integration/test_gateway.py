@@ -20,7 +20,7 @@ def fleet(start, bus):
     class Fleet:
         aggregator = start(harness.Aggregator, bus)
         gateway = start(harness.Gateway, bus, "--heartbeat-seconds", 1)
-        publisher = outside.Publisher(bus.ingest, "/collector/pyzmq/fleet")
+        publisher = outside.Publisher(bus.ingest, "/collector/cloudwatch/fleet")
     fleet = Fleet()
     fleet.bus = bus
     fleet.publisher.until_heard(fleet.gateway, "us-east-1", "i-0one", public_ip="127.20.0.1")

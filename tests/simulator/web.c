@@ -67,6 +67,9 @@ run (web_t *self)
     MHD_UNSIGNED_LONG_LONG timeout_ms;
 
     MHD_run (self->daemon);
+    if (MHD_get_timeout (self->daemon, &timeout_ms) != MHD_YES) {
+        MHD_run (self->daemon);  //  full, it listens again only in the run after (common/admin.c)
+    }
     if (MHD_get_timeout (self->daemon, &timeout_ms) == MHD_YES) {
         loop_timer_after (self->timer, (time_us_t) timeout_ms * MS_US);
     } else {
