@@ -47,7 +47,8 @@ def wait_until(condition, what, deadline=PATIENCE):
 
 def http(url, method="GET", body=None, headers=None, timeout=PATIENCE):
     """(status, headers, body bytes); an error status is an answer, not an exception."""
-    data = json.dumps(body).encode() if isinstance(body, (dict, list)) else body
+    data = json.dumps(body) if isinstance(body, (dict, list)) else body
+    data = data.encode() if isinstance(data, str) else data
     request = urllib.request.Request(url, data=data, method=method, headers=headers or {})
     try:
         with urllib.request.urlopen(request, timeout=timeout) as answer:
