@@ -255,20 +255,6 @@ on_stats (void *argument)
     }
 }
 
-static void
-on_collect (void *argument)
-{
-    fleet_t *self = argument;
-    tally_t tally = count (self);
-
-    for (int status = 0; status < WORKER_STATUS_COUNT; status++) {
-        metric_set (
-            metrics_with (self->metrics, METRIC_GAUGE, "cmlwatch_workers", "Workers by status",
-                          METRIC_LABELS ("status", worker_status_name ((worker_status_t) status))),
-            (double) tally.by_status [status]);
-    }
-}
-
 fleet_t *
 fleet_new (loop_t *loop, feed_t *feed, jobs_t *jobs, const fleet_settings_t *settings,
            metrics_t *metrics, reason_t *why)
@@ -285,11 +271,9 @@ fleet_new (loop_t *loop, feed_t *feed, jobs_t *jobs, const fleet_settings_t *set
     self->feed = feed;
     self->jobs = jobs;
     self->settings = settings;
-    self->metrics = metrics;
     zhashx_set_destructor (self->entries, (zhashx_destructor_fn *) entry_destroy);
     self->refused = metrics_add (metrics, METRIC_COUNTER, "cmlwatch_workers_refused_total",
                                  "Instances not taken because workers_max was reached");
-    metrics_on_collect (metrics, on_collect, self);
     loop_timer_every (self->deadlines, DEADLINES_EVERY_MS * MS_US);
     loop_timer_every (self->stats, STATS_EVERY_MS * MS_US);
     loop_on_turn_end (loop, on_turn_end, self);

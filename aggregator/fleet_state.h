@@ -39,7 +39,6 @@ struct fleet {
     uint64_t revision;
     loop_timer_t *deadlines, *stats;
     buffer_t told_stats;
-    metrics_t *metrics;
     metric_t *refused;
 };
 

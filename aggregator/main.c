@@ -11,6 +11,7 @@
 #include "../common/log.h"
 #include "../common/program.h"
 #include "control.h"
+#include "gauges.h"
 #include "ingest.h"
 
 #include <stdlib.h>
@@ -25,7 +26,7 @@ typedef struct settings {
     char admin [CONFIG_TEXT_SIZE];
     int64_t tick_ms, message_max_bytes, high_water_mark, feed_high_water_mark, renew_ms,
         collectors_max;
-    int64_t jobs_max;
+    int64_t jobs_max, metrics_workers_max;
     char precedence [CONFIG_TEXT_SIZE];
     fleet_settings_t fleet;
 } settings_t;
@@ -54,6 +55,7 @@ static const config_key_t KEYS [] = {
     {"history_minutes",   CONFIG_INTEGER, offsetof (settings_t, fleet.history.fine_minutes), "1440",         0, 44640,          NULL, "samples kept, one a minute, of each worker and metric (4 bytes each); 0: none"},
     {"history_days",      CONFIG_INTEGER, offsetof (settings_t, fleet.history.thin_days), "7",               0, 366,            NULL, "samples kept beyond that, one each 10 minutes"},
     {"jobs_max",          CONFIG_INTEGER, offsetof (settings_t, jobs_max),             "10000",              1, 1000000,        NULL, "jobs open at once; more are refused and counted"},
+    {"metrics_workers_max", CONFIG_INTEGER, offsetof (settings_t, metrics_workers_max), "1000",              0, 1000000,        NULL, "workers with gauges of their own in /metrics; the rest count in the sums alone"},
     {0},
 };
 // clang-format on
@@ -104,10 +106,13 @@ run (const settings_t *settings, reason_t *why)
         feed ? jobs_new (loop, feed, settings->jobs_max, metrics, why) : NULL;
     _cleanup_ (fleet_destroy) fleet_t *fleet =
         jobs ? fleet_new (loop, feed, jobs, &rules, metrics, why) : NULL;
-    _cleanup_ (control_destroy) control_t *control =
-        fleet ? control_open (loop, fleet, feed, leases, settings->control, settings->renew_ms,
-                              metrics, why)
+    _cleanup_ (gauges_destroy) gauges_t *gauges =
+        fleet ? gauges_new (loop, fleet, &rules.rules.idle, settings->metrics_workers_max, metrics)
               : NULL;
+    _cleanup_ (control_destroy) control_t *control =
+        gauges ? control_open (loop, fleet, feed, leases, settings->control, settings->renew_ms,
+                               metrics, why)
+               : NULL;
     _cleanup_ (ingest_destroy) ingest_t *ingest =
         control ? ingest_open (loop, fleet, settings->ingest, settings->message_max_bytes,
                                settings->high_water_mark, metrics, why)

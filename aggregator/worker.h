@@ -30,6 +30,7 @@
 #include "../common/snapshot.h"
 #include "idle.h"
 #include "load_order.h"
+#include "utilization.h"
 
 #include <stdbool.h>
 
@@ -133,6 +134,8 @@ int64_t worker_labs_total (const worker_t *self);
 time_us_t worker_labs_at (const worker_t *self);
 //  The newest activity as one line of JSON: an array of {category, timestamp}, newest first.
 const char *worker_activity_events (const worker_t *self);
+//  The load this source told; SOURCE_OTHER: the calculated one, of all of them.
+utilization_t worker_load (const worker_t *self, worker_source_t source);
 //  What its idleness is judged by.
 idle_facts_t worker_idle_facts (const worker_t *self);
 //  Utilisation as other kinds of collectors told it, an array of {kind, cpu_utilization,

@@ -75,6 +75,21 @@ load_calculate (worker_t *self, worker_change_t *change)
     }
 }
 
+utilization_t
+worker_load (const worker_t *self, worker_source_t source)
+{
+    switch (source) {
+    case SOURCE_CML: return self->cml_load;
+    case SOURCE_CLOUDWATCH: return self->cloudwatch_load;
+    case SOURCE_EC2: break;  //  says nothing of it
+    case SOURCE_OTHER:
+        return (utilization_t){.cpu = self->state.cpu_utilization,
+                               .memory = self->state.memory_utilization,
+                               .storage = self->state.storage_utilization};
+    }
+    return (utilization_t){UNKNOWN, UNKNOWN, UNKNOWN};
+}
+
 static utilization_t
 load_of (const utilization_observed_t *seen)
 {

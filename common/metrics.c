@@ -17,6 +17,7 @@ static const double BOUNDS [] = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 
                                  0.1,    0.25,    0.5,    1,     2.5,    5,     10,   30,    60};
 #define BOUNDS_COUNT (sizeof BOUNDS / sizeof *BOUNDS)
 #define COLLECTS_MAX 16
+#define WRITERS_MAX  4
 
 struct metric {
     char *labels;  //  `{a="b"}` as written, or ""
@@ -46,6 +47,11 @@ struct metrics {
         void *argument;
     } collects [COLLECTS_MAX];
     size_t collects_count;
+    struct {
+        metrics_write_fn *fn;
+        void *argument;
+    } writers [WRITERS_MAX];
+    size_t writers_count;
 };
 
 metrics_t *
@@ -156,7 +162,7 @@ write_labels (buffer_t *out, const char *const labels [], const char *instead)
         write_escaped (out, instead ? instead : labels [i + 1], "\\\"");
         buffer_text (out, "\"");
     }
-    if (out->size > 0) {
+    if (labels && labels [0]) {
         buffer_text (out, "}");
     }
 }
@@ -310,14 +316,28 @@ write_histogram (buffer_t *out, const family_t *family, const metric_t *series)
                    (unsigned long long) seen);
 }
 
-static void
-write_family (buffer_t *out, const family_t *family)
+void
+metrics_write_head (buffer_t *out, metric_kind_t kind, const char *name, const char *help)
 {
     static const char *const KINDS [] = {"counter", "gauge", "histogram"};
 
-    buffer_format (out, "# HELP %s ", family->name);
-    write_escaped (out, family->help, "\\");
-    buffer_format (out, "\n# TYPE %s %s\n", family->name, KINDS [family->kind]);
+    buffer_format (out, "# HELP %s ", name);
+    write_escaped (out, help, "\\");
+    buffer_format (out, "\n# TYPE %s %s\n", name, KINDS [kind]);
+}
+
+void
+metrics_write_sample (buffer_t *out, const char *name, const char *const labels [], double value)
+{
+    buffer_text (out, name);
+    write_labels (out, labels, NULL);
+    write_value (out, value);
+}
+
+static void
+write_family (buffer_t *out, const family_t *family)
+{
+    metrics_write_head (out, family->kind, family->name, family->help);
     for (const metric_t *series = family->series; series; series = series->next) {
         if (series->histogram) {
             write_histogram (out, family, series);
@@ -329,6 +349,14 @@ write_family (buffer_t *out, const family_t *family)
 }
 
 void
+metrics_on_write (metrics_t *self, metrics_write_fn *fn, void *argument)
+{
+    assert (self->writers_count < WRITERS_MAX);
+    self->writers [self->writers_count].fn = fn;
+    self->writers [self->writers_count++].argument = argument;
+}
+
+void
 metrics_write (metrics_t *self, buffer_t *out)
 {
     for (size_t i = 0; i < self->collects_count; i++) {
@@ -336,5 +364,8 @@ metrics_write (metrics_t *self, buffer_t *out)
     }
     for (const family_t *family = self->families; family; family = family->next) {
         write_family (out, family);
+    }
+    for (size_t i = 0; i < self->writers_count; i++) {
+        self->writers [i].fn (self->writers [i].argument, out);
     }
 }

@@ -53,6 +53,15 @@ void metrics_clear_family (metrics_t *self, const char *name);
 //  fn is called before each exposition, to set gauges that cost something to know.
 void metrics_on_collect (metrics_t *self, metrics_collect_fn *fn, void *argument);
 
+//  fn writes families of its own at the end of each exposition: for what is known anyway and
+//  would only be copied into series, such as a gauge for each of many workers.
+typedef void metrics_write_fn (void *argument, buffer_t *out);
+void metrics_on_write (metrics_t *self, metrics_write_fn *fn, void *argument);
+void metrics_write_head (buffer_t *out, metric_kind_t kind, const char *name, const char *help);
+//  labels as for metrics_with; null: none.
+void metrics_write_sample (buffer_t *out, const char *name, const char *const labels [],
+                           double value);
+
 void metrics_write (metrics_t *self, buffer_t *out);
 
 #endif
