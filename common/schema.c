@@ -14,15 +14,8 @@
 
 #define DIALECT "https://json-schema.org/draft/2020-12/schema"
 
-typedef struct piece {  //  of a line: neither owns nor ends with NUL
-    const char *text;
-    size_t size;
-} piece_t;
-
-typedef struct member {
-    piece_t name, type;
-    bool optional;
-} member_t;
+typedef schema_piece_t piece_t;
+typedef schema_member_t member_t;
 
 static void write_type (json_writer_t *out, piece_t type);
 
@@ -37,9 +30,8 @@ find_row (const schema_row_t *rows, piece_t name)
     return NULL;
 }
 
-//  The next member of a line; false at its end.
-static bool
-next_member (const char **line, member_t *member)
+bool
+schema_next_member (const char **line, member_t *member)
 {
     const char *at = *line + strspn (*line, " "), *end = at + strcspn (at, " ");
     const char *colon = memchr (at, ':', (size_t) (end - at));
@@ -135,7 +127,7 @@ write_properties (json_writer_t *out, const char *line)
 {
     member_t member;
 
-    while (next_member (&line, &member)) {
+    while (schema_next_member (&line, &member)) {
         if (*member.name.text != '*') {
             put_key (out, member.name);
             write_type (out, member.type);
@@ -154,7 +146,7 @@ write_required (json_writer_t *out, const char *line)
 {
     member_t member;
 
-    while (next_member (&line, &member)) {
+    while (schema_next_member (&line, &member)) {
         if (!member.optional && *member.name.text != '*') {
             json_put_text_n (out, member.name.text, member.name.size);
         }
@@ -255,6 +247,12 @@ write_type (json_writer_t *out, piece_t type)
     json_close_object (out);
 }
 
+void
+schema_write_type (json_writer_t *out, schema_piece_t type)
+{
+    write_type (out, type);
+}
+
 static void
 write_head (json_writer_t *out, const char *name)
 {
@@ -329,6 +327,9 @@ write_ingest (json_writer_t *out, event_type_t type)
         "[\"specversion\",\"type\",\"source\",\"id\",\"time\",\"data\"]";
 
     write_head (out, event_type_name (type));
+    if (type == EVENT_WORKER_TELEMETRY_OBSERVED) {
+        json_member_bool (out, "deprecated", true);
+    }
     json_member_text (out, "type", "object");
     json_member_bool (out, "additionalProperties", false);
     json_key (out, "properties");
@@ -365,7 +366,7 @@ write_stream (json_writer_t *out, event_type_t type)
     if (source) {
         json_member_text (out, "const", source);
     } else {
-        json_member_text (out, "pattern", "^domain\\.cml_worker\\.(ec2|cloudwatch|cml)_metrics$");
+        json_member_text (out, "pattern", "^domain\\.cml_worker\\.[^.]+_metrics$");
     }
     json_close_object (out);
     json_key (out, "time");

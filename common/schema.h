@@ -25,4 +25,19 @@ size_t schema_find (const char *name);
 
 void schema_write (json_writer_t *out, size_t index);
 
+//  A line of schema_table.h, member by member; false at its end. Pieces are borrowed from it.
+typedef struct schema_piece {
+    const char *text;
+    size_t size;
+} schema_piece_t;
+
+typedef struct schema_member {
+    schema_piece_t name, type;
+    bool optional;
+} schema_member_t;
+
+bool schema_next_member (const char **line, schema_member_t *member);
+//  The JSON Schema of a member's type.
+void schema_write_type (json_writer_t *out, schema_piece_t type);
+
 #endif

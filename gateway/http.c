@@ -6,7 +6,6 @@
 
 #include "../common/admin.h"
 #include "../common/cleanup.h"
-#include "../common/schema.h"
 #include "api.h"
 #include "dashboard.h"
 #include "reply.h"
@@ -186,39 +185,6 @@ on_metrics (const http_parts_t *parts, struct MHD_Connection *connection, const 
                        NULL);
 }
 
-//  The list of the documents, or one of them.
-static enum MHD_Result
-on_schema (const http_parts_t *parts, struct MHD_Connection *connection, const char *rest,
-           request_t *request)
-{
-    char name [80];
-    buffer_t out = {0};
-    json_writer_t json = json_writer (&out);
-    size_t size = strlen (rest);
-
-    (void) parts, (void) request;
-    if (size == 0) {
-        json_open_object (&json);
-        json_key (&json, "schemas");
-        json_open_array (&json);
-        for (size_t i = 0; i < schema_count (); i++) {
-            snprintf (name, sizeof name, "%s.json", schema_name (i));
-            json_put_text (&json, name);
-        }
-        json_close_array (&json);
-        json_close_object (&json);
-        return reply_send (connection, MHD_HTTP_OK, "application/json", &out, NULL);
-    }
-    snprintf (name, sizeof name, "%.*s", size > 5 ? (int) size - 5 : 0, rest);
-    size_t index = schema_find (name);
-    if (index == schema_count () || strcmp (rest + size - 5, ".json") != 0) {
-        return reply_problem (connection, MHD_HTTP_NOT_FOUND, "Not found",
-                              "no schema has this name; GET /api/schema lists them", NULL);
-    }
-    schema_write (&json, index);
-    return reply_send (connection, MHD_HTTP_OK, "application/schema+json", &out, NULL);
-}
-
 static enum MHD_Result
 on_file (const http_parts_t *parts, struct MHD_Connection *connection, const char *rest,
          request_t *request)
@@ -237,8 +203,8 @@ static const struct {
                {"GET", "/api/workers/*", route_worker},
                {"PUT", "/api/workers/*", route_worker_put},
                {"GET", "/api/state", on_state},
-               {"GET", "/api/schema", on_schema},
-               {"GET", "/api/schema/*", on_schema},
+               {"GET", "/api/schema", route_schema},
+               {"GET", "/api/schema/*", route_schema},
                {"GET", "/healthz", on_healthz},
                {"GET", "/readyz", on_readyz},
                {"GET", "/metrics", on_metrics},

@@ -8,6 +8,7 @@ import pytest
 import harness
 import outside
 from harness import http, http_json, metric, wait_until
+from test_schema import validator
 
 REGION, INSTANCE = "us-east-1", "i-0life"
 #  What is told of it and by whom is written to build/<compiler>/life.log.
@@ -167,6 +168,8 @@ def test_life_of_a_worker_is_told_event_by_event(life, tmp_path):
         "worker.status.updated terminated", "worker.terminated", "worker.freshness.changed ec2 absent",
         "worker.snapshot terminated"]
 
+    for event in life.told:
+        validator(event.type).validate(event.body)
     numbers = [event.sequence for event in life.told]
     assert numbers == sorted(set(numbers))
     (harness.BUILD / "life.log").write_text("".join(f"{e.sequence:4} {label(e):60} {e.raw}\n" for e in life.told))

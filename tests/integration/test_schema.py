@@ -10,7 +10,9 @@ import harness
 from harness import wait_until
 from listener import Listener
 
-SCHEMAS = {path.stem: json.loads(path.read_text()) for path in (harness.ROOT / "common/schema").glob("*.json")}
+FILES = {path.stem: json.loads(path.read_text()) for path in (harness.ROOT / "common/schema").glob("*.json")}
+CONTRACT = {name: FILES[name] for name in ("openapi", "asyncapi")}
+SCHEMAS = {name: schema for name, schema in FILES.items() if name not in CONTRACT}
 
 
 def validator(name):
@@ -48,6 +50,7 @@ def test_answers_of_rest_are_valid(stack):
 
     for name, path, status in [("workers", "/api/workers?limit=3", 200), ("worker", f"/api/workers/{worker}", 200),
                                ("state", "/api/state", 200), ("problem", "/api/workers/nobody", 404),
+                               ("problem", "/api/nothing", 404),
                                ("healthz", "/healthz", 200), ("readyz", "/readyz", 200)]:
         got, _, body = harness.http(url + path)
         assert got == status
@@ -57,7 +60,8 @@ def test_answers_of_rest_are_valid(stack):
 def test_schemas_are_served(stack):
     index = harness.http_json(stack.gateway.url + "/api/schema")
     assert set(index["schemas"]) == {f"{name}.json" for name in SCHEMAS}
-    for name, schema in SCHEMAS.items():
+    assert set(index["documents"]) == {f"{name}.json" for name in CONTRACT}
+    for name, schema in FILES.items():
         assert harness.http_json(f"{stack.gateway.url}/api/schema/{name}.json") == schema
 
 
@@ -83,3 +87,94 @@ def test_every_observation_of_the_real_collectors_is_valid(start, sim, bus, tmp_
 
     for event in listener.all:
         validator(event["type"]).validate(event)
+
+
+def references(node):
+    if isinstance(node, dict):
+        if isinstance(node.get("$ref"), str):
+            yield node["$ref"]
+        for value in node.values():
+            yield from references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from references(value)
+
+
+@pytest.mark.parametrize("name", sorted(CONTRACT))
+def test_every_reference_of_a_document_leads_somewhere(name):
+    found = list(references(CONTRACT[name]))
+
+    assert len(found) > 10
+    for reference in found:
+        file, _, pointer = reference.partition("#")
+        assert not file or file.removesuffix(".json") in SCHEMAS, reference
+        node = CONTRACT[name]
+        for step in pointer.split("/")[1:]:
+            node = node[step]
+
+
+def test_every_type_is_a_message_of_the_asyncapi_document():
+    document = CONTRACT["asyncapi"]
+    types = {name for name in SCHEMAS if not name.startswith("rest.") and name != "snapshot"}
+
+    channels = [set(channel["messages"]) for channel in document["channels"].values()]
+
+    assert set(document["components"]["messages"]) == types == channels[0] | channels[1]
+    assert not channels[0] & channels[1]
+    assert "deprecated" in SCHEMAS["worker.telemetry.observed"]
+
+
+OPERATIONS = [(path, method) for path, item in CONTRACT["openapi"]["paths"].items() for method in item]
+VALUES = {"metric": "cpu_utilization", "since": "2026-01-01T00:00:00.000Z", "limit": "3", "region": "us-east-1",
+          "status": "running", "cursor": "00000000-0000-5000-8000-000000000000"}
+
+
+def call(stack, path, method, query=""):
+    worker = stack.gateway.workers()[0]["worker_id"]
+    operation = CONTRACT["openapi"]["paths"][path][method]
+    body = '{"enabled": true}' if "requestBody" in operation else None
+    return harness.http(stack.gateway.url + path.replace("{id}", worker) + query, method.upper(), body,
+                        {"Content-Type": "application/json"} if body else None)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    stack = harness.Stack(tmp_path_factory.mktemp("contract"))
+    yield stack
+    stack.stop()
+
+
+@pytest.mark.parametrize("path,method", [o for o in OPERATIONS if o[0] != "/api/events/stream"])
+def test_every_operation_is_answered_as_the_openapi_document_says(shared, path, method):
+    wait_until(lambda: shared.gateway.workers(), "a worker")
+    operation = CONTRACT["openapi"]["paths"][path][method]
+    parameters = [p for p in operation["parameters"] if p["in"] == "query"]
+    query = "?" + "&".join(f"{p['name']}={VALUES[p['name']]}" for p in parameters) if parameters else ""
+
+    status, headers, body = call(shared, path, method, query)
+
+    answer = operation["responses"][str(status)]["content"]
+    assert status in (200, 202) and headers["content-type"] in answer
+    schema = answer[headers["content-type"]]["schema"]
+    if "$ref" in schema:
+        validator(schema["$ref"].removesuffix(".json")).validate(json.loads(body))
+
+
+@pytest.mark.parametrize("path,method", [o for o in OPERATIONS if "400" in
+                                         CONTRACT["openapi"]["paths"][o[0]][o[1]]["responses"] and o[1] == "get"])
+def test_parameter_that_the_document_does_not_know_is_refused(shared, path, method):
+    wait_until(lambda: shared.gateway.workers(), "a worker")
+    status, headers, body = call(shared, path, method, "?nonsense=1")
+
+    assert status == 400 and "nonsense" in json.loads(body)["detail"]
+    validator("rest.problem").validate(json.loads(body))
+
+
+def test_stream_takes_every_parameter_that_the_document_names(shared):
+    parameters = CONTRACT["openapi"]["paths"]["/api/events/stream"]["get"]["parameters"]
+    values = {"topics": "workers", "event_types": "worker.*", "worker_ids": VALUES["cursor"], "regions": "us-east-1",
+              "state": "0", "heartbeat": "5", "last_event_id": "deadbeef-1", "client": "test"}
+
+    stream = shared.gateway.stream("?" + "&".join(f"{p['name']}={values[p['name']]}" for p in parameters))
+
+    assert stream.status == 200 and stream.next().type == "connected"

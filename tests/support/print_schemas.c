@@ -1,8 +1,10 @@
-// print_schemas.c - writes each schema of common/schema.h into a folder: print_schemas <folder>.
+// print_schemas.c - writes each schema of common/schema.h, and the two documents of
+// common/contract.h, into a folder: print_schemas <folder>.
 //
 // SPDX-License-Identifier: MIT
 
 #include "../../common/cleanup.h"
+#include "../../common/contract.h"
 #include "../../common/schema.h"
 
 #include <stdio.h>
@@ -10,16 +12,18 @@
 
 DEFINE_CLEANUP (file_close, FILE *, fclose)
 
+typedef void write_fn (json_writer_t *out, size_t index);
+
 static int
-print (const char *folder, size_t index)
+print (const char *folder, const char *name, write_fn *write, size_t index)
 {
     char path [500];
     buffer_t text = {0};
     json_writer_t json = json_writer (&text);
     _cleanup_ (json_destroy) struct json_object *tree = NULL;
 
-    schema_write (&json, index);
-    snprintf (path, sizeof path, "%s/%s.json", folder, schema_name (index));
+    write (&json, index);
+    snprintf (path, sizeof path, "%s/%s.json", folder, name);
     int rc = json_parse (&tree, text.data, text.size, text.size, NULL);
     buffer_clear (&text);
     _cleanup_ (file_close) FILE *file = fopen (path, "we");
@@ -42,7 +46,12 @@ main (int argc, char **argv)
         return EXIT_FAILURE;
     }
     for (size_t index = 0; index < schema_count (); index++) {
-        if (print (argv [1], index) < 0) {
+        if (print (argv [1], schema_name (index), schema_write, index) < 0) {
+            return EXIT_FAILURE;
+        }
+    }
+    for (size_t index = 0; index < CONTRACT_COUNT; index++) {
+        if (print (argv [1], contract_name (index), contract_write, index) < 0) {
             return EXIT_FAILURE;
         }
     }

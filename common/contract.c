@@ -1,0 +1,344 @@
+// contract.c - see contract.h.
+//
+// SPDX-License-Identifier: MIT
+
+#include "contract.h"
+
+#include "event.h"
+#include "schema.h"
+#include "schema_table.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LICENSE_NAME "MIT"
+
+typedef struct operation {
+    const char *path, *method, *id, *summary;
+    const char *query;     //  a line of schema_table.h: members are parameters
+    const char *body;      //  likewise, of the request's object; null: none
+    const char *status;    //  of success
+    const char *schema;    //  of its body; null: content alone
+    const char *content;   //  null: application/json
+    const char *problems;  //  statuses of problem+json, apart by blanks
+} operation_t;
+
+#define STREAM_QUERY                                                             \
+    "topics?:text event_types?:text worker_ids?:text regions?:text state?:text " \
+    "heartbeat?:integer "                                                        \
+    "last_event_id?:text client?:text"
+
+//  Rows of one path stand together.
+// clang-format off
+static const operation_t OPERATIONS [] = {
+    {"/api/events/stream", "get", "streamEvents", "The fleet's events as Server-Sent Events; see asyncapi.json for what they say", STREAM_QUERY, NULL, "200", NULL, "text/event-stream", "400"},
+    {"/api/workers", "get", "listWorkers", "Canonical snapshots, in the order of their ids", "region?:text status?:status limit?:integer cursor?:uuid", NULL, "200", "rest.workers", NULL, "400"},
+    {"/api/workers/{id}", "get", "getWorker", "One worker by source; id is a worker id or an EC2 instance id", "", NULL, "200", "rest.worker", NULL, "400 404"},
+    {"/api/workers/{id}/labs", "get", "getLabs", "Its labs", "", NULL, "200", "rest.worker.labs", NULL, "400 404 503"},
+    {"/api/workers/{id}/activity", "get", "getActivity", "When and how it was last used", "", NULL, "200", "rest.worker.activity", NULL, "400 404 503"},
+    {"/api/workers/{id}/history", "get", "getHistory", "Samples of one metric, oldest first: one a minute, older ones one each ten minutes", "metric:metric since?:time limit?:integer", NULL, "200", "rest.worker.history", NULL, "400 404 503"},
+    {"/api/workers/{id}/idle-detection", "put", "setIdleDetection", "Turns its idle detection on or off", "", "enabled:flag", "202", "rest.worker.idle_detection", NULL, "400 404 413 415 503"},
+    {"/api/state", "get", "getState", "Everything at once, and the id of the last event it covers", "", NULL, "200", "rest.state", NULL, ""},
+    {"/healthz", "get", "getHealth", "The process is alive", "", NULL, "200", "rest.healthz", NULL, ""},
+    {"/readyz", "get", "getReadiness", "The feed is joined and fresh; 503 while it is not", "", NULL, "200", "rest.readyz", NULL, ""},
+    {"/metrics", "get", "getMetrics", "What the gateway counts of itself, for Prometheus", "", NULL, "200", NULL, "text/plain; version=0.0.4; charset=utf-8", ""},
+};
+// clang-format on
+#define OPERATIONS_COUNT (sizeof OPERATIONS / sizeof *OPERATIONS)
+
+static void
+put_info (json_writer_t *out, const char *title, const char *description)
+{
+    json_key (out, "info");
+    json_open_object (out);
+    json_member_text (out, "title", title);
+    json_member_text (out, "version", "1.0");
+    json_member_text (out, "description", description);
+    json_key (out, "license");
+    json_open_object (out);
+    json_member_text (out, "name", LICENSE_NAME);
+    json_member_text (out, "identifier", LICENSE_NAME);
+    json_close_object (out);
+    json_close_object (out);
+}
+
+static void
+put_ref (json_writer_t *out, const char *key, const char *prefix, const char *name,
+         const char *suffix)
+{
+    char ref [160];
+
+    snprintf (ref, sizeof ref, "%s%s%s", prefix, name, suffix);
+    json_key (out, key);
+    json_open_object (out);
+    json_member_text (out, "$ref", ref);
+    json_close_object (out);
+}
+
+static void
+put_parameter (json_writer_t *out, const char *in, const schema_member_t *member)
+{
+    json_open_object (out);
+    json_key (out, "name");
+    json_put_text_n (out, member->name.text, member->name.size);
+    json_member_text (out, "in", in);
+    json_member_bool (out, "required", !member->optional);
+    json_key (out, "schema");
+    schema_write_type (out, member->type);
+    json_close_object (out);
+}
+
+static void
+put_parameters (json_writer_t *out, const operation_t *operation)
+{
+    const char *path = strstr (operation->path, "{id}") ? "id:text" : "";
+    const char *query = operation->query;
+    schema_member_t member;
+
+    json_key (out, "parameters");
+    json_open_array (out);
+    while (schema_next_member (&path, &member)) {
+        put_parameter (out, "path", &member);
+    }
+    while (schema_next_member (&query, &member)) {
+        put_parameter (out, "query", &member);
+    }
+    json_close_array (out);
+}
+
+static void
+put_content (json_writer_t *out, const char *type, const char *schema)
+{
+    json_key (out, "content");
+    json_open_object (out);
+    json_key (out, type);
+    json_open_object (out);
+    if (schema) {
+        put_ref (out, "schema", "", schema, ".json");
+    } else {
+        json_key (out, "schema");
+        schema_write_type (out, (schema_piece_t){"text", 4});
+    }
+    json_close_object (out);
+    json_close_object (out);
+}
+
+static void
+put_response (json_writer_t *out, const char *status, const char *description, const char *type,
+              const char *schema)
+{
+    json_key (out, status);
+    json_open_object (out);
+    json_member_text (out, "description", description);
+    put_content (out, type, schema);
+    json_close_object (out);
+}
+
+static void
+put_responses (json_writer_t *out, const operation_t *operation)
+{
+    const char *problems = operation->problems;
+    schema_member_t problem;
+    char status [8];
+
+    json_key (out, "responses");
+    json_open_object (out);
+    put_response (out, operation->status, operation->summary,
+                  operation->content ? operation->content : "application/json", operation->schema);
+    if (strcmp (operation->path, "/readyz") == 0) {
+        put_response (out, "503", "Not ready, and why", "application/json", operation->schema);
+    }
+    while (schema_next_member (&problems, &problem)) {
+        snprintf (status, sizeof status, "%.*s", (int) problem.name.size, problem.name.text);
+        put_response (out, status, "What is wrong, and what would be right",
+                      "application/problem+json", "rest.problem");
+    }
+    json_close_object (out);
+}
+
+static void
+put_body (json_writer_t *out, const char *line)
+{
+    schema_member_t member;
+
+    json_key (out, "requestBody");
+    json_open_object (out);
+    json_member_bool (out, "required", true);
+    json_key (out, "content");
+    json_open_object (out);
+    json_key (out, "application/json");
+    json_open_object (out);
+    json_key (out, "schema");
+    json_open_object (out);
+    json_member_text (out, "type", "object");
+    json_key (out, "required");
+    json_open_array (out);
+    for (const char *at = line; schema_next_member (&at, &member);) {
+        json_put_text_n (out, member.name.text, member.name.size);
+    }
+    json_close_array (out);
+    json_key (out, "properties");
+    json_open_object (out);
+    while (schema_next_member (&line, &member)) {
+        char name [40];
+        snprintf (name, sizeof name, "%.*s", (int) member.name.size, member.name.text);
+        json_key (out, name);
+        schema_write_type (out, member.type);
+    }
+    json_close_object (out);
+    json_close_object (out);
+    json_close_object (out);
+    json_close_object (out);
+    json_close_object (out);
+}
+
+static void
+write_openapi (json_writer_t *out)
+{
+    json_open_object (out);
+    json_member_text (out, "openapi", "3.1.0");
+    put_info (out, "cmlwatch", "What a fleet of CML workers on EC2 is doing, from one gateway");
+    json_key (out, "paths");
+    json_open_object (out);
+    for (size_t i = 0; i < OPERATIONS_COUNT; i++) {
+        const operation_t *operation = &OPERATIONS [i];
+        json_key (out, operation->path);
+        json_open_object (out);
+        json_key (out, operation->method);
+        json_open_object (out);
+        json_member_text (out, "operationId", operation->id);
+        json_member_text (out, "summary", operation->summary);
+        put_parameters (out, operation);
+        if (operation->body) {
+            put_body (out, operation->body);
+        }
+        put_responses (out, operation);
+        json_close_object (out);
+        json_close_object (out);
+    }
+    json_close_object (out);
+    json_close_object (out);
+}
+
+static bool
+is_ingest (int type)
+{
+    return event_type_place ((event_type_t) type) == EVENT_PLACE_INGEST;
+}
+
+static void
+put_channel_messages (json_writer_t *out, bool ingest)
+{
+    json_key (out, "messages");
+    json_open_object (out);
+    for (int type = 0; type < EVENT_TYPE_COUNT; type++) {
+        if (is_ingest (type) == ingest) {
+            const char *name = event_type_name ((event_type_t) type);
+            put_ref (out, name, "#/components/messages/", name, "");
+        }
+    }
+    json_close_object (out);
+}
+
+static const char TOPIC_PARAMETERS [] =
+    "{\"type\":{\"description\":\"the CloudEvents type\"},"
+    "\"region\":{\"description\":\"before the slash of the subject\"},"
+    "\"key\":{\"description\":\"behind it: the EC2 instance id\"}}";
+
+static void
+put_channels (json_writer_t *out)
+{
+    json_key (out, "channels");
+    json_open_object (out);
+    json_key (out, "stream");
+    json_open_object (out);
+    json_member_text (out, "address", "/api/events/stream");
+    json_member_text (out, "description",
+                      "Server-Sent Events: `event` is the type, `data` the message, `id` "
+                      "<epoch>-<seq>, with which a client resumes (Last-Event-ID)");
+    put_channel_messages (out, false);
+    json_close_object (out);
+    json_key (out, "ingest");
+    json_open_object (out);
+    json_member_text (out, "address", "{type}|{region}|{key}");
+    json_member_text (out, "description",
+                      "ZeroMQ PUB to the aggregator, two frames: this topic, and one CloudEvents "
+                      "1.0 object in structured mode");
+    json_member_raw (out, "parameters", TOPIC_PARAMETERS, sizeof TOPIC_PARAMETERS - 1);
+    put_channel_messages (out, true);
+    json_close_object (out);
+    json_close_object (out);
+}
+
+static void
+put_operation (json_writer_t *out, const char *id, const char *action, const char *channel,
+               const char *summary)
+{
+    json_key (out, id);
+    json_open_object (out);
+    json_member_text (out, "action", action);
+    json_member_text (out, "summary", summary);
+    put_ref (out, "channel", "#/channels/", channel, "");
+    json_close_object (out);
+}
+
+static void
+put_message (json_writer_t *out, const char *name)
+{
+    json_key (out, name);
+    json_open_object (out);
+    json_member_text (out, "name", name);
+    json_member_text (out, "contentType", "application/json");
+    json_key (out, "payload");
+    json_open_object (out);
+    json_member_text (out, "schemaFormat", "application/schema+json;version=draft-2020-12");
+    put_ref (out, "schema", "", name, ".json");
+    json_close_object (out);
+    json_close_object (out);
+}
+
+static void
+write_asyncapi (json_writer_t *out)
+{
+    json_open_object (out);
+    json_member_text (out, "asyncapi", "3.0.0");
+    put_info (out, "cmlwatch",
+              "Observations that collectors publish, and events that clients are sent");
+    put_channels (out);
+    json_key (out, "operations");
+    json_open_object (out);
+    put_operation (out, "sendEvents", "send", "stream", "A gateway sends events to its clients");
+    put_operation (out, "receiveObservations", "receive", "ingest",
+                   "The aggregator takes what collectors observe");
+    json_close_object (out);
+    json_key (out, "components");
+    json_open_object (out);
+    json_key (out, "messages");
+    json_open_object (out);
+    for (int type = 0; type < EVENT_TYPE_COUNT; type++) {
+        put_message (out, event_type_name ((event_type_t) type));
+    }
+    json_close_object (out);
+    json_close_object (out);
+    json_close_object (out);
+}
+
+static const struct {
+    const char *name;
+    void (*write) (json_writer_t *out);
+} DOCUMENTS [CONTRACT_COUNT] = {{"openapi", write_openapi}, {"asyncapi", write_asyncapi}};
+
+const char *
+contract_name (size_t index)
+{
+    assert (index < CONTRACT_COUNT);
+    return DOCUMENTS [index].name;
+}
+
+void
+contract_write (json_writer_t *out, size_t index)
+{
+    assert (index < CONTRACT_COUNT);
+    DOCUMENTS [index].write (out);
+}
