@@ -30,7 +30,7 @@ sources   = $(wildcard $(1:%=%/*.c))
 objects   = $(patsubst %.c,$B/%.o,$(call sources,$1))
 assembly  = $(patsubst %.S,$B/%.o,$(wildcard $(1:%=%/*.S)))
 
-.PHONY: all help schemas deps deps-test deps-lint demo test unit integration memcheck lint format install clean
+.PHONY: all help bench schemas deps deps-test deps-lint demo test unit integration memcheck lint format install clean
 .DEFAULT_GOAL := all
 
 all: $(PROGRAMS:%=$B/%)  ## build every program
@@ -117,6 +117,12 @@ integration: deps-test all $B/print_schemas  ## the real programs against the si
 memcheck: deps-test all  ## the whole stack once under valgrind: no leak, no invalid access
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_WRAP="valgrind" $(PYTEST) tests/integration/test_stack.py -k whole_stack $(PYTEST_FLAGS)
 
+$B/bench_aggregate: $B/tests/bench/bench_aggregate.o $B/lib/aggregator.a $B/lib/common.a
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+bench: $B/bench_aggregate  ## what speed is worth quoting: medians, one line of JSON each
+	@$<
+
 demo: all  ## the whole stack on simulated AWS and CML, until Ctrl-C
 	@deploy/demo $B
 
@@ -132,7 +138,7 @@ deps-lint:
 # --- the checks that read instead of run
 
 C_FILES := $(wildcard common/*.[ch] aggregator/*.[ch] gateway/*.[ch] collector/*/*.[ch] \
-             tests/simulator/*.[ch] tests/unit/*/*.[ch] tests/support/*.[ch])
+             tests/simulator/*.[ch] tests/unit/*/*.[ch] tests/support/*.[ch] tests/bench/*.[ch])
 
 lint: deps-lint all  ## format, layers, sizes, banned calls, cppcheck, clang-tidy, and a build with clang
 	@clang-format --dry-run -Werror $(C_FILES) && echo "lint: format ok"
