@@ -2,6 +2,7 @@
 SPDX-License-Identifier: MIT"""
 import datetime
 import json
+import uuid
 
 import pytest
 
@@ -329,3 +330,65 @@ def test_nothing_is_paused_unless_it_is_turned_on(life):
 
     assert not any(e.type.startswith("job.") for e in life.told)
     assert life.told[-1].data["target_pause_at"] is None
+
+
+#  What a worker's life is made of; between these come rounds, as many as time allows.
+MILESTONES = {"worker.created", "worker.status.updated", "worker.service_status.updated", "worker.connected",
+              "worker.disconnected", "worker.labs.updated", "worker.idle_detection.toggled", "worker.paused",
+              "worker.resumed", "worker.terminated"}
+PASSING = {"worker.status.updated stopping", "worker.status.updated pending", "worker.status.updated shutting-down"}
+
+
+def test_life_of_a_simulated_worker_through_the_real_collectors(start):
+    """Simulated AWS and CML, the three collectors, aggregator, gateway: the same life, seen by polling."""
+    stack = start(harness.Stack, instances=1)
+    stream = stack.gateway.stream()
+    stream.state()
+    instance = stack.sim.control("instances", {})
+    born = instance["instance_id"]
+    mine = str(uuid.uuid5(uuid.NAMESPACE_DNS, f"cmlwatch/{instance['region']}/{born}"))
+    worker = f"{stack.gateway.url}/api/workers/{born}"
+
+    def until(last):
+        """Milestones of the new worker until `last`; states that a poll may miss are left out."""
+        seen = []
+        while not seen or seen[-1] != last:
+            event = stream.wait(lambda e: e.type in MILESTONES and e.data["worker_id"] == mine, last)
+            if label(event) not in PASSING:
+                seen.append(label(event))
+        return seen
+
+    assert until("worker.created") == ["worker.created"]
+    alive = until("worker.service_status.updated available")
+    alive += [] if "worker.labs.updated" in alive else until("worker.labs.updated")
+    first = [e for n, e in enumerate(alive) if e not in alive[:n] and e != "worker.status.updated running"]
+    assert set(first) <= {"worker.service_status.updated starting", "worker.connected", "worker.labs.updated",
+                          "worker.service_status.updated available"}
+    assert abs(first.index("worker.connected") - first.index("worker.service_status.updated available")) <= 2
+    wait_until(lambda: stack.gateway.worker(born)["cpu_utilization"] is not None, "values (CloudWatch has no point yet)")
+
+    stack.sim.control("labs", {"instance": born, "lab": "exam", "state": "STARTED"})
+    assert set(until("worker.labs.updated")) == {"worker.labs.updated"}
+    wait_until(lambda: any(e["category"] == "start_lab" for e in http_json(f"{worker}/activity")["events"]), "activity")
+    assert any(lab["title"] == "exam" and lab["state"] == "STARTED" for lab in http_json(f"{worker}/labs")["labs"])
+    assert http_json(f"{worker}/history?metric=cpu_utilization")["samples"]
+
+    http(f"{worker}/idle-detection", "PUT", '{"enabled":false}', {"Content-Type": "application/json"})
+    assert set(until("worker.idle_detection.toggled")) <= {"worker.labs.updated", "worker.idle_detection.toggled"}
+
+    stack.sim.control(f"instances/{born}", {"state": "stopped"})
+    stopped = until("worker.status.updated stopped")
+    assert set(stopped) <= {"worker.disconnected", "worker.paused", "worker.service_status.updated unavailable",
+                            "worker.labs.updated", "worker.status.updated stopped"}
+    wait_until(lambda: stack.gateway.worker(born)["manual_pause_count"] == 1, "the stop counts as one pause")
+
+    stack.sim.control(f"instances/{born}", {"state": "running"})
+    until("worker.connected")
+    wait_until(lambda: stack.gateway.worker(born)["manual_resume_count"] == 1, "the start counts as one resume")
+
+    stack.sim.control(f"instances/{born}", {"state": "terminated"})
+    assert until("worker.terminated")[-1] == "worker.terminated"
+    told = [e for e in stream.events if e.data.get("worker_id") == mine]
+    assert [e.type for e in told].count("worker.paused") == [e.type for e in told].count("worker.resumed") == 1
+    for event in told:
+        validator(event.type).validate(event.body)
