@@ -108,7 +108,7 @@ write_history (const question_t *question, json_writer_t *json, reason_t *why)
     json_member_text (json, "metric", name);
     json_member_text (json, "unit", metric == HISTORY_LABS ? "labs" : "percent");
     json_member_integer (json, "interval_seconds", 60);
-    json_member_integer (json, "thinned_interval_seconds", HISTORY_THIN_MINUTES * 60);
+    json_member_integer (json, "thinned_interval_seconds", (int64_t) HISTORY_THIN_MINUTES * 60);
     json_key (json, "samples");
     if (history) {
         history_write (history, metric, since, limit > 0 ? (size_t) limit : 0, json);

@@ -157,7 +157,7 @@ rate (const bench_t *bench, time_us_t from)
 static worker_t **
 make_workers (const bench_t *bench)
 {
-    worker_t **workers = calloc (bench->workers, sizeof *workers);
+    worker_t **workers = calloc (bench->workers, sizeof (worker_t *));
 
     assert (workers);
     for (size_t i = 0; i < bench->workers; i++) {
