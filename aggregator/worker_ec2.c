@@ -109,18 +109,22 @@ worker_update_ec2 (worker_t *self, const instance_observed_t *seen, time_us_t at
 {
     worker_change_t begun = change_begin (self, SOURCE_EC2), *change = &begun;
 
-    if (!freshness_take_turn (self, change, SOURCE_EC2, at, seen->error_code,
-                              seen->error_message)) {
+    if (at <= self->sources [SOURCE_EC2].at) {
+        begun.verdict = WORKER_NOT_NEWER;
         return begun;
     }
+    //  The status first: whether EC2's freshness shows hangs on it. A listing that was seen before
+    //  our own action (worker_update_status) does not undo it.
+    if (seen->state && at > self->status_at) {
+        set_status (self, change, status_of (seen->state), at);
+    }
+    (void) freshness_take_turn (self, change, SOURCE_EC2, at, seen->error_code,
+                                seen->error_message);
     take_details (self, change, seen);
     take_round (self, change, seen->interval_seconds, at);
     if (!seen->error_code) {
         SET_SAID_TEXT (ec2_instance_state_detail, seen->instance_status);
         SET_SAID_TEXT (ec2_system_status_check, seen->system_status);
-    }
-    if (seen->state) {
-        set_status (self, change, status_of (seen->state), at);
     }
     return change_end (self, change, at);
 }
