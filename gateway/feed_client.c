@@ -39,6 +39,7 @@ struct feed_client {
     feed_listener_t listener;
     join_t join;
     bool first_page;
+    bool asked;  //  a page is on its way: the next join waits, so that it is not taken for its own
     buffered_t *buffer;
     size_t count, max;
     time_us_t heard;  //  steady
@@ -118,7 +119,7 @@ apply (feed_client_t *self, const feed_header_t *header, const char *json, size_
     } else if (header->kind == FEED_STATE) {
         (void) replica_put (self->replica, header, json, size);
     } else if (header->kind == FEED_GONE) {
-        replica_remove (self->replica, header->worker_id);
+        replica_remove (self->replica, header);
     }
 }
 
@@ -164,7 +165,7 @@ on_message (void *argument, const bus_message_t *message)
         apply (self, &header, json, size);
     } else if (self->join == JOIN_ASKING) {
         keep (self, &header, json, size);
-    } else if (!loop_timer_is_set (self->rejoin)) {
+    } else if (!loop_timer_is_set (self->rejoin) && !self->asked) {
         self->join = JOIN_ASKING;
         self->first_page = true;
         keep (self, &header, json, size);
@@ -217,6 +218,7 @@ on_page (void *argument, const bus_answer_t *answer)
     const char *epoch = json_get_text (answer->json, "epoch"),
                *cursor = json_get_text (answer->json, "next_cursor");
 
+    self->asked = false;
     if (self->join != JOIN_ASKING) {
         return;
     }
@@ -255,7 +257,9 @@ ask_page (feed_client_t *self, const char *cursor)
     json_member_text (&json, "cursor", cursor);
     json_member_integer (&json, "limit", PAGE);
     json_close_object (&json);
-    if (bus_client_ask (self->control, "state", out.data, out.size, ANSWER_MS, on_page, self) < 0) {
+    self->asked =
+        bus_client_ask (self->control, "state", out.data, out.size, ANSWER_MS, on_page, self) == 0;
+    if (!self->asked) {
         start_over (self, "the state could not be asked for");
     }
     buffer_clear (&out);

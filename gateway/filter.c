@@ -40,8 +40,8 @@ add_topic (filter_t *self, const char *word, const char *name, reason_t *why)
     static const struct {
         const char *topic, *types;
     } TOPICS [] = {{"workers", "worker.*"},    {"system_stats", "system.stats"},
-                   {"heartbeat", "heartbeat"}, {"jobs", NULL},
-                   {"jobs:progress", NULL},    {"jobs:status", NULL}};
+                   {"heartbeat", "heartbeat"}, {"jobs", "job.*"},
+                   {"jobs:progress", NULL},    {"jobs:status", "job.*"}};
 
     for (size_t i = 0; i < sizeof TOPICS / sizeof *TOPICS; i++) {
         if (strcmp (TOPICS [i].topic, word) == 0) {
@@ -86,16 +86,15 @@ each_word (filter_t *self, const char *name, const char *value, reason_t *why,
 {
     char word [128];
 
-    for (int rc; *value || value [0] == ',';) {
+    for (;; value++) {
         size_t size = strcspn (value, ",");
         snprintf (word, sizeof word, "%.*s", (int) (size < 127 ? size : 127), value);
-        if ((rc = add (self, word, name, why)) < 0) {
-            return rc;
-        }
+        int rc = add (self, word, name, why);
         value += size;
-        value += *value == ',';
+        if (rc < 0 || !*value) {
+            return rc;  //  an empty list is one empty word, which nobody takes
+        }
     }
-    return 0;
 }
 
 static int

@@ -11,7 +11,8 @@
 #include <string.h>
 
 struct replica {
-    zhashx_t *workers;  //  by worker id
+    zhashx_t *workers;    //  by worker id; owns them
+    zhashx_t *instances;  //  by EC2 instance id; of two with one id, either
     replica_worker_t **sorted;
     size_t sorted_count;
     bool sorted_stale;
@@ -37,6 +38,7 @@ replica_new (void)
 
     if (self) {
         self->workers = zhashx_new ();
+        self->instances = zhashx_new ();
         zhashx_set_destructor (self->workers, worker_destroy);
     }
     return self;
@@ -49,6 +51,7 @@ replica_destroy (replica_t **self_p)
     replica_t *self = *self_p;
 
     if (self) {
+        zhashx_destroy (&self->instances);
         zhashx_destroy (&self->workers);
         free (self->sorted);
         free (self->stats);
@@ -60,6 +63,7 @@ replica_destroy (replica_t **self_p)
 void
 replica_clear (replica_t *self)
 {
+    zhashx_purge (self->instances);
     zhashx_purge (self->workers);
     self->sorted_stale = true;
 }
@@ -108,14 +112,37 @@ replica_put (replica_t *self, const feed_header_t *header, const char *json, siz
     copy_member (worker->status, sizeof worker->status, json, size, "\"status\":\"");
     copy_member (worker->instance_id, sizeof worker->instance_id, json, size,
                  "\"aws_instance_id\":\"");
+    (void) zhashx_insert (self->instances, worker->instance_id, worker);  //  not over another
     return 0;
 }
 
-void
-replica_remove (replica_t *self, const char *worker_id)
+//  Another worker with this instance id, in another region, takes the place.
+static void
+forget_instance (replica_t *self, const replica_worker_t *gone)
 {
-    zhashx_delete (self->workers, worker_id);
-    self->sorted_stale = true;
+    if (zhashx_lookup (self->instances, gone->instance_id) != gone) {
+        return;
+    }
+    zhashx_delete (self->instances, gone->instance_id);
+    for (replica_worker_t *worker = zhashx_first (self->workers); worker;
+         worker = zhashx_next (self->workers)) {
+        if (worker != gone && strcmp (worker->instance_id, gone->instance_id) == 0) {
+            zhashx_insert (self->instances, worker->instance_id, worker);
+            return;
+        }
+    }
+}
+
+void
+replica_remove (replica_t *self, const feed_header_t *header)
+{
+    const replica_worker_t *worker = zhashx_lookup (self->workers, header->worker_id);
+
+    if (worker && header->seq >= worker->seq) {
+        forget_instance (self, worker);
+        zhashx_delete (self->workers, header->worker_id);
+        self->sorted_stale = true;
+    }
 }
 
 size_t
@@ -127,15 +154,9 @@ replica_size (const replica_t *self)
 const replica_worker_t *
 replica_find (replica_t *self, const char *id)
 {
-    replica_worker_t *worker = zhashx_lookup (self->workers, id);
+    const replica_worker_t *worker = zhashx_lookup (self->workers, id);
 
-    for (worker = worker ? worker : zhashx_first (self->workers); worker;
-         worker = zhashx_next (self->workers)) {
-        if (strcmp (worker->worker_id, id) == 0 || strcmp (worker->instance_id, id) == 0) {
-            return worker;
-        }
-    }
-    return NULL;
+    return worker ? worker : zhashx_lookup (self->instances, id);
 }
 
 static int

@@ -29,7 +29,8 @@ void replica_clear (replica_t *self);
 
 //  Takes a snapshot; older than what is held: ignored. 0 or -ENOMEM.
 int replica_put (replica_t *self, const feed_header_t *header, const char *json, size_t size);
-void replica_remove (replica_t *self, const char *worker_id);
+//  The worker left the state; a state newer than this news stays.
+void replica_remove (replica_t *self, const feed_header_t *header);
 
 size_t replica_size (const replica_t *self);
 //  By worker id or EC2 instance id; null when there is none.

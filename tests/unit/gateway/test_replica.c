@@ -1,0 +1,154 @@
+#include "../../../gateway/replica.h"
+
+#include "gateway_rig.h"
+
+static void
+put (replica_t *replica, const char *worker_id, const char *instance_id, const char *status,
+     uint64_t seq)
+{
+    feed_header_t header = header_of (FEED_STATE, EVENT_UNKNOWN, worker_id, seq);
+    char json [300];
+
+    int size = snprintf (json, sizeof json,
+                         "{\"worker_id\":\"%s\",\"aws_instance_id\":\"%s\",\"status\":\"%s\"}",
+                         worker_id, instance_id, status);
+    assert_int_equal (replica_put (replica, &header, json, (size_t) size), 0);
+}
+
+static void
+take_away (replica_t *replica, const char *worker_id, uint64_t seq)
+{
+    feed_header_t header = header_of (FEED_GONE, EVENT_UNKNOWN, worker_id, seq);
+
+    replica_remove (replica, &header);
+}
+
+static void
+older_state_never_overwrites_newer_whatever_way_it_came (void **state)
+{
+    (void) state;
+    _cleanup_ (replica_destroy) replica_t *replica = replica_new ();
+
+    put (replica, WORKER_A, "i-0a", "stopped", 20);
+    put (replica, WORKER_A, "i-0a", "running", 19);
+
+    assert_string_equal (replica_find (replica, WORKER_A)->status, "stopped");
+    assert_non_null (strstr (replica_find (replica, WORKER_A)->json, "stopped"));
+}
+
+static void
+state_of_the_same_number_is_taken_for_it_may_be_a_later_look (void **state)
+{
+    (void) state;
+    _cleanup_ (replica_destroy) replica_t *replica = replica_new ();
+
+    put (replica, WORKER_A, "i-0a", "stopped", 20);
+    put (replica, WORKER_A, "i-0a", "running", 20);
+
+    assert_string_equal (replica_find (replica, WORKER_A)->status, "running");
+}
+
+static void
+worker_is_found_by_either_id (void **state)
+{
+    (void) state;
+    _cleanup_ (replica_destroy) replica_t *replica = replica_new ();
+
+    put (replica, WORKER_A, "i-0a", "running", 1);
+    put (replica, WORKER_B, "i-0b", "running", 1);
+
+    assert_string_equal (replica_find (replica, WORKER_B)->instance_id, "i-0b");
+    assert_string_equal (replica_find (replica, "i-0a")->worker_id, WORKER_A);
+    assert_null (replica_find (replica, "i-0c"));
+    assert_null (replica_find (replica, ""));
+}
+
+static void
+worker_that_left_is_found_no_more_and_one_with_its_instance_id_takes_its_place (void **state)
+{
+    (void) state;
+    _cleanup_ (replica_destroy) replica_t *replica = replica_new ();
+
+    put (replica, WORKER_A, "i-0same", "running", 1);
+    put (replica, WORKER_B, "i-0same", "running", 1);
+    take_away (replica, replica_find (replica, "i-0same")->worker_id, 2);
+
+    assert_int_equal (replica_size (replica), 1);
+    assert_non_null (replica_find (replica, "i-0same"));
+    take_away (replica, replica_find (replica, "i-0same")->worker_id, 2);
+    assert_null (replica_find (replica, "i-0same"));
+    assert_null (replica_next (replica, ""));
+}
+
+static void
+news_of_leaving_that_is_older_than_the_state_is_ignored (void **state)
+{
+    (void) state;
+    _cleanup_ (replica_destroy) replica_t *replica = replica_new ();
+
+    put (replica, WORKER_A, "i-0a", "running", 20);
+    take_away (replica, WORKER_A, 19);
+    take_away (replica, WORKER_B, 30);
+
+    assert_non_null (replica_find (replica, WORKER_A));
+}
+
+static void
+workers_come_in_the_order_of_their_ids_and_go_on_after_one_that_is_gone (void **state)
+{
+    (void) state;
+    _cleanup_ (replica_destroy) replica_t *replica = replica_new ();
+
+    put (replica, WORKER_B, "i-0b", "running", 1);
+    put (replica, WORKER_A, "i-0a", "running", 1);
+    const char *first = replica_next (replica, "")->worker_id;
+
+    assert_string_equal (first, WORKER_A);
+    take_away (replica, WORKER_A, 2);
+    assert_string_equal (replica_next (replica, WORKER_A)->worker_id, WORKER_B);
+    assert_null (replica_next (replica, WORKER_B));
+}
+
+static void
+cleared_replica_is_empty_and_takes_older_numbers_again (void **state)
+{
+    (void) state;
+    _cleanup_ (replica_destroy) replica_t *replica = replica_new ();
+
+    put (replica, WORKER_A, "i-0a", "running", 100);
+    replica_clear (replica);
+    size_t left = replica_size (replica);
+    put (replica, WORKER_A, "i-0a", "stopped", 1);
+
+    assert_int_equal (left, 0);
+    assert_string_equal (replica_find (replica, "i-0a")->status, "stopped");
+}
+
+static void
+numbers_of_the_fleet_are_an_empty_object_before_the_first (void **state)
+{
+    (void) state;
+    _cleanup_ (replica_destroy) replica_t *replica = replica_new ();
+
+    assert_string_equal (replica_stats (replica), "{}");
+    replica_set_stats (replica, "{\"a\":1}x", 7);
+
+    assert_string_equal (replica_stats (replica), "{\"a\":1}");
+}
+
+int
+main (void)
+{
+    static const struct CMUnitTest TESTS [] = {
+        cmocka_unit_test (older_state_never_overwrites_newer_whatever_way_it_came),
+        cmocka_unit_test (state_of_the_same_number_is_taken_for_it_may_be_a_later_look),
+        cmocka_unit_test (worker_is_found_by_either_id),
+        cmocka_unit_test (
+            worker_that_left_is_found_no_more_and_one_with_its_instance_id_takes_its_place),
+        cmocka_unit_test (news_of_leaving_that_is_older_than_the_state_is_ignored),
+        cmocka_unit_test (workers_come_in_the_order_of_their_ids_and_go_on_after_one_that_is_gone),
+        cmocka_unit_test (cleared_replica_is_empty_and_takes_older_numbers_again),
+        cmocka_unit_test (numbers_of_the_fleet_are_an_empty_object_before_the_first)};
+
+    return cmocka_run_group_tests (TESTS, NULL, NULL);
+}
