@@ -150,23 +150,32 @@ worker_resume (worker_t *self, const char *reason, const char *by, time_us_t at)
     return change_end (self, change, at);
 }
 
-static bool
-is_up (worker_status_t status)
+//  What a status says of it; a worker that is ending, or of unknown status, is as it was.
+static power_t
+power_of (worker_status_t status, power_t before)
 {
-    return status == WORKER_PENDING || status == WORKER_STARTING || status == WORKER_RUNNING;
+    switch (status) {
+    case WORKER_PENDING:
+    case WORKER_STARTING:
+    case WORKER_RUNNING: return POWER_UP;
+    case WORKER_STOPPING:
+    case WORKER_STOPPED: return POWER_DOWN;
+    default: return before;
+    }
 }
 
 void
-pause_follow_status (worker_t *self, worker_change_t *change, worker_status_t old, time_us_t at)
+pause_follow_status (worker_t *self, worker_change_t *change, time_us_t at)
 {
-    bool down = self->status == WORKER_STOPPING || self->status == WORKER_STOPPED;
+    power_t before = self->power;
 
-    if (down && !self->paused) {
-        if (is_up (old)) {
+    self->power = power_of (self->status, before);
+    if (self->power == POWER_DOWN && !self->paused) {
+        if (before == POWER_UP) {
             set_paused (self, change, "external", NULL, at);
         }
         self->paused = true;  //  first seen stopped: nobody paused it before our eyes
-    } else if (is_up (self->status) && !is_up (old) && self->paused) {
+    } else if (self->power == POWER_UP && before == POWER_DOWN && self->paused) {
         set_resumed (self, change, "external", NULL, at);
     }
 }

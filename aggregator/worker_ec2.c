@@ -37,10 +37,8 @@ set_transition_times (worker_t *self, worker_change_t *change, worker_status_t s
 static void
 set_status (worker_t *self, worker_change_t *change, worker_status_t status, time_us_t at)
 {
-    worker_status_t old = self->status;
-
     self->status_at = at;
-    if (old == status) {
+    if (self->status == status) {
         return;
     }
     self->status = status;
@@ -60,7 +58,7 @@ set_status (worker_t *self, worker_change_t *change, worker_status_t status, tim
         freshness_suspend (self, change, SOURCE_EC2);
     }
     service_follow_status (self, change);
-    pause_follow_status (self, change, old, at);
+    pause_follow_status (self, change, at);
     load_calculate (self, change);
 }
 

@@ -37,10 +37,13 @@ typedef struct element_seen {  //  a lab or node whose change of state was told
     time_us_t at;
 } element_seen_t;
 
+typedef enum power { POWER_UNKNOWN, POWER_UP, POWER_DOWN } power_t;
+
 struct worker {
     char worker_id [WORKER_ID_SIZE];
     const worker_rules_t *rules;  //  borrowed
     bool connected;
+    power_t power;          //  the last that a status said
     bool paused;            //  its stop was told, its start not yet (W7)
     int64_t service_worse;  //  rounds in a row that say worse than service_status
     worker_status_t status;
@@ -105,8 +108,7 @@ void service_follow_status (worker_t *self, worker_change_t *change);
 
 //  worker_activity.c: the pause or resume that a new status means (W7), and when it would be
 //  paused for idleness.
-void pause_follow_status (worker_t *self, worker_change_t *change, worker_status_t old,
-                          time_us_t at);
+void pause_follow_status (worker_t *self, worker_change_t *change, time_us_t at);
 void idle_follow (worker_t *self, worker_change_t *change);
 
 //  Running, or nobody has said.

@@ -1,0 +1,535 @@
+// A fleet is told 120,000 random things: in any order, twice, damaged, of the past, by sources
+// that fall silent. Beside it stands a model of a few lines, a plain fold over what was accepted.
+// After each the two must agree, and the feed must have numbered what it said without a gap.
+#include "../../../aggregator/fleet.h"
+#include "../../../common/bus.h"
+
+#include "worker_rig.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define OBSERVATIONS 120000
+#define WORKERS      7
+#define SEED         20261120u
+#define SPAN_SECONDS 50  //  times are drawn from a window that moves on: many are out of order
+
+typedef struct model {
+    bool exists;
+    worker_status_t status;
+    char name [300];
+    time_us_t ec2_at, cloudwatch_at, cml_at, labs_at, activity_at, last_activity_at;
+    double cpu, memory;
+    char version [70];
+    int64_t labs;
+} model_t;
+
+typedef struct world {
+    uint32_t random;
+    loop_t *loop;
+    metrics_t *metrics;
+    feed_t *feed;
+    jobs_t *jobs;
+    fleet_t *fleet;
+    fleet_settings_t settings;
+    bus_subscriber_t *subscriber;
+    uint64_t heard, first_heard;
+    bool gap;
+    model_t models [WORKERS];
+    size_t accepted, refused, damaged, repeated;
+} world_t;
+
+static uint32_t
+draw (world_t *world, uint32_t below)
+{
+    world->random = world->random * 1664525u + 1013904223u;
+    return (world->random >> 8) % below;
+}
+
+static void
+on_feed (void *argument, const bus_message_t *message)
+{
+    world_t *world = argument;
+    feed_header_t header;
+    reason_t why = {""};
+
+    assert_int_equal (feed_header_parse (&header, message->bytes [0], message->size [0], &why), 0);
+    if (header.kind != FEED_EVENT) {
+        return;
+    }
+    world->first_heard = world->first_heard ? world->first_heard : header.seq;
+    world->gap |= world->heard && header.seq != world->heard + 1;
+    world->heard = header.seq;
+}
+
+static void
+open_world (world_t *world)
+{
+    reason_t why = {""};
+    static const char *const EVERYTHING [] = {"", NULL};
+
+    *world = (world_t){.random = SEED};
+    world->settings = (fleet_settings_t){.workers_max = WORKERS,
+                                         .terminated_keep_minutes = 5256000000,
+                                         .history = {.fine_minutes = 60, .thin_days = 1}};
+    world->settings.rules.idle = IDLE_RULES_DEFAULT;
+    world->settings.rules.idle.auto_pause = true;
+    world->settings.rules.service_failures = 2;
+    load_order_parse (&world->settings.rules.load_order, LOAD_ORDER_DEFAULT, &why);
+    world->metrics = metrics_new (1000);
+    world->loop = loop_new (1000);
+    world->feed = feed_open (world->loop, "inproc://property", 250, 1000000, world->metrics, &why);
+    assert_non_null (world->feed);
+    world->jobs = jobs_new (world->loop, world->feed, 100, world->metrics, &why);
+    world->fleet =
+        fleet_new (world->loop, world->feed, world->jobs, &world->settings, world->metrics, &why);
+    world->subscriber =
+        bus_subscriber_new (world->loop, BUS_CONNECT, "inproc://property", EVERYTHING, 1000000,
+                            on_feed, world, world->metrics, &why);
+    assert_non_null (world->subscriber);
+    for (int i = 0; i < WORKERS; i++) {
+        world->models [i] = (model_t){.ec2_at = TIME_UNKNOWN,
+                                      .cloudwatch_at = TIME_UNKNOWN,
+                                      .cml_at = TIME_UNKNOWN,
+                                      .labs_at = TIME_UNKNOWN,
+                                      .activity_at = TIME_UNKNOWN,
+                                      .last_activity_at = TIME_UNKNOWN,
+                                      .cpu = UNKNOWN,
+                                      .memory = UNKNOWN,
+                                      .labs = INTEGER_UNKNOWN};
+    }
+}
+
+static void
+close_world (world_t *world)
+{
+    bus_subscriber_destroy (&world->subscriber);
+    fleet_destroy (&world->fleet);
+    jobs_destroy (&world->jobs);
+    feed_destroy (&world->feed);
+    loop_destroy (&world->loop);
+    metrics_destroy (&world->metrics);
+}
+
+//  --- what is said
+
+static void
+say_instance (world_t *world, buffer_t *data)
+{
+    static const char *const STATES [] = {"pending", "running",  "running", "running",    "running",
+                                          "stopped", "stopping", "running", "terminated", "odd"};
+
+    buffer_format (data, "{\"name\":\"w%u\"", draw (world, 3));
+    if (draw (world, 8)) {
+        buffer_format (data, ",\"state\":\"%s\"", STATES [draw (world, COUNT (STATES))]);
+    }
+    if (!draw (world, 20)) {
+        buffer_text (data, ",\"error_code\":\"Throttling\"");
+    }
+    buffer_format (data, ",\"detailed_monitoring\":%s}", draw (world, 2) ? "true" : "false");
+}
+
+static void
+say_load (world_t *world, buffer_t *data)
+{
+    if (!draw (world, 10)) {
+        buffer_text (data, "{\"error_code\":\"Throttling\",\"error_message\":\"slow down\"}");
+        return;
+    }
+    buffer_format (data, "{\"interval_seconds\":%u", 1 + draw (world, 60));
+    if (draw (world, 4)) {
+        buffer_format (data, ",\"cpu_percent\":%u.%u", draw (world, 120), draw (world, 1000));
+    }
+    if (draw (world, 4)) {
+        buffer_format (data, ",\"memory_percent\":%u", draw (world, 101));
+    }
+    buffer_text (data, "}");
+}
+
+static void
+say_system (world_t *world, buffer_t *data)
+{
+    buffer_format (data, "{\"reachable\":%s,\"ready\":%s", draw (world, 5) ? "true" : "false",
+                   draw (world, 3) ? "true" : "false");
+    if (draw (world, 2)) {
+        buffer_format (data, ",\"version\":\"2.%u\"", draw (world, 4));
+    }
+    if (draw (world, 2)) {
+        buffer_format (data,
+                       ",\"system_stats\":{\"computes\":{\"a\":{\"stats\":{\"cpu\":{\"percent\":%u}"
+                       "}}}}",
+                       draw (world, 130));
+    }
+    buffer_text (data, draw (world, 10) ? "}" : ",\"error_code\":\"login\"}");
+}
+
+static void
+say_labs (world_t *world, buffer_t *data)
+{
+    buffer_text (data, "{\"labs\":[");
+    for (uint32_t i = 0, count = draw (world, 4); i < count; i++) {
+        buffer_format (data, "%s{\"lab_id\":\"l%u\",\"state\":\"%s\"}", i ? "," : "", i,
+                       draw (world, 2) ? "STARTED" : "STOPPED");
+    }
+    buffer_text (data, "]}");
+}
+
+static void
+say_activity (world_t *world, buffer_t *data)
+{
+    char text [CLOCK_TEXT_SIZE];
+
+    if (!draw (world, 8)) {
+        buffer_text (data, "{\"error_code\":\"timeout\"}");
+        return;
+    }
+    buffer_format (data, "{\"last_activity_at\":\"%s\"}",
+                   clock_format (text, AT (0) + (time_us_t) draw (world, 100000) * SECOND_US));
+}
+
+static void
+say_gone (world_t *world, buffer_t *data)
+{
+    buffer_text (data, draw (world, 2) ? "{\"reason\":\"not_listed\"}" : "{}");
+}
+
+static void
+say_lab_state (world_t *world, buffer_t *data)
+{
+    buffer_format (data, "{\"lab_id\":\"l%u\",\"element_type\":\"lab\",\"state\":\"STARTED\"}",
+                   draw (world, 30));
+}
+
+static const struct {
+    event_type_t type;
+    const char *source;
+    void (*say) (world_t *world, buffer_t *data);
+    int (*apply) (fleet_t *fleet, const observation_t *observation, reason_t *why);
+    uint32_t weight;
+} KINDS [] = {
+    {EVENT_INSTANCE_OBSERVED, "/collector/ec2/p", say_instance, fleet_apply_instance, 20},
+    {EVENT_UTILIZATION_OBSERVED, "/collector/cloudwatch/p", say_load, fleet_apply_utilization, 20},
+    {EVENT_SYSTEM_OBSERVED, "/collector/cml/p", say_system, fleet_apply_system, 20},
+    {EVENT_LABS_OBSERVED, "/collector/cml/p", say_labs, fleet_apply_labs, 15},
+    {EVENT_ACTIVITY_OBSERVED, "/collector/cml/p", say_activity, fleet_apply_activity, 15},
+    {EVENT_LAB_STATE_CHANGED, "/collector/cml/p", say_lab_state, fleet_apply_lab_state, 9},
+    {EVENT_INSTANCE_GONE, "/collector/ec2/p", say_gone, fleet_apply_gone, 1}};
+
+static size_t
+draw_kind (world_t *world)
+{
+    uint32_t at = draw (world, 100);
+    size_t kind = 0;
+
+    while (at >= KINDS [kind].weight) {
+        at -= KINDS [kind++].weight;
+    }
+    return kind;
+}
+
+static void
+damage (world_t *world, buffer_t *body)
+{
+    switch (draw (world, 3)) {
+    case 0: body->size = draw (world, (uint32_t) body->size); break;
+    case 1: body->data [draw (world, (uint32_t) body->size)] = (char) draw (world, 256); break;
+    default:
+        for (int i = 0; i < 8; i++) {
+            body->data [draw (world, (uint32_t) body->size)] ^= (char) (1u << draw (world, 8));
+        }
+    }
+    world->damaged++;
+}
+
+//  --- the fold
+
+static bool
+may_run (const model_t *model)
+{
+    return model->status == WORKER_RUNNING || model->status == WORKER_UNKNOWN;
+}
+
+static double
+clamp (double percent)
+{
+    return percent > 100 ? 100 : percent < 0 ? 0 : percent;
+}
+
+static bool
+take_turn (time_us_t *last, time_us_t at)
+{
+    bool newer = at > *last;
+
+    *last = newer ? at : *last;
+    return newer;
+}
+
+static void
+fold_instance (model_t *model, const instance_observed_t *seen, time_us_t at)
+{
+    bool over = seen->state && strcmp (seen->state, "terminated") == 0;
+
+    if (!model->exists && over) {
+        return;
+    }
+    if (!model->exists) {
+        model->exists = true;
+        model->status = WORKER_UNKNOWN;
+    }
+    if (!take_turn (&model->ec2_at, at)) {
+        return;
+    }
+    if (seen->name && *seen->name) {
+        snprintf (model->name, sizeof model->name, "%s", seen->name);
+    }
+    if (seen->state) {
+        worker_status_t status = worker_status_parse (seen->state);
+        model->status = status == WORKER_STATUS_COUNT ? WORKER_UNKNOWN : status;
+    }
+}
+
+static void
+fold (model_t *model, const observation_t *seen)
+{
+    time_us_t at = seen->envelope.time;
+    bool runs = model->exists && may_run (model);
+
+    switch (seen->envelope.type) {
+    case EVENT_INSTANCE_OBSERVED: fold_instance (model, &seen->instance_observed, at); break;
+    case EVENT_INSTANCE_GONE:
+        if (model->exists && take_turn (&model->ec2_at, at)) {
+            model->status = WORKER_TERMINATED;
+        }
+        break;
+    case EVENT_UTILIZATION_OBSERVED:
+        if (runs && take_turn (&model->cloudwatch_at, at) &&
+            !seen->utilization_observed.error_code) {
+            model->cpu = clamp (seen->utilization_observed.cpu_percent);
+            model->memory = clamp (seen->utilization_observed.memory_percent);
+        }
+        break;
+    case EVENT_SYSTEM_OBSERVED:
+        if (runs && take_turn (&model->cml_at, at) && seen->system_observed.version) {
+            snprintf (model->version, sizeof model->version, "%s", seen->system_observed.version);
+        }
+        break;
+    case EVENT_LABS_OBSERVED:
+        if (runs && seen->labs_observed.labs && take_turn (&model->labs_at, at)) {
+            model->labs = 0;
+            for (size_t i = 0; i < json_object_array_length (seen->labs_observed.labs); i++) {
+                const char *lab = json_get_text (
+                    json_object_array_get_idx (seen->labs_observed.labs, i), "state");
+                model->labs += lab && strcmp (lab, "STARTED") == 0;
+            }
+        }
+        break;
+    case EVENT_ACTIVITY_OBSERVED:
+        if (model->exists && !seen->activity_observed.error_code &&
+            take_turn (&model->activity_at, at) &&
+            seen->activity_observed.last_activity_at > model->last_activity_at) {
+            model->last_activity_at = seen->activity_observed.last_activity_at;
+        }
+        break;
+    default: break;
+    }
+}
+
+//  --- agreement
+
+static bool
+same_percent (double a, double b)
+{
+    return (isnan (a) && isnan (b)) || fabs (a - b) < 0.001;
+}
+
+static bool
+same_text (const char *a, const char *b)
+{
+    return strcmp (a ? a : "", b ? b : "") == 0;
+}
+
+static void
+check_model (const model_t *model, const worker_t *worker, size_t step)
+{
+    if (!worker) {
+        assert_false (model->exists);
+        return;
+    }
+    snapshot_t snapshot = worker_snapshot (worker);
+
+    if (!model->exists || worker_status (worker) != model->status ||
+        !same_text (snapshot.name, *model->name ? model->name : worker_instance_id (worker)) ||
+        !same_percent (snapshot.cloudwatch_cpu_utilization, model->cpu) ||
+        !same_percent (snapshot.cloudwatch_memory_utilization, model->memory) ||
+        !same_text (snapshot.cml_version, model->version) ||
+        snapshot.cml_labs_count != model->labs ||
+        snapshot.last_activity_at != model->last_activity_at) {
+        fail_msg ("seed %u, step %zu: the worker is not the fold of what was accepted", SEED, step);
+    }
+    assert_true (isnan (snapshot.cpu_utilization) ||
+                 (snapshot.cpu_utilization >= 0 && snapshot.cpu_utilization <= 100));
+    //  W7: they alternate; one that was first seen stopped is resumed first.
+    assert_in_range (snapshot.manual_pause_count - snapshot.manual_resume_count + 1, 0, 2);
+}
+
+//  W1: of the groups that belong to one source, only the speaker's may differ.
+static void
+check_silent (const snapshot_t *before, const snapshot_t *after, event_type_t by, size_t step)
+{
+    field_set_t changed = snapshot_difference (before, after);
+
+    for (int each = 0; each < SNAPSHOT_FIELD_COUNT; each++) {
+        snapshot_field_t field = (snapshot_field_t) each;
+        snapshot_group_t group = snapshot_field_group (field);
+        bool ec2 = group == SNAPSHOT_GROUP_EC2 || group == SNAPSHOT_GROUP_EC2_QUIET ||
+                   field == SNAPSHOT_cloudwatch_detailed_monitoring_enabled;
+        bool cloudwatch = !ec2 && (group == SNAPSHOT_GROUP_CLOUDWATCH ||
+                                   group == SNAPSHOT_GROUP_CLOUDWATCH_QUIET);
+        bool cml = group == SNAPSHOT_GROUP_CML || group == SNAPSHOT_GROUP_CML_QUIET ||
+                   group == SNAPSHOT_GROUP_LICENSE;
+        bool speaks = (ec2 && (by == EVENT_INSTANCE_OBSERVED || by == EVENT_INSTANCE_GONE)) ||
+                      (cloudwatch && by == EVENT_UTILIZATION_OBSERVED) ||
+                      (cml && (by == EVENT_SYSTEM_OBSERVED || by == EVENT_LABS_OBSERVED));
+        if ((ec2 || cloudwatch || cml) && !speaks && field_set_has (&changed, field)) {
+            fail_msg ("seed %u, step %zu: %s changed by %s", SEED, step,
+                      snapshot_field_name (field), event_type_name (by));
+        }
+    }
+}
+
+static void
+apply_said (world_t *world, size_t kind, const observation_t *seen, size_t worker, size_t step)
+{
+    char id [WORKER_ID_SIZE], instance_id [20];
+    reason_t why = {""};
+
+    snprintf (instance_id, sizeof instance_id, "i-%zu", worker);
+    worker_id_make (id, "r", instance_id);
+    uint64_t said = feed_sequence (world->feed);
+
+    int rc = KINDS [kind].apply (world->fleet, seen, &why);
+    fold (&world->models [worker], seen);
+    const worker_t *after = fleet_find (world->fleet, id);
+    check_model (&world->models [worker], after, step);
+    world->accepted += rc == 0;
+    world->refused += rc < 0;
+    if (draw (world, 4) == 0 && after) {  //  W2: a second copy
+        _cleanup_ (string_destroy) char *now = snapshot_text (after);
+        uint64_t told = feed_sequence (world->feed);
+        (void) KINDS [kind].apply (world->fleet, seen, &why);
+        assert_unchanged (after, now);
+        assert_int_equal (feed_sequence (world->feed), told);
+        world->repeated++;
+    }
+    assert_true (feed_sequence (world->feed) >= said);
+}
+
+static void
+say (world_t *world, size_t step)
+{
+    size_t kind = draw_kind (world), worker = draw (world, WORKERS);
+    _cleanup_ (buffer_clear) buffer_t data = {0}, body = {0};
+    char subject [30];
+    observation_t seen;
+    reason_t why = {""};
+    time_us_t at = AT (step / 100 + draw (world, SPAN_SECONDS));
+
+    snprintf (subject, sizeof subject, "r/i-%zu", worker);
+    KINDS [kind].say (world, &data);
+    envelope_write (&body, KINDS [kind].type, KINDS [kind].source, "0123abcd", step + 1, subject,
+                    at, NULL, data.data, data.size);
+    bool damaged = draw (world, 12) == 0;
+    if (damaged) {
+        damage (world, &body);
+    }
+    if (observation_decode (&seen, body.data, body.size, OBSERVATION_BYTES_MAX, &why) < 0) {
+        assert_true (damaged);
+        assert_true (strlen (why.text) > 0);
+        world->refused++;
+        return;
+    }
+    //  Damage may have made another message of it, which is as good as any: whose is told by it.
+    if (seen.envelope.type == KINDS [kind].type && strcmp (seen.envelope.subject, subject) == 0) {
+        apply_said (world, kind, &seen, worker, step);
+    }
+    observation_clear (&seen);
+}
+
+static void
+fleet_is_a_fold_over_what_was_accepted_and_numbers_grow_by_one (void **state)
+{
+    (void) state;
+    world_t world;
+    open_world (&world);
+
+    for (size_t step = 0; step < OBSERVATIONS; step++) {
+        say (&world, step);
+        if (step % 64 == 0) {
+            loop_turn (world.loop, 0);
+        }
+    }
+    for (int i = 0; i < 1000 && world.heard < feed_sequence (world.feed); i++) {
+        loop_turn (world.loop, 1);
+    }
+
+    assert_false (world.gap);
+    assert_int_equal (world.heard, feed_sequence (world.feed));
+    assert_true (world.heard > 10000);
+    assert_true (world.accepted > OBSERVATIONS / 2 && world.refused > 1000);
+    assert_true (world.damaged > 5000 && world.repeated > 10000);
+    close_world (&world);
+}
+
+//  --- W1, on workers alone, for a snapshot's texts are borrowed from the worker
+
+static void
+tell_worker (worker_t *worker, const observation_t *seen)
+{
+    time_us_t at = seen->envelope.time;
+
+    switch (seen->envelope.type) {
+    case EVENT_INSTANCE_GONE: worker_terminate (worker, at); break;
+    default: apply (worker, "cloudwatch", seen, at);
+    }
+}
+
+//  Two workers are told the same but for the last word: what differs between them is its doing.
+static void
+no_field_of_a_silent_source_changes (void **state)
+{
+    (void) state;
+    world_t world = {.random = SEED + 1};
+    _cleanup_ (worker_destroy) worker_t *ahead = new_worker ();
+    _cleanup_ (worker_destroy) worker_t *behind = new_worker ();
+
+    for (size_t step = 0; step < OBSERVATIONS / 4; step++) {
+        size_t kind = draw_kind (&world);
+        _cleanup_ (buffer_clear) buffer_t data = {0}, body = {0};
+        observation_t seen;
+        reason_t why = {""};
+
+        KINDS [kind].say (&world, &data);
+        envelope_write (&body, KINDS [kind].type, KINDS [kind].source, "0123abcd", step + 1,
+                        "us-east-1/i-0abc", AT (step / 10 + draw (&world, SPAN_SECONDS)), NULL,
+                        data.data, data.size);
+        assert_int_equal (
+            observation_decode (&seen, body.data, body.size, OBSERVATION_BYTES_MAX, &why), 0);
+        tell_worker (ahead, &seen);
+        snapshot_t before = worker_snapshot (behind), after = worker_snapshot (ahead);
+        check_silent (&before, &after, seen.envelope.type, step);
+        tell_worker (behind, &seen);
+        _cleanup_ (string_destroy) char *same = snapshot_text (ahead);
+        assert_unchanged (behind, same);
+        observation_clear (&seen);
+    }
+}
+
+int
+main (void)
+{
+    static const struct CMUnitTest TESTS [] = {
+        cmocka_unit_test (fleet_is_a_fold_over_what_was_accepted_and_numbers_grow_by_one),
+        cmocka_unit_test (no_field_of_a_silent_source_changes)};
+
+    return cmocka_run_group_tests (TESTS, NULL, NULL);
+}
