@@ -255,7 +255,9 @@ worker_update_telemetry (worker_t *self, const worker_telemetry_observed_t *seen
     utilization_observed_t load = {.cpu_percent = seen->cpu_utilization,
                                    .memory_percent = seen->memory_utilization,
                                    .disk_percent = UNKNOWN,
-                                   .interval_seconds = seen->interval_seconds};
+                                   .interval_seconds = seen->interval_seconds,
+                                   .error_code = seen->error_code,
+                                   .error_message = seen->error_message};
     worker_change_t begun = worker_update_cloudwatch (self, &load, at), *change = &begun;
 
     if (begun.verdict == WORKER_APPLIED && self->labs_at == TIME_UNKNOWN &&
