@@ -18,7 +18,8 @@
 typedef struct lab {
     unsigned magic;
     char id [CML_LAB_ID_SIZE];
-    struct json_object *row;  //  as told; null: not read yet
+    struct json_object *row;    //  as told; null: not read yet
+    struct json_object *nodes;  //  states by id; null: not read yet
     bool is_running;
     bool listed;      //  by the list that is being read
     uint64_t waited;  //  rounds since it was read
@@ -35,6 +36,7 @@ lab_destroy (void **item)
 
     assert (self->magic == LAB_MAGIC);
     json_destroy (&self->row);
+    json_destroy (&self->nodes);
     free (self);
     *item = NULL;
 }
@@ -307,6 +309,12 @@ row_of (const char *id, struct json_object *answer)
     return take_ptr (row);
 }
 
+bool
+cml_labs_runs (const char *state)
+{
+    return state && strcmp (state, "STOPPED") != 0 && strcmp (state, "DEFINED_ON_CORE") != 0;
+}
+
 int
 cml_labs_take (cml_labs_t *self, const char *id, struct json_object *answer)
 {
@@ -324,10 +332,46 @@ cml_labs_take (cml_labs_t *self, const char *id, struct json_object *answer)
     }
     json_destroy (&lab->row);
     lab->row = row;
-    const char *state = json_get_text (row, "state");
-    lab->is_running =
-        state && strcmp (state, "STOPPED") != 0 && strcmp (state, "DEFINED_ON_CORE") != 0;
+    lab->is_running = cml_labs_runs (json_get_text (row, "state"));
     lab->waited = 0;
+    return 0;
+}
+
+const char *
+cml_labs_state (const cml_labs_t *self, const char *id)
+{
+    const lab_t *lab = zhashx_lookup (self->by_id, id);
+
+    return lab && lab->row ? json_get_text (lab->row, "state") : NULL;
+}
+
+int
+cml_labs_take_nodes (cml_labs_t *self, const char *id, struct json_object *answer, cml_node_fn *fn,
+                     void *argument)
+{
+    lab_t *lab = zhashx_lookup (self->by_id, id);
+    struct json_object *nodes = json_get_object (answer, "nodes");
+
+    if (!lab) {
+        return 0;
+    }
+    if (!nodes) {
+        return -EINVAL;
+    }
+    if (lab->nodes) {
+        json_object_object_foreach (nodes, node_id, value)
+        {
+            const char *before = json_get_text (lab->nodes, node_id);
+            const char *state = json_object_is_type (value, json_type_string)
+                                    ? json_object_get_string (value)
+                                    : NULL;
+            if (state && (!before || strcmp (before, state) != 0)) {
+                fn (argument, id, node_id, state);
+            }
+        }
+    }
+    json_destroy (&lab->nodes);
+    lab->nodes = json_object_get (nodes);
     return 0;
 }
 

@@ -17,6 +17,7 @@
 #include "../../common/reason.h"
 
 #include <json-c/json.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #define CML_LABS_MAX       5000  //  of one server; more is refused, not cut
@@ -39,6 +40,19 @@ size_t cml_labs_choose (cml_labs_t *self, const char **ids, size_t most, size_t 
 
 //  The answer of GET /labs/{id}; every member is optional. 0, -EINVAL (no object), -ENOMEM.
 int cml_labs_take (cml_labs_t *self, const char *id, struct json_object *answer);
+
+//  The state of a lab as it was last read, borrowed; null: not read yet, or not told.
+const char *cml_labs_state (const cml_labs_t *self, const char *id);
+
+//  A lab of this state (null: of none) runs, or is about to.
+bool cml_labs_runs (const char *state);
+
+//  The answer of GET /labs/{id}/lab_element_state: calls fn for each node whose state is not the
+//  one of the last such answer; the first answer of a lab is no change. 0, or -EINVAL.
+typedef void cml_node_fn (void *argument, const char *lab_id, const char *node_id,
+                          const char *state);
+int cml_labs_take_nodes (cml_labs_t *self, const char *id, struct json_object *answer,
+                         cml_node_fn *fn, void *argument);
 
 //  It vanished between the two calls.
 void cml_labs_drop (cml_labs_t *self, const char *id);

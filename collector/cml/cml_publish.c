@@ -46,6 +46,20 @@ cml_publish_labs (const cml_place_t *place, cml_found_t *found, cml_labs_t *labs
 }
 
 void
+cml_publish_lab_state (const cml_place_t *place, const char *lab_id, const char *node_id,
+                       const char *state)
+{
+    observation_t observation = observation_of (place, EVENT_LAB_STATE_CHANGED);
+    lab_state_changed_t *out = &observation.lab_state_changed;
+
+    out->lab_id = lab_id;
+    out->element_type = node_id ? "node" : "lab";
+    out->element_id = node_id ? node_id : lab_id;
+    out->event = out->state = state;
+    publish (place, &observation);
+}
+
+void
 cml_publish_activity (const cml_place_t *place, const cml_found_t *found, const char *account_id,
                       int64_t extra_seconds)
 {

@@ -20,6 +20,10 @@ void cml_publish_system (const cml_place_t *place, cml_found_t *found, cml_told_
 //  Nothing while a lab was not read yet.
 void cml_publish_labs (const cml_place_t *place, cml_found_t *found, cml_labs_t *labs);
 
+//  A lab (node_id null) or one of its nodes has another state than when it was last read.
+void cml_publish_lab_state (const cml_place_t *place, const char *lab_id, const char *node_id,
+                            const char *state);
+
 //  Nothing when the server has no such log. extra_seconds is how much later than the next
 //  round its next reading may be.
 void cml_publish_activity (const cml_place_t *place, const cml_found_t *found,

@@ -34,6 +34,7 @@ typedef struct step {
     bool optional;  //  older versions lack it, or our account may not read it
     cml_ask_t ask;
     take_fn *take;
+    size_t kept;  //  of take_found: the offset of the member of cml_found_t
 } step_t;
 
 struct asked {  //  one request under way; the argument of its answer
@@ -44,22 +45,25 @@ struct asked {  //  one request under way; the argument of its answer
 };
 
 // clang-format off
-static take_fn take_information, take_stats, take_health, take_licensing, take_labs, take_lab, take_events, take_account;
+static take_fn take_found, take_labs, take_lab, take_nodes, take_account;
+#define KEPT(name) take_found, offsetof (cml_found_t, name)
 
 static const step_t STEPS [] = {
-    {PHASE_INFORMATION, false, {"system_information", "/system_information", 64 * KIB,  json_type_object, true},  take_information},
-    {PHASE_SYSTEM,      false, {"system_stats",       "/system_stats",       MIB,       json_type_object, false}, take_stats},
-    {PHASE_SYSTEM,      true,  {"system_health",      "/system_health",      MIB,       json_type_object, false}, take_health},
-    {PHASE_SYSTEM,      true,  {"licensing",          "/licensing",          MIB,       json_type_object, false}, take_licensing},
-    {PHASE_LABS,        false, {"labs",               "/labs?show_all=true", MIB,       json_type_array,  false}, take_labs},
-    {PHASE_ACTIVITY,    true,  {"telemetry",          "/telemetry/events",   16 * MIB,  json_type_array,  false}, take_events},
+    {PHASE_INFORMATION, false, {"system_information", "/system_information", 64 * KIB,  json_type_object, true},  KEPT (information)},
+    {PHASE_SYSTEM,      false, {"system_stats",       "/system_stats",       MIB,       json_type_object, false}, KEPT (stats)},
+    {PHASE_SYSTEM,      true,  {"system_health",      "/system_health",      MIB,       json_type_object, false}, KEPT (health)},
+    {PHASE_SYSTEM,      true,  {"licensing",          "/licensing",          MIB,       json_type_object, false}, KEPT (licensing)},
+    {PHASE_LABS,        false, {"labs",               "/labs?show_all=true", MIB,       json_type_array,  false}, take_labs, 0},
+    {PHASE_ACTIVITY,    true,  {"telemetry",          "/telemetry/events",   16 * MIB,  json_type_array,  false}, KEPT (events)},
 };
 
 //  Asked by another step, with a path of their own.
 static const step_t LAB =
-    {PHASE_LABS,        false, {"lab",                NULL,                  256 * KIB, json_type_object, false}, take_lab};
+    {PHASE_LABS,        false, {"lab",                NULL,                  256 * KIB, json_type_object, false}, take_lab, 0};
+static const step_t NODES =
+    {PHASE_LABS,        true,  {"lab_element_state",  NULL,                  MIB,       json_type_object, false}, take_nodes, 0};
 static const step_t ACCOUNT =
-    {PHASE_ACTIVITY,    true,  {"account",            NULL,                  4 * KIB,   json_type_string, false}, take_account};
+    {PHASE_ACTIVITY,    true,  {"account",            NULL,                  4 * KIB,   json_type_string, false}, take_account, 0};
 // clang-format on
 
 #define STEP_COUNT (sizeof STEPS / sizeof *STEPS)
@@ -78,7 +82,8 @@ struct cml_round {
     reason_t why;
     asked_t steps [STEP_COUNT];
     asked_t account;
-    asked_t *labs;  //  one for each lab that is read in this round
+    asked_t *labs;   //  one for each lab that is read in this round
+    asked_t *nodes;  //  of each of these, by the same index
 };
 
 static void one_answer_less (cml_round_t *self);
@@ -121,41 +126,15 @@ ask (cml_round_t *self, asked_t *asked, const step_t *step, const char *path)
 
 //  --- what the steps do with their answers
 
+//  What is only kept, for the end of the phase.
 static void
-keep (struct json_object **place, struct json_object *json)
+take_found (asked_t *asked, struct json_object *json)
 {
+    struct json_object **place =
+        (struct json_object **) (void *) ((char *) &asked->round->found + asked->step->kept);
+
     json_destroy (place);
     *place = json_object_get (json);
-}
-
-static void
-take_information (asked_t *asked, struct json_object *json)
-{
-    keep (&asked->round->found.information, json);
-}
-
-static void
-take_stats (asked_t *asked, struct json_object *json)
-{
-    keep (&asked->round->found.stats, json);
-}
-
-static void
-take_health (asked_t *asked, struct json_object *json)
-{
-    keep (&asked->round->found.health, json);
-}
-
-static void
-take_licensing (asked_t *asked, struct json_object *json)
-{
-    keep (&asked->round->found.licensing, json);
-}
-
-static void
-take_events (asked_t *asked, struct json_object *json)
-{
-    keep (&asked->round->found.events, json);
 }
 
 static void
@@ -164,11 +143,61 @@ take_account (asked_t *asked, struct json_object *json)
     cml_session_set_account (asked->round->worker->session, json_object_get_string (json));
 }
 
+static cml_place_t
+place_of (const cml_round_t *self)
+{
+    return (cml_place_t){self->core, self->round, self->server.endpoint};
+}
+
+//  Of a lab that runs or has just ceased to: the nodes of the others rest.
+static void
+ask_nodes (cml_round_t *self, const asked_t *lab)
+{
+    asked_t *nodes = &self->nodes [lab - self->labs];
+    char path [PATH_SIZE];
+
+    snprintf (path, sizeof path, "/labs/%s/lab_element_state", lab->lab_id);
+    snprintf (nodes->lab_id, sizeof nodes->lab_id, "%s", lab->lab_id);
+    ask (self, nodes, &NODES, path);
+}
+
 static void
 take_lab (asked_t *asked, struct json_object *json)
 {
-    if (cml_labs_take (asked->round->worker->labs, asked->lab_id, json) < 0) {
-        cml_found_note (&asked->round->found, CML_JSON, "out of memory");
+    cml_round_t *self = asked->round;
+    cml_labs_t *labs = self->worker->labs;
+    cml_place_t place = place_of (self);
+    const char *told = cml_labs_state (labs, asked->lab_id);
+    _cleanup_ (string_destroy) char *before = told ? strdup (told) : NULL;
+
+    if (cml_labs_take (labs, asked->lab_id, json) < 0) {
+        cml_found_note (&self->found, CML_JSON, "out of memory");
+        return;
+    }
+    const char *state = cml_labs_state (labs, asked->lab_id);
+    if (before && state && strcmp (before, state) != 0) {
+        cml_publish_lab_state (&place, asked->lab_id, NULL, state);
+    }
+    if (self->settings->node_states && (cml_labs_runs (state) || cml_labs_runs (before))) {
+        ask_nodes (self, asked);
+    }
+}
+
+static void
+on_node (void *argument, const char *lab_id, const char *node_id, const char *state)
+{
+    cml_place_t place = place_of (argument);
+
+    cml_publish_lab_state (&place, lab_id, node_id, state);
+}
+
+static void
+take_nodes (asked_t *asked, struct json_object *json)
+{
+    cml_round_t *self = asked->round;
+
+    if (cml_labs_take_nodes (self->worker->labs, asked->lab_id, json, on_node, self) < 0) {
+        cml_found_note (&self->found, CML_JSON, "lab_element_state: no object 'nodes'");
     }
 }
 
@@ -192,7 +221,8 @@ ask_labs (cml_round_t *self)
     _cleanup_ (ids_free) const char **ids = calloc (most, sizeof *ids);
 
     self->labs = calloc (most, sizeof *self->labs);
-    if (!ids || !self->labs) {
+    self->nodes = calloc (most, sizeof *self->nodes);
+    if (!ids || !self->labs || !self->nodes) {
         cml_found_note (&self->found, CML_HTTP, "out of memory");
         return;
     }
@@ -243,12 +273,6 @@ begin_activity (cml_round_t *self)
         }
     }
     return true;
-}
-
-static cml_place_t
-place_of (const cml_round_t *self)
-{
-    return (cml_place_t){self->core, self->round, self->server.endpoint};
 }
 
 static void
@@ -312,6 +336,7 @@ round_destroy (cml_round_t **self_p)
     if (self) {
         cml_found_clear (&self->found);
         free (self->labs);
+        free (self->nodes);
         free (self);
     }
 }

@@ -20,6 +20,7 @@ typedef struct cml_settings {
     char ca_file [CONFIG_TEXT_SIZE];
     int64_t connect_ms, total_ms;
     int64_t labs_per_round;
+    bool node_states;
     int64_t activity_interval_ms;
 } cml_settings_t;
 

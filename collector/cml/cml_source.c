@@ -38,6 +38,7 @@ static const config_key_t KEYS [] = {
     {"connect_ms",     CONFIG_INTEGER, offsetof (cml_settings_t, connect_ms),     "5000",   50, 60000,     NULL,      "longest time to a connection; then the server is unreachable in this round"},
     {"total_ms",       CONFIG_INTEGER, offsetof (cml_settings_t, total_ms),       "15000",  50, 300000,    NULL,      "longest time of one request; then the rest of the round is left out"},
     {"labs_per_round", CONFIG_INTEGER, offsetof (cml_settings_t, labs_per_round), "100",    1, 5000,       NULL,      "labs of one server whose details are read in one round; more take turns, running ones more often"},
+    {"node_states",    CONFIG_FLAG,    offsetof (cml_settings_t, node_states),    "yes",    0, 0,          NULL,      "tell when a node of a running lab changes its state; one request more for each such lab and round"},
     {"activity_interval_ms", CONFIG_INTEGER, offsetof (cml_settings_t, activity_interval_ms), "60000", 0, 3600000, NULL, "least time between two readings of a server's telemetry log, which comes whole; 0: each round"},
     {0},
 };

@@ -268,3 +268,24 @@ def test_wrong_line_of_the_fingerprints_is_named(tmp_path):
 def test_login_has_no_default():
     assert "username" in refused(CMLWATCH_COLLECTOR_CML_PASSWORD="p")
     assert "password" in refused("--username", "u")
+
+
+def test_states_of_labs_and_nodes_are_told_as_they_change(reading, sim, workers, listener):
+    worker = workers[0]
+    sim.control("labs", {"instance": worker["instance_id"], "lab": "ospf", "state": "STOPPED"})
+    listener.collect("labs.observed", lambda events: any(
+        of(worker)(e) and any(lab["title"] == "ospf" for lab in e["data"]["labs"]) for e in events))
+    listener.clear()
+
+    sim.control("labs", {"instance": worker["instance_id"], "lab": "ospf", "state": "STARTED"})
+    started = listener.collect("lab.state_changed", lambda events: any(
+        of(worker, element_type="lab", state="STARTED")(e) for e in events))
+    lab = next(e for e in started if of(worker, element_type="lab", state="STARTED")(e))["data"]
+    listener.clear()
+    sim.control("labs", {"instance": worker["instance_id"], "lab": "ospf", "state": "STOPPED"})
+    nodes = listener.collect("lab.state_changed", lambda events: any(
+        of(worker, element_type="node", lab_id=lab["lab_id"])(e) for e in events))
+
+    assert lab["element_id"] == lab["lab_id"] and lab["event"] == "STARTED"
+    node = next(e for e in nodes if of(worker, element_type="node", lab_id=lab["lab_id"])(e))["data"]
+    assert node["element_id"] != lab["lab_id"] and node["state"] == node["event"]

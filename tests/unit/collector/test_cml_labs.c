@@ -1,5 +1,6 @@
 #include "../../../collector/cml/cml_labs.h"
 
+#include "../../../common/buffer.h"
 #include "../../../common/cleanup.h"
 
 #include <setjmp.h>
@@ -255,6 +256,72 @@ more_labs_than_the_bound_are_refused (void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown (name, set_up, tear_down)
 
+static void
+write_change (void *argument, const char *lab_id, const char *node_id, const char *state)
+{
+    buffer_format (argument, "%s/%s %s;", lab_id, node_id, state);
+}
+
+static char *
+changes_of (cml_labs_t *labs, const char *id, const char *text)
+{
+    _cleanup_ (json_destroy) struct json_object *answer = json_tokener_parse (text);
+    buffer_t out = {0};
+
+    buffer_text (&out, "");
+    assert_int_equal (cml_labs_take_nodes (labs, id, answer, write_change, &out), 0);
+    return out.data;
+}
+
+static void
+node_is_told_when_its_state_is_another_than_last_time (void **state)
+{
+    cml_labs_t *labs = *state;
+    list (labs, "[\"lab1\",\"lab2\"]", NULL);
+
+    _cleanup_ (string_destroy) char *first =
+        changes_of (labs, "lab1", "{\"nodes\":{\"n1\":\"BOOTED\",\"n2\":\"STOPPED\"}}");
+    _cleanup_ (string_destroy) char *same =
+        changes_of (labs, "lab1", "{\"nodes\":{\"n2\":\"STOPPED\",\"n1\":\"BOOTED\"}}");
+    _cleanup_ (string_destroy) char *changed = changes_of (
+        labs, "lab1", "{\"nodes\":{\"n1\":\"BOOTED\",\"n2\":\"QUEUED\",\"n3\":\"STARTED\"}}");
+    _cleanup_ (string_destroy) char *odd =
+        changes_of (labs, "lab1", "{\"nodes\":{\"n1\":7,\"n2\":\"QUEUED\"}}");
+    _cleanup_ (string_destroy) char *unknown =
+        changes_of (labs, "lab9", "{\"nodes\":{\"n1\":\"BOOTED\"}}");
+
+    assert_string_equal (first, "");
+    assert_string_equal (same, "");
+    assert_string_equal (changed, "lab1/n2 QUEUED;lab1/n3 STARTED;");
+    assert_string_equal (odd, "");
+    assert_string_equal (unknown, "");
+}
+
+static void
+answer_without_nodes_is_an_error (void **state)
+{
+    cml_labs_t *labs = *state;
+    _cleanup_ (json_destroy) struct json_object *answer = json_tokener_parse ("{\"links\":{}}");
+    list (labs, "[\"lab1\"]", NULL);
+
+    assert_int_equal (cml_labs_take_nodes (labs, "lab1", answer, write_change, NULL), -EINVAL);
+}
+
+static void
+state_of_a_lab_is_known_once_it_was_read (void **state)
+{
+    cml_labs_t *labs = *state;
+    list (labs, "[\"lab1\"]", NULL);
+
+    assert_null (cml_labs_state (labs, "lab1"));
+    take (labs, "lab1", "{\"state\":\"STARTED\"}");
+
+    assert_string_equal (cml_labs_state (labs, "lab1"), "STARTED");
+    assert_true (cml_labs_runs ("STARTED") && cml_labs_runs ("QUEUED") && cml_labs_runs ("BOOTED"));
+    assert_false (cml_labs_runs ("STOPPED") || cml_labs_runs ("DEFINED_ON_CORE"));
+    assert_false (cml_labs_runs (NULL));
+}
+
 int
 main (void)
 {
@@ -271,6 +338,9 @@ main (void)
         TEST (beyond_the_bound_new_labs_go_first_then_running_ones_and_none_waits_for_ever),
         TEST (what_is_no_list_of_ids_is_refused_and_nothing_changes),
         TEST (more_labs_than_the_bound_are_refused),
+        TEST (node_is_told_when_its_state_is_another_than_last_time),
+        TEST (answer_without_nodes_is_an_error),
+        TEST (state_of_a_lab_is_known_once_it_was_read),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
