@@ -8,19 +8,19 @@ static const char *const WHAT_NAMES [WHAT_COUNT] = {
     "ec2",  "status",    "gone",     "cloudwatch", "telemetry", "other",  "cml",
     "labs", "lab_state", "activity", "switch",     "pause",     "resume", "time"};
 
-//  W1: what each may change, besides updated_at. END closes a list.
-#define END SNAPSHOT_FIELD_COUNT
-#define LOAD                                                                             \
+//  W1: what each may change, besides updated_at. NO_MORE closes a list.
+#define NO_MORE SNAPSHOT_FIELD_COUNT
+#define OF_LOAD                                                                          \
     SNAPSHOT_cpu_utilization, SNAPSHOT_memory_utilization, SNAPSHOT_storage_utilization, \
         SNAPSHOT_disk_utilization
-#define LABS SNAPSHOT_cml_labs_count, SNAPSHOT_active_labs_count, SNAPSHOT_target_pause_at
-#define PAUSES                                                                           \
+#define OF_LABS SNAPSHOT_cml_labs_count, SNAPSHOT_active_labs_count, SNAPSHOT_target_pause_at
+#define OF_PAUSES                                                                        \
     SNAPSHOT_auto_pause_count, SNAPSHOT_manual_pause_count, SNAPSHOT_auto_resume_count,  \
         SNAPSHOT_manual_resume_count, SNAPSHOT_last_paused_at, SNAPSHOT_last_resumed_at, \
         SNAPSHOT_paused_by, SNAPSHOT_pause_reason, SNAPSHOT_target_pause_at
-#define CLOUDWATCH                                                               \
+#define OF_CLOUDWATCH                                                            \
     SNAPSHOT_cloudwatch_cpu_utilization, SNAPSHOT_cloudwatch_memory_utilization, \
-        SNAPSHOT_cloudwatch_last_collected_at, SNAPSHOT_cloudwatch_freshness, LOAD
+        SNAPSHOT_cloudwatch_last_collected_at, SNAPSHOT_cloudwatch_freshness, OF_LOAD
 static const snapshot_field_t OWN [WHAT_COUNT][20] = {
     [SAYS_EC2] = {SNAPSHOT_name, SNAPSHOT_instance_type, SNAPSHOT_ami_id, SNAPSHOT_ami_name,
                   SNAPSHOT_ami_description, SNAPSHOT_ami_creation_date, SNAPSHOT_public_ip,
@@ -28,26 +28,26 @@ static const snapshot_field_t OWN [WHAT_COUNT][20] = {
                   SNAPSHOT_cloudwatch_detailed_monitoring_enabled,
                   SNAPSHOT_ec2_instance_state_detail, SNAPSHOT_ec2_system_status_check,
                   SNAPSHOT_ec2_last_checked_at, SNAPSHOT_ec2_freshness, SNAPSHOT_poll_interval,
-                  SNAPSHOT_next_refresh_at, END},
-    [SAYS_STATUS] = {END},
-    [SAYS_GONE] = {END},
-    [SAYS_CLOUDWATCH] = {CLOUDWATCH, END},
-    [SAYS_TELEMETRY] = {CLOUDWATCH, LABS, END},
-    [SAYS_OTHER] = {LOAD, END},
+                  SNAPSHOT_next_refresh_at, NO_MORE},
+    [SAYS_STATUS] = {NO_MORE},
+    [SAYS_GONE] = {NO_MORE},
+    [SAYS_CLOUDWATCH] = {OF_CLOUDWATCH, NO_MORE},
+    [SAYS_TELEMETRY] = {OF_CLOUDWATCH, OF_LABS, NO_MORE},
+    [SAYS_OTHER] = {OF_LOAD, NO_MORE},
     [SAYS_CML] = {SNAPSHOT_https_endpoint, SNAPSHOT_license_status, SNAPSHOT_license_token,
                   SNAPSHOT_cml_license_info, SNAPSHOT_cml_version, SNAPSHOT_cml_ready,
                   SNAPSHOT_cml_uptime_seconds, SNAPSHOT_cml_system_info, SNAPSHOT_cml_system_health,
                   SNAPSHOT_cml_last_synced_at, SNAPSHOT_cml_freshness, SNAPSHOT_service_status,
-                  LOAD, END},
-    [SAYS_LABS] = {LABS, END},
-    [SAYS_LAB_STATE] = {END},
+                  OF_LOAD, NO_MORE},
+    [SAYS_LABS] = {OF_LABS, NO_MORE},
+    [SAYS_LAB_STATE] = {NO_MORE},
     [SAYS_ACTIVITY] = {SNAPSHOT_last_activity_at, SNAPSHOT_last_activity_check_at,
-                       SNAPSHOT_next_idle_check_at, SNAPSHOT_target_pause_at, END},
-    [SAYS_SWITCH] = {SNAPSHOT_is_idle_detection_enabled, SNAPSHOT_target_pause_at, END},
-    [SAYS_PAUSE] = {PAUSES, END},
-    [SAYS_RESUME] = {PAUSES, END},
+                       SNAPSHOT_next_idle_check_at, SNAPSHOT_target_pause_at, NO_MORE},
+    [SAYS_SWITCH] = {SNAPSHOT_is_idle_detection_enabled, SNAPSHOT_target_pause_at, NO_MORE},
+    [SAYS_PAUSE] = {OF_PAUSES, NO_MORE},
+    [SAYS_RESUME] = {OF_PAUSES, NO_MORE},
     [TIME_PASSES] = {SNAPSHOT_ec2_freshness, SNAPSHOT_cloudwatch_freshness, SNAPSHOT_cml_freshness,
-                     LOAD, END}};
+                     OF_LOAD, NO_MORE}};
 
 //  W6, W7: what a new status means for others.
 static const snapshot_field_t OF_STATUS [] = {SNAPSHOT_status,
@@ -60,9 +60,9 @@ static const snapshot_field_t OF_STATUS [] = {SNAPSHOT_status,
                                               SNAPSHOT_cloudwatch_freshness,
                                               SNAPSHOT_cml_freshness,
                                               SNAPSHOT_next_idle_check_at,
-                                              PAUSES,
-                                              LOAD,
-                                              END};
+                                              OF_PAUSES,
+                                              OF_LOAD,
+                                              NO_MORE};
 
 typedef struct subject {
     worker_t *worker;
@@ -76,25 +76,25 @@ static const worker_rules_t RULES = {
     .load_order = {.kinds = {"cml", "cloudwatch", "*"}, .count = 3},
     .service_failures = 2};
 
-#define KEEP_TEXT(value)    ((value) = (value) ? strdup (value) : NULL)
-#define KEEP_JSON(value)    KEEP_TEXT (value)
-#define KEEP_PERCENT(value) ((void) 0)
-#define KEEP_INTEGER(value) ((void) 0)
-#define KEEP_FLAG(value)    ((void) 0)
-#define KEEP_TIME(value)    ((void) 0)
-#define DROP_TEXT(value)    free ((void *) (uintptr_t) (value))
-#define DROP_JSON(value)    DROP_TEXT (value)
-#define DROP_PERCENT(value) ((void) 0)
-#define DROP_INTEGER(value) ((void) 0)
-#define DROP_FLAG(value)    ((void) 0)
-#define DROP_TIME(value)    ((void) 0)
+#define KEEP_TEXT(value) (value) = (value) ? strdup (value) : NULL;
+#define KEEP_JSON(value) (value) = (value) ? strdup (value) : NULL;
+#define KEEP_PERCENT(value)
+#define KEEP_INTEGER(value)
+#define KEEP_FLAG(value)
+#define KEEP_TIME(value)
+#define DROP_TEXT(value) free ((void *) (uintptr_t) (value));
+#define DROP_JSON(value) free ((void *) (uintptr_t) (value));
+#define DROP_PERCENT(value)
+#define DROP_INTEGER(value)
+#define DROP_FLAG(value)
+#define DROP_TIME(value)
 
 static void
 drop_before (subject_t *subject)
 {
-#define DROP(kind, name, group) DROP_##kind (subject->before.name);
-    SNAPSHOT_FIELDS (DROP)
-#undef DROP
+#define DROP_ROW(kind, name, group) DROP_##kind (subject->before.name)
+    SNAPSHOT_FIELDS (DROP_ROW)
+#undef DROP_ROW
 }
 
 static void
@@ -102,9 +102,9 @@ keep_before (subject_t *subject)
 {
     drop_before (subject);
     subject->before = worker_snapshot (subject->worker);
-#define KEEP(kind, name, group) KEEP_##kind (subject->before.name);
-    SNAPSHOT_FIELDS (KEEP)
-#undef KEEP
+#define KEEP_ROW(kind, name, group) KEEP_##kind (subject->before.name)
+    SNAPSHOT_FIELDS (KEEP_ROW)
+#undef KEEP_ROW
 }
 
 static worker_t *
@@ -136,7 +136,7 @@ whole_state (const worker_t *worker)
 static void
 add_fields (field_set_t *set, const snapshot_field_t *fields)
 {
-    for (; *fields != END; fields++) {
+    for (; *fields != NO_MORE; fields++) {
         field_set_add (set, *fields);
     }
 }
