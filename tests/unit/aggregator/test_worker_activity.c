@@ -274,6 +274,29 @@ stop_and_start_by_others_are_told_once_each (void **state)
 }
 
 static void
+stop_seen_by_way_of_an_unknown_state_is_told_once_too (void **state)
+{
+    (void) state;
+    static const char *const STATES [] = {"strange", "stopped", "strange", "stopped",
+                                          "strange", "running", "strange", "running"};
+    _cleanup_ (worker_destroy) worker_t *worker = running_worker ();
+    int paused = 0, resumed = 0;
+
+    for (size_t i = 0; i < COUNT (STATES); i++) {
+        char data [64];
+        snprintf (data, sizeof data, "{'state':'%s'}", STATES [i]);
+        worker_change_t change = tell (worker, INSTANCE_OBSERVED, data, 10 + (int64_t) i);
+        paused += change.paused;
+        resumed += change.resumed != NULL;
+    }
+
+    assert_int_equal (paused, 1);
+    assert_int_equal (resumed, 1);
+    assert_field (worker, last_paused_at, AT_TEXT ("13:31"));
+    assert_field (worker, last_resumed_at, AT_TEXT ("13:35"));
+}
+
+static void
 stop_that_we_asked_for_is_told_as_ours_alone (void **state)
 {
     (void) state;
@@ -353,6 +376,7 @@ main (void)
         cmocka_unit_test (pause_and_resume_are_counted_by_their_reason),
         cmocka_unit_test (pause_of_the_paused_and_resume_of_the_resumed_are_nothing),
         cmocka_unit_test (stop_and_start_by_others_are_told_once_each),
+        cmocka_unit_test (stop_seen_by_way_of_an_unknown_state_is_told_once_too),
         cmocka_unit_test (stop_that_we_asked_for_is_told_as_ours_alone),
         cmocka_unit_test (worker_first_seen_stopped_was_paused_by_nobody_before_our_eyes),
         cmocka_unit_test (worker_first_seen_running_was_not_resumed),

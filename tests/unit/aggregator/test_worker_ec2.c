@@ -259,7 +259,8 @@ stop_does_not_touch_what_cloudwatch_and_cml_said_last (void **state)
         snprintf (data, sizeof data, "{'state':'%s'}", DOWN [i]);
         tell (worker, UTILIZATION_OBSERVED, "{'cpu_percent':12,'memory_percent':34}", 10);
         tell (worker, SYSTEM_OBSERVED,
-              "{'version':'2.9.0','ready':true,'uptime_seconds':77,'system_health':{'valid':true},"
+              "{'endpoint':'https://a','version':'2.9.0','ready':true,'uptime_seconds':77,"
+              "'system_health':{'valid':true},"
               "'licensing':{'registration':{'status':'EVALUATION'}}}",
               10);
         tell (worker, LABS_OBSERVED, "{'labs':[{'lab_id':'a','state':'STARTED'}]}", 10);
