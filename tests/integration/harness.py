@@ -7,10 +7,12 @@ wired together. Nothing here sleeps for a guess: wait_until polls a condition wi
 CMLWATCH_BUILD names the folder of the programs, CMLWATCH_WRAP=valgrind runs each under valgrind.
 SPDX-License-Identifier: MIT
 """
+import itertools
 import json
 import os
 import pathlib
 import signal
+import random
 import socket
 import subprocess
 import time
@@ -27,10 +29,19 @@ ACCESS_KEY_ID = "AKIDEXAMPLE"
 SECRET_ACCESS_KEY = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 
 
+#  Below the range (32768 up) from which the kernel takes ports of its own for whoever connects:
+#  one that is free now would be somebody's by the time a program listens there.
+PORTS = itertools.cycle(random.sample(range(10000, 32000), 22000))
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    for port in PORTS:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 def wait_until(condition, what, deadline=PATIENCE):
