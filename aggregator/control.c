@@ -22,6 +22,7 @@ struct control {
     loop_t *loop;
     fleet_t *fleet;
     feed_t *feed;
+    store_t *store;  //  null: none
     leases_t *leases;
     bus_server_t *server;
     loop_timer_t *expiry;
@@ -261,8 +262,48 @@ on_command (void *argument, bus_request_t *request)
     answers_command (self->fleet, request);
 }
 
-static const bus_operation_t OPERATIONS [] = {
-    {"state", on_state}, {"lease", on_lease}, {"worker", on_worker}, {"command", on_command}, {0}};
+static void
+add_event (void *request, uint64_t seq, const void *header, size_t header_size, const void *body,
+           size_t body_size)
+{
+    (void) seq;
+    bus_request_add (request, header, header_size);
+    bus_request_add (request, body, body_size);
+}
+
+//  Events of the log after a number: what a gateway needs to serve clients that come back.
+static void
+on_events (void *argument, bus_request_t *request)
+{
+    control_t *self = argument;
+    int64_t after = 0, limit = PAGE_DEFAULT;
+    reason_t why = {0};
+    buffer_t out = {0};
+
+    (void) json_get_integer (bus_request_json (request), "after", &after);
+    (void) json_get_integer (bus_request_json (request), "limit", &limit);
+    limit = limit < 1 || limit > PAGE_MOST ? PAGE_DEFAULT : limit;
+    if (self->store && after >= 0 &&
+        store_each_event (self->store, (uint64_t) after, (size_t) limit, add_event, request, &why) <
+            0) {
+        bus_request_refuse (request, "store", why.text);
+        return;
+    }
+    json_writer_t json = json_writer (&out);
+    json_open_object (&json);
+    json_member_text (&json, "epoch", feed_epoch (self->feed));
+    json_member_integer (
+        &json, "first",
+        (int64_t) (self->store ? store_first (self->store) : feed_sequence (self->feed) + 1));
+    json_member_integer (&json, "last", (int64_t) feed_sequence (self->feed));
+    json_close_object (&json);
+    bus_request_reply (request, out.data, out.size);
+    buffer_clear (&out);
+}
+
+static const bus_operation_t OPERATIONS [] = {{"state", on_state},     {"events", on_events},
+                                              {"lease", on_lease},     {"worker", on_worker},
+                                              {"command", on_command}, {0}};
 
 static void
 on_expiry (void *argument)
@@ -276,8 +317,8 @@ on_expiry (void *argument)
 }
 
 control_t *
-control_open (loop_t *loop, fleet_t *fleet, feed_t *feed, leases_t *leases, const char *endpoint,
-              int64_t renew_ms, metrics_t *metrics, reason_t *why)
+control_open (loop_t *loop, fleet_t *fleet, feed_t *feed, store_t *store, leases_t *leases,
+              const char *endpoint, int64_t renew_ms, metrics_t *metrics, reason_t *why)
 {
     _cleanup_ (control_destroy) control_t *self = calloc (1, sizeof *self);
 
@@ -288,6 +329,7 @@ control_open (loop_t *loop, fleet_t *fleet, feed_t *feed, leases_t *leases, cons
     self->loop = loop;
     self->fleet = fleet;
     self->feed = feed;
+    self->store = store;
     self->leases = leases;
     self->renew_ms = renew_ms;
     self->collectors = metrics_add (metrics, METRIC_GAUGE, "cmlwatch_collectors",

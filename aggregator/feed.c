@@ -16,16 +16,22 @@
 #include <sys/random.h>
 #include <zmq.h>
 
-#define LINGER_MS 1000
+#define LINGER_MS     1000
+#define HELD_RETRY_MS 500
 
 typedef struct message {  //  bytes within the two buffers of the turn
     size_t header, header_size, body, body_size;
+    uint64_t seq;  //  of an event; 0: for replicas alone
 } message_t;
 
 struct feed {
     loop_t *loop;
     zsock_t *socket;
-    loop_timer_t *tick;
+    store_t *store;  //  borrowed; null: none
+    loop_timer_t *tick, *retry;
+    bool held;
+    reason_t why_held;
+    size_t stored;  //  messages of the list that the store has been given
     int64_t tick_ms;
     char epoch [ENVELOPE_EPOCH_SIZE];
     uint64_t sequence, published;
@@ -82,6 +88,7 @@ close_message (feed_t *self, const feed_header_t *header)
     feed_header_write (&self->headers, header);
     message->header_size = self->headers.size - message->header;
     message->body_size = self->bodies.size - message->body;
+    message->seq = header->kind == FEED_EVENT ? header->seq : 0;
 }
 
 //  The members before data; the number is given here (F1).
@@ -212,20 +219,70 @@ send_message (feed_t *self, const message_t *message)
     metric_count (self->bytes, (double) (message->header_size + message->body_size));
 }
 
-void
-feed_flush (feed_t *self)
+//  F3. False while the store cannot take it.
+static bool
+commit (feed_t *self)
 {
-    if (self->count == 0) {
-        return;
+    time_us_t wall = loop_now (self->loop).wall;
+    reason_t why = {0};
+
+    if (!self->store) {
+        return true;
     }
+    for (; self->stored < self->count; self->stored++) {
+        const message_t *message = &self->messages [self->stored];
+        if (message->seq) {
+            store_put_event (self->store, message->seq, wall, self->headers.data + message->header,
+                             message->header_size, self->bodies.data + message->body,
+                             message->body_size);
+        }
+    }
+    bool ok = store_commit (self->store, &why) == 0;
+    if (!ok) {
+        log_error ("nothing is told until the store takes it", LOG_TEXT ("reason", why.text));
+        self->why_held = why;
+        loop_timer_after (self->retry, HELD_RETRY_MS * MS_US);
+    } else if (self->held) {
+        log_info ("the store takes what was held", LOG_INTEGER ("messages", self->count));
+    }
+    self->held = !ok;
+    return ok;
+}
+
+static void
+publish (feed_t *self)
+{
     for (size_t i = 0; i < self->count; i++) {
         send_message (self, &self->messages [i]);
     }
     self->published = self->sequence;
-    self->count = 0;
+    self->count = self->stored = 0;
     buffer_reset (&self->headers);
     buffer_reset (&self->bodies);
     loop_timer_every (self->tick, self->tick_ms * MS_US);  //  what was sent is as good as a tick
+}
+
+void
+feed_flush (feed_t *self)
+{
+    if (self->count > 0 && !loop_timer_is_set (self->retry) && commit (self)) {
+        publish (self);
+    }
+}
+
+static void
+on_retry (void *argument)
+{
+    feed_flush (argument);
+}
+
+bool
+feed_is_held (const feed_t *self, reason_t *why)
+{
+    if (self->held) {
+        *why = self->why_held;
+    }
+    return self->held;
 }
 
 static void
@@ -244,17 +301,23 @@ on_tick (void *argument)
 
 feed_t *
 feed_open (loop_t *loop, const char *endpoint, int64_t tick_ms, int64_t high_water_mark,
-           metrics_t *metrics, reason_t *why)
+           store_t *store, metrics_t *metrics, reason_t *why)
 {
     uint32_t epoch = 0;
     _cleanup_ (feed_destroy) feed_t *self = calloc (1, sizeof *self);
 
     if (!self || !(self->tick = loop_timer_new (loop, on_tick, self)) ||
+        !(self->retry = loop_timer_new (loop, on_retry, self)) ||
         getrandom (&epoch, sizeof epoch, 0) != sizeof epoch) {
         reason_set (why, -ENOMEM, "feed: out of memory");
         return NULL;
     }
     snprintf (self->epoch, sizeof self->epoch, "%08x", epoch);
+    if (store) {
+        snprintf (self->epoch, sizeof self->epoch, "%s", store_epoch (store));
+        self->sequence = self->published = store_last (store);
+    }
+    self->store = store;
     self->loop = loop;
     self->tick_ms = tick_ms;
     self->metrics = metrics;
@@ -278,6 +341,7 @@ feed_destroy (feed_t **self_p)
 
     if (self) {
         loop_timer_destroy (&self->tick);
+        loop_timer_destroy (&self->retry);
         zsock_destroy (&self->socket);
         buffer_clear (&self->headers);
         buffer_clear (&self->bodies);

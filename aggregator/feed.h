@@ -1,12 +1,13 @@
 // feed.h - numbers events, writes each once, and publishes what a turn gathered.
 //
 // An event's JSON is written straight into the message that goes out: no tree, no copy. What
-// was begun in a turn leaves at its end (feed_flush): the place where a store commits before
-// anyone is told. A tick goes out at least every tick_ms with the last number published, so
+// was begun in a turn leaves at its end (feed_flush), when the store has it: nobody is told of
+// what could be forgotten. While the store cannot take it, it is held and tried again. A tick goes out at least every tick_ms with the last number published, so
 // that gateways see silence and loss at the tail. Frames: common/feed_frame.h.
 //
 // F1 numbers grow by one from 1 and are never reused within an epoch
 // F2 a tick never names a number that was not published before it
+// F3 what is published was committed before
 //
 // SPDX-License-Identifier: MIT
 
@@ -17,12 +18,14 @@
 #include "../common/json.h"
 #include "../common/loop.h"
 #include "../common/metrics.h"
+#include "store.h"
 #include "worker.h"
 
 typedef struct feed feed_t;
 
+//  store is borrowed and gives epoch and numbers; null: nothing is kept, and the epoch is new.
 feed_t *feed_open (loop_t *loop, const char *endpoint, int64_t tick_ms, int64_t high_water_mark,
-                   metrics_t *metrics, reason_t *why);
+                   store_t *store, metrics_t *metrics, reason_t *why);
 void feed_destroy (feed_t **self_p);
 
 const char *feed_epoch (const feed_t *self);
@@ -50,5 +53,8 @@ void feed_write_state (const feed_t *self, const worker_t *worker, time_us_t wal
                        buffer_t *json);
 
 void feed_flush (feed_t *self);
+
+//  Something waits for the store, and why: no more should be taken in meanwhile.
+bool feed_is_held (const feed_t *self, reason_t *why);
 
 #endif

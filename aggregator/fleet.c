@@ -56,9 +56,9 @@ fleet_history (fleet_t *self, const worker_t *worker)
 }
 
 void
-fleet_touch (fleet_t *self, entry_t *entry, bool round)
+fleet_touch (fleet_t *self, entry_t *entry, owed_t owed)
 {
-    entry->round |= round;
+    entry->owed = owed > entry->owed ? owed : entry->owed;
     if (entry->touched) {
         return;
     }
@@ -71,6 +71,16 @@ fleet_touch (fleet_t *self, entry_t *entry, bool round)
     }
     entry->touched = true;
     self->touched [self->touched_count++] = entry;
+}
+
+static void
+insert (fleet_t *self, entry_t *entry)
+{
+    worker_set_rules (entry->worker, &self->settings->rules);
+    zhashx_insert (self->entries, worker_id (entry->worker), entry);
+    zhashx_insert (self->instances, worker_instance_id (entry->worker), entry);
+    self->sorted_stale = true;
+    self->revision++;
 }
 
 entry_t *
@@ -87,12 +97,20 @@ fleet_add (fleet_t *self, const names_t *names, time_us_t at, reason_t *why)
         reason_set (why, -ENOMEM, "out of memory");
         return NULL;
     }
-    worker_set_rules (entry->worker, &self->settings->rules);
-    zhashx_insert (self->entries, worker_id (entry->worker), entry);
-    zhashx_insert (self->instances, worker_instance_id (entry->worker), entry);
-    self->sorted_stale = true;
-    self->revision++;
+    insert (self, entry);
     return take_ptr (entry);
+}
+
+static void
+save (fleet_t *self, const worker_t *worker)
+{
+    buffer_t row = {0};
+
+    if (self->store) {
+        worker_save (worker, &row);
+        store_put_worker (self->store, worker_id (worker), row.data, row.size);
+        buffer_clear (&row);
+    }
 }
 
 static void
@@ -102,15 +120,53 @@ on_turn_end (void *argument)
 
     for (size_t i = 0; i < self->touched_count; i++) {
         entry_t *entry = self->touched [i];
-        if (entry->round) {
+        if (entry->owed == OWED_SNAPSHOT) {
             feed_snapshot (self->feed, entry->worker, "metrics_collected");
-        } else {
+        } else if (entry->owed == OWED_STATE) {
             feed_state (self->feed, entry->worker);
         }
-        entry->round = entry->touched = false;
+        save (self, entry->worker);
+        entry->owed = OWED_NOTHING;
+        entry->touched = false;
     }
     self->touched_count = 0;
     feed_flush (self->feed);
+}
+
+typedef struct restoring {
+    fleet_t *fleet;
+    reason_t why;
+    size_t failed;
+} restoring_t;
+
+static void
+restore_worker (void *argument, const char *id, const void *bytes, size_t size)
+{
+    restoring_t *restoring = argument;
+    fleet_t *self = restoring->fleet;
+    _cleanup_ (entry_destroy) entry_t *entry = calloc (1, sizeof *entry);
+    reason_t why = {0};
+
+    if (!entry ||
+        !(entry->worker = worker_restore (bytes, size, loop_now (self->loop).steady, &why))) {
+        restoring->failed++;
+        reason_set (&restoring->why, -EBADMSG, "the row of worker %s: %.300s", id, why.text);
+        return;
+    }
+    insert (self, take_ptr (entry));
+}
+
+int
+fleet_restore (fleet_t *self, reason_t *why)
+{
+    restoring_t restoring = {.fleet = self};
+    int rc = self->store ? store_each_worker (self->store, restore_worker, &restoring, why) : 0;
+
+    if (rc == 0 && restoring.failed > 0) {
+        return reason_set (why, -EBADMSG, "store: %zu workers cannot be read; the last: %.400s",
+                           restoring.failed, restoring.why.text);
+    }
+    return rc;
 }
 
 static int
@@ -176,6 +232,9 @@ remove_entry (fleet_t *self, entry_t *entry)
 
     memcpy (id, worker_id (entry->worker), sizeof id);
     feed_gone (self->feed, entry->worker);
+    if (self->store) {
+        store_delete_worker (self->store, id);
+    }
     if (zhashx_lookup (self->instances, worker_instance_id (entry->worker)) == entry) {
         zhashx_delete (self->instances, worker_instance_id (entry->worker));
     }
@@ -256,8 +315,8 @@ on_stats (void *argument)
 }
 
 fleet_t *
-fleet_new (loop_t *loop, feed_t *feed, jobs_t *jobs, const fleet_settings_t *settings,
-           metrics_t *metrics, reason_t *why)
+fleet_new (loop_t *loop, feed_t *feed, jobs_t *jobs, store_t *store,
+           const fleet_settings_t *settings, metrics_t *metrics, reason_t *why)
 {
     _cleanup_ (fleet_destroy) fleet_t *self = calloc (1, sizeof *self);
 
@@ -270,6 +329,7 @@ fleet_new (loop_t *loop, feed_t *feed, jobs_t *jobs, const fleet_settings_t *set
     self->loop = loop;
     self->feed = feed;
     self->jobs = jobs;
+    self->store = store;
     self->settings = settings;
     zhashx_set_destructor (self->entries, (zhashx_destructor_fn *) entry_destroy);
     self->refused = metrics_add (metrics, METRIC_COUNTER, "cmlwatch_workers_refused_total",

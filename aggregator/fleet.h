@@ -31,9 +31,11 @@ typedef struct fleet_settings {
     history_bounds_t history;
 } fleet_settings_t;
 
-//  settings is borrowed and stays.
-fleet_t *fleet_new (loop_t *loop, feed_t *feed, jobs_t *jobs, const fleet_settings_t *settings,
-                    metrics_t *metrics, reason_t *why);
+//  store (null: none) and settings are borrowed and stay.
+fleet_t *fleet_new (loop_t *loop, feed_t *feed, jobs_t *jobs, store_t *store,
+                    const fleet_settings_t *settings, metrics_t *metrics, reason_t *why);
+//  The workers of the store, as they were. 0, or a negative errno and why.
+int fleet_restore (fleet_t *self, reason_t *why);
 void fleet_destroy (fleet_t **self_p);
 
 //  Each takes an observation of its type. 0; -EINVAL when it lacks what names its worker;

@@ -93,9 +93,8 @@ fleet_tell (fleet_t *self, entry_t *entry, const worker_change_t *change, bool r
     if (status) {
         bool over = worker_status (entry->worker) == WORKER_TERMINATED;
         feed_snapshot (self->feed, entry->worker, over ? "terminated" : "status_updated");
-    } else {
-        fleet_touch (self, entry, round);
     }
+    fleet_touch (self, entry, status ? OWED_NOTHING : round ? OWED_SNAPSHOT : OWED_STATE);
     announce_activity (self->feed, entry->worker, change);
     self->revision += status || field_set_has_group (&change->fields, SNAPSHOT_GROUP_DETAILS);
     keep_samples (self, entry, change);
@@ -135,6 +134,7 @@ create (fleet_t *self, const names_t *names, const observation_t *observation, r
     //  Everything about it is new: one event says so, and the snapshot has the rest.
     announce_created (self->feed, entry->worker);
     feed_snapshot (self->feed, entry->worker, "created");
+    fleet_touch (self, entry, OWED_NOTHING);
     return 0;
 }
 
@@ -256,6 +256,7 @@ fleet_apply_lab_state (fleet_t *self, const observation_t *observation, reason_t
         worker_update_lab_state (entry->worker, seen, observation->envelope.time);
     if (change.verdict == WORKER_APPLIED) {
         announce_lab_state (self->feed, entry->worker, seen);
+        fleet_touch (self, entry, OWED_NOTHING);
     }
     return 0;
 }

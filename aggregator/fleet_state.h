@@ -16,18 +16,22 @@ typedef struct names {
     char region [NAME_BYTES_MAX + 1], instance_id [NAME_BYTES_MAX + 1];
 } names_t;
 
+//  What is due at the turn's end, besides its row in the store.
+typedef enum owed { OWED_NOTHING, OWED_STATE, OWED_SNAPSHOT } owed_t;
+
 typedef struct entry {
     worker_t *worker;
     history_t *history;  //  null before the first sample
-    bool round;          //  its collection round ended: a snapshot is due at the turn's end
-    bool touched;        //  stands in the list of the turn
-    bool pause_asked;    //  a worker.pause is open for it
+    owed_t owed;
+    bool touched;      //  stands in the list of the turn
+    bool pause_asked;  //  a worker.pause is open for it
 } entry_t;
 
 struct fleet {
     loop_t *loop;
     feed_t *feed;
     jobs_t *jobs;
+    store_t *store;  //  borrowed; null: none
     const fleet_settings_t *settings;
     zhashx_t *entries;    //  by worker id; owns them
     zhashx_t *instances;  //  by EC2 instance id; two regions do not share one
@@ -45,8 +49,9 @@ struct fleet {
 //  fleet.c: by worker id. A new one, null at workers_max.
 entry_t *fleet_entry (fleet_t *self, const char *id);
 entry_t *fleet_add (fleet_t *self, const names_t *names, time_us_t at, reason_t *why);
-//  At the turn's end replicas are told of it; with round, by a snapshot that clients see.
-void fleet_touch (fleet_t *self, entry_t *entry, bool round);
+//  It has changed: at the turn's end it is stored, and replicas are told of it (OWED_STATE) or
+//  everybody is (OWED_SNAPSHOT, after a round).
+void fleet_touch (fleet_t *self, entry_t *entry, owed_t owed);
 
 //  fleet_apply.c: tells of a change, keeps samples, asks for or withdraws a pause.
 void fleet_tell (fleet_t *self, entry_t *entry, const worker_change_t *change, bool round);

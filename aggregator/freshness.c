@@ -84,8 +84,8 @@ freshness_suspend (worker_t *self, worker_change_t *change, worker_source_t sour
     set_freshness (self, change, source, FRESH_ABSENT);
 }
 
-static time_us_t
-deadline (int64_t interval_seconds, time_us_t steady)
+time_us_t
+freshness_deadline (int64_t interval_seconds, time_us_t steady)
 {
     int64_t seconds = interval_seconds > 0 ? interval_seconds : DEFAULT_SECONDS;
 
@@ -113,7 +113,7 @@ worker_spoke (worker_t *self, const worker_change_t *change, int64_t interval_se
     if (change->by == SOURCE_OTHER) {
         other_load_t *other = other_of (self, change->by_kind);
         if (other) {
-            other->stale_at = deadline (interval_seconds, steady);
+            other->stale_at = freshness_deadline (interval_seconds, steady);
         }
         return;
     }
@@ -122,7 +122,7 @@ worker_spoke (worker_t *self, const worker_change_t *change, int64_t interval_se
         state->interval_seconds = interval_seconds;
     }
     if (state->freshness != FRESH_ABSENT) {
-        state->stale_at = deadline (state->interval_seconds, steady);
+        state->stale_at = freshness_deadline (state->interval_seconds, steady);
     }
 }
 

@@ -22,7 +22,9 @@ typedef int apply_fn (fleet_t *fleet, const observation_t *observation, reason_t
 struct ingest {
     unsigned magic;
     loop_t *loop;
-    fleet_t *fleet;  //  borrowed
+    fleet_t *fleet;      //  borrowed
+    const feed_t *feed;  //  likewise
+    bool paused;
     bus_subscriber_t *subscriber;
     size_t message_max;
     zhashx_t *sources;  //  sequence_t by source
@@ -206,6 +208,19 @@ on_message (void *argument, const bus_message_t *message)
 }
 
 static void
+on_turn_end (void *argument)
+{
+    ingest_t *self = argument;
+    reason_t why;
+    bool held = feed_is_held (self->feed, &why);
+
+    if (held != self->paused) {
+        self->paused = held;
+        bus_subscriber_pause (self->subscriber, held);
+    }
+}
+
+static void
 sequence_free (void **sequence_p)
 {
     free (*sequence_p);
@@ -213,8 +228,8 @@ sequence_free (void **sequence_p)
 }
 
 ingest_t *
-ingest_open (loop_t *loop, fleet_t *fleet, const char *endpoint, int64_t message_max_bytes,
-             int64_t high_water_mark, metrics_t *metrics, reason_t *why)
+ingest_open (loop_t *loop, fleet_t *fleet, const feed_t *feed, const char *endpoint,
+             int64_t message_max_bytes, int64_t high_water_mark, metrics_t *metrics, reason_t *why)
 {
     static const char *const EVERYTHING [] = {"", NULL};
     _cleanup_ (ingest_destroy) ingest_t *self = calloc (1, sizeof *self);
@@ -226,6 +241,7 @@ ingest_open (loop_t *loop, fleet_t *fleet, const char *endpoint, int64_t message
     self->magic = INGEST_MAGIC;
     self->loop = loop;
     self->fleet = fleet;
+    self->feed = feed;
     self->message_max = (size_t) message_max_bytes;
     self->metrics = metrics;
     zhashx_set_destructor (self->sources, sequence_free);
@@ -235,7 +251,11 @@ ingest_open (loop_t *loop, fleet_t *fleet, const char *endpoint, int64_t message
                                "Observations from the future, taken as made now");
     self->subscriber = bus_subscriber_new (loop, BUS_BIND, endpoint, EVERYTHING,
                                            (int) high_water_mark, on_message, self, metrics, why);
-    return self->subscriber ? take_ptr (self) : NULL;
+    if (!self->subscriber) {
+        return NULL;
+    }
+    loop_on_turn_end (loop, on_turn_end, self);
+    return take_ptr (self);
 }
 
 void
@@ -245,6 +265,7 @@ ingest_destroy (ingest_t **self_p)
     ingest_t *self = *self_p;
 
     if (self) {
+        loop_forget (self->loop, self);
         bus_subscriber_destroy (&self->subscriber);
         zhashx_destroy (&self->sources);
         free (self);

@@ -14,7 +14,8 @@
 
 typedef struct ingest ingest_t;
 
-ingest_t *ingest_open (loop_t *loop, fleet_t *fleet, const char *endpoint,
+//  While the feed is held nothing is taken in: it waits at the collectors.
+ingest_t *ingest_open (loop_t *loop, fleet_t *fleet, const feed_t *feed, const char *endpoint,
                        int64_t message_max_bytes, int64_t high_water_mark, metrics_t *metrics,
                        reason_t *why);
 void ingest_destroy (ingest_t **self_p);

@@ -27,9 +27,12 @@ typedef struct settings {
     int64_t tick_ms, message_max_bytes, high_water_mark, feed_high_water_mark, renew_ms,
         collectors_max;
     int64_t jobs_max, metrics_workers_max;
+    store_settings_t store;
     char precedence [CONFIG_TEXT_SIZE];
     fleet_settings_t fleet;
 } settings_t;
+
+static const char *const DURABILITIES [] = {"process", "power", NULL};  //  as store_durability_t
 
 // clang-format off
 static const config_key_t KEYS [] = {
@@ -54,6 +57,11 @@ static const config_key_t KEYS [] = {
     {"utilization_precedence", CONFIG_TEXT, offsetof (settings_t, precedence), LOAD_ORDER_DEFAULT,           0, 0,              NULL, "whose utilisation counts first: kinds of collectors, * for the rest"},
     {"history_minutes",   CONFIG_INTEGER, offsetof (settings_t, fleet.history.fine_minutes), "1440",         0, 44640,          NULL, "samples kept, one a minute, of each worker and metric (4 bytes each); 0: none"},
     {"history_days",      CONFIG_INTEGER, offsetof (settings_t, fleet.history.thin_days), "7",               0, 366,            NULL, "samples kept beyond that, one each 10 minutes"},
+    {"store",             CONFIG_TEXT,    offsetof (settings_t, store.path),           "",                  0, 0,              NULL, "folder that keeps workers and events over a restart; empty: nothing is kept"},
+    {"durability",        CONFIG_CHOICE,  offsetof (settings_t, store.durability),     "process",           0, 0,              DURABILITIES, "what a commit survives: the end of any process, or a loss of power too"},
+    {"store_bytes_max",   CONFIG_INTEGER, offsetof (settings_t, store.bytes_max),      "8589934592",        67108864, 1099511627776, NULL, "size up to which the store grows; beyond it nothing is taken in or told"},
+    {"events_max",        CONFIG_INTEGER, offsetof (settings_t, store.events_max),     "100000",            1, 100000000,   NULL, "events kept for clients that come back; the oldest go first"},
+    {"events_keep_hours", CONFIG_INTEGER, offsetof (settings_t, store.events_keep_hours), "72",             1, 8760,        NULL, "how long at most"},
     {"jobs_max",          CONFIG_INTEGER, offsetof (settings_t, jobs_max),             "10000",              1, 1000000,        NULL, "jobs open at once; more are refused and counted"},
     {"metrics_workers_max", CONFIG_INTEGER, offsetof (settings_t, metrics_workers_max), "1000",              0, 1000000,        NULL, "workers with gauges of their own in /metrics; the rest count in the sums alone"},
     {0},
@@ -78,12 +86,11 @@ static const program_t AGGREGATOR = {
     .check = check,
 };
 
-//  Its sockets are bound before the loop runs: who is answered here is answered everywhere.
+//  Its sockets are bound before the loop runs; what can fail later is the store.
 static bool
-is_ready (void *argument, reason_t *why)
+is_ready (void *feed, reason_t *why)
 {
-    (void) argument, (void) why;
-    return true;
+    return !feed_is_held (feed, why);
 }
 
 static int
@@ -100,32 +107,43 @@ run (const settings_t *settings, reason_t *why)
     if (!metrics || !loop || !leases) {
         return reason_set (why, -1, "out of memory or descriptors");
     }
-    _cleanup_ (feed_destroy) feed_t *feed = feed_open (
-        loop, settings->feed, settings->tick_ms, settings->feed_high_water_mark, metrics, why);
+    _cleanup_ (store_destroy) store_t *store =
+        *settings->store.path ? store_open (&settings->store, metrics, why) : NULL;
+    if (*settings->store.path && !store) {
+        return -1;
+    }
+    _cleanup_ (feed_destroy) feed_t *feed =
+        feed_open (loop, settings->feed, settings->tick_ms, settings->feed_high_water_mark, store,
+                   metrics, why);
     _cleanup_ (jobs_destroy) jobs_t *jobs =
         feed ? jobs_new (loop, feed, settings->jobs_max, metrics, why) : NULL;
     _cleanup_ (fleet_destroy) fleet_t *fleet =
-        jobs ? fleet_new (loop, feed, jobs, &rules, metrics, why) : NULL;
+        jobs ? fleet_new (loop, feed, jobs, store, &rules, metrics, why) : NULL;
     _cleanup_ (gauges_destroy) gauges_t *gauges =
         fleet ? gauges_new (loop, fleet, &rules.rules.idle, settings->metrics_workers_max, metrics)
               : NULL;
     _cleanup_ (control_destroy) control_t *control =
-        gauges ? control_open (loop, fleet, feed, leases, settings->control, settings->renew_ms,
-                               metrics, why)
-               : NULL;
+        gauges && fleet_restore (fleet, why) == 0
+            ? control_open (loop, fleet, feed, store, leases, settings->control, settings->renew_ms,
+                            metrics, why)
+            : NULL;
     _cleanup_ (ingest_destroy) ingest_t *ingest =
-        control ? ingest_open (loop, fleet, settings->ingest, settings->message_max_bytes,
+        control ? ingest_open (loop, fleet, feed, settings->ingest, settings->message_max_bytes,
                                settings->high_water_mark, metrics, why)
                 : NULL;
     _cleanup_ (admin_destroy) admin_t *admin =
-        ingest ? admin_new (loop, settings->admin, metrics, is_ready, NULL, why) : NULL;
+        ingest ? admin_new (loop, settings->admin, metrics, is_ready, feed, why) : NULL;
     if (!admin) {
         return -1;
     }
     log_info ("ready", LOG_TEXT ("ingest", settings->ingest),
               LOG_TEXT ("control", settings->control), LOG_TEXT ("feed", settings->feed),
-              LOG_INTEGER ("admin_port", admin_port (admin)),
-              LOG_TEXT ("epoch", feed_epoch (feed)));
+              LOG_INTEGER ("admin_port", admin_port (admin)), LOG_TEXT ("epoch", feed_epoch (feed)),
+              LOG_INTEGER ("seq", feed_sequence (feed)),
+              LOG_INTEGER ("workers", fleet_size (fleet)));
+    if (!store) {
+        log_warn ("nothing is kept over a restart: 'store' names no folder");
+    }
     return loop_run (loop);
 }
 

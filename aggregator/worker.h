@@ -177,6 +177,13 @@ worker_change_t worker_set_idle_detection (worker_t *self, bool enabled, time_us
 worker_change_t worker_pause (worker_t *self, const char *reason, const char *by, time_us_t at);
 worker_change_t worker_resume (worker_t *self, const char *reason, const char *by, time_us_t at);
 
+//  All there is to know of a worker as one line of JSON: {"format", "snapshot", "inside"}, and a
+//  worker out of it, whose snapshot has the same bytes and which goes on as that one would have.
+//  A source that was fresh has MISSED_ROUNDS intervals from now to speak. Null and why: not such
+//  a line, or out of memory.
+void worker_save (const worker_t *self, buffer_t *out);
+worker_t *worker_restore (const char *json, size_t size, time_us_t steady, reason_t *why);
+
 //  Freshness has deadlines in steady time (observations carry wall time only). spoke is called
 //  after an update was applied and gives the source MISSED_ROUNDS intervals from now; stale_at
 //  is the first deadline of any source, INT64_MAX when there is none; become_stale takes the

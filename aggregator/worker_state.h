@@ -96,6 +96,8 @@ void set_flag (worker_change_t *change, snapshot_field_t field, flag_t *slot, fl
 //  times, its error and its freshness are as the observation says.
 bool freshness_take_turn (worker_t *self, worker_change_t *change, worker_source_t source,
                           time_us_t at, const char *error_code, const char *error_message);
+//  When a source that speaks each interval_seconds (0: it has not said) becomes stale.
+time_us_t freshness_deadline (int64_t interval_seconds, time_us_t steady);
 //  The source is not asked: absent, without deadline.
 void freshness_suspend (worker_t *self, worker_change_t *change, worker_source_t source);
 

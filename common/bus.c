@@ -191,6 +191,15 @@ bus_subscriber_new (loop_t *loop, bus_role_t role, const char *endpoint,
 }
 
 void
+bus_subscriber_pause (bus_subscriber_t *self, bool paused)
+{
+    loop_unwatch_socket (self->loop, self->socket);
+    if (!paused && loop_watch_socket (self->loop, self->socket, on_readable, self) < 0) {
+        log_error ("bus: not watched any more", LOG_TEXT ("endpoint", self->endpoint));
+    }
+}
+
+void
 bus_subscriber_destroy (bus_subscriber_t **self_p)
 {
     assert (self_p);

@@ -90,6 +90,9 @@ bus_subscriber_t *bus_subscriber_new (loop_t *loop, bus_role_t role, const char 
                                       bus_message_fn *fn, void *argument, metrics_t *metrics,
                                       reason_t *why);
 void bus_subscriber_destroy (bus_subscriber_t **self_p);
+//  Takes nothing until it is told to go on: messages wait in the socket, up to its high-water
+//  mark, and then at those who speak.
+void bus_subscriber_pause (bus_subscriber_t *self, bool paused);
 const char *bus_subscriber_endpoint (const bus_subscriber_t *self);  //  as bound
 
 //  --- control: questions and answers. Frames: `request` or `reply`, the operation, the

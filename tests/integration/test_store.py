@@ -1,0 +1,264 @@
+"""What survives: kill -9 of the aggregator and of gateways, and a client that comes back.
+SPDX-License-Identifier: MIT"""
+import json
+import os
+import random
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+
+import harness
+import outside
+from harness import http_json, metric, wait_until
+
+REGION = "us-east-1"
+
+
+class Kept:
+    """An aggregator with a store, a gateway, and a publisher that goes on whatever happens."""
+
+    def __init__(self, start, bus, tmp_path, *arguments):
+        self.start, self.bus, self.folder = start, bus, tmp_path / "store"
+        self.arguments = ("--store", self.folder, *arguments)
+        self.aggregator = start(harness.Aggregator, bus, *self.arguments)
+        self.gateway = start(harness.Gateway, bus)
+        self.publisher = outside.Publisher(bus.ingest, "/collector/cloudwatch/kept")
+        self.publisher.until_heard(self.gateway, REGION, "i-0kept", private_ip="10.0.0.1", tags={"team": "exam"})
+
+    def load(self, value, instance="i-0kept"):
+        self.publisher.publish("utilization.observed", f"{REGION}/{instance}", {"cpu_percent": value,
+                                                                               "interval_seconds": 3600})
+
+    def until_load(self, value):
+        """The publisher's socket may be on its way back to a new aggregator: say it until it shows."""
+        def shown():
+            self.load(value)
+            worker = self.gateway.worker("i-0kept")
+            return worker and worker["cloudwatch_cpu_utilization"] == value
+        wait_until(shown, f"{value} shows")
+
+    def again(self):
+        self.aggregator.kill()
+        self.aggregator = self.start(harness.Aggregator, self.bus, *self.arguments)
+
+    def gateway_again(self):
+        self.gateway.kill()
+        self.gateway = self.start(harness.Gateway, self.bus)
+
+
+@pytest.fixture
+def kept(start, bus, tmp_path):
+    return Kept(start, bus, tmp_path)
+
+
+def test_workers_and_numbers_go_on_after_kill_9_of_the_aggregator(kept):
+    kept.publisher.publish("system.observed", f"{REGION}/i-0kept", {
+        "reachable": True, "ready": True, "version": "2.9.0", "system_stats": {"computes": {"a": {"stats": {
+            "cpu": {"count": 4, "percent": 33.3333}, "memory": {"total": 3, "used": 1}}}}}})
+    kept.publisher.publish("labs.observed", f"{REGION}/i-0kept", {"labs": [{"lab_id": "a", "state": "STARTED"}]})
+    kept.publisher.publish("activity.observed", f"{REGION}/i-0kept", {
+        "last_activity_at": "2026-11-20T10:30:00.000Z", "events": [{"category": "start_lab",
+                                                                   "timestamp": "2026-11-20T10:30:00.000Z"}]})
+    kept.until_load(7.925)
+    kept.publisher.publish("system.observed", f"{REGION}/i-0kept", {"error_code": "timeout"})
+    kept.publisher.publish("utilization.observed", f"{REGION}/i-0kept", {"disk_percent": 70},
+                           source="/collector/agent/one")
+    wait_until(lambda: kept.gateway.worker("i-0kept")["storage_utilization"] == 70, "the agent's value")
+    before = http_json(f"{kept.gateway.url}/api/state")
+    parts = {part: http_json(f"{kept.gateway.url}/api/workers/i-0kept/{part}") for part in ("labs", "activity")}
+
+    kept.again()
+    kept.gateway_again()
+
+    after = http_json(f"{kept.gateway.url}/api/state")
+    epoch, seq = before["last_event_id"].rsplit("-", 1)
+    assert after["last_event_id"].rsplit("-", 1)[0] == epoch
+    assert int(after["last_event_id"].rsplit("-", 1)[1]) >= int(seq)
+    assert after["workers"] == before["workers"]
+    for part, answer in parts.items():
+        assert http_json(f"{kept.gateway.url}/api/workers/i-0kept/{part}") == answer
+    others = http_json(f"{kept.gateway.url}/api/workers/i-0kept")["others"]
+    assert [(o["kind"], o["storage_utilization"]) for o in others] == [("agent", 70)]
+
+
+def test_older_observation_changes_nothing_after_a_restart_either(kept):
+    kept.until_load(50)
+    kept.again()
+    kept.publisher.publish("utilization.observed", f"{REGION}/i-0kept", {"cpu_percent": 1},
+                           time="2026-01-01T00:00:00.000Z")
+    kept.until_load(51)
+
+    stream = kept.gateway.stream("?last_event_id=" + http_json(f"{kept.gateway.url}/api/state")["last_event_id"])
+    stream.next()
+
+    assert kept.gateway.worker("i-0kept")["cloudwatch_cpu_utilization"] == 51
+
+
+@pytest.mark.parametrize("killed", ["aggregator", "gateway", "both"])
+def test_client_that_comes_back_after_kill_9_gets_exactly_what_it_missed(kept, killed):
+    first = kept.gateway.stream()
+    first.state()
+    for value in range(1, 20):
+        kept.load(value)
+    first.wait(lambda e: e.data.get("cloudwatch_cpu_utilization") == 19, "the last value")
+    first.wait("worker.snapshot", "its round's snapshot")
+    position, seen = first.last_id, int(first.last_id.rsplit("-", 1)[1])
+
+    if killed in ("aggregator", "both"):
+        kept.again()
+    if killed in ("gateway", "both"):
+        kept.gateway_again()
+    kept.until_load(77.5)
+    again = kept.gateway.stream(headers={"Last-Event-ID": position})
+    again.wait(lambda e: e.data.get("cloudwatch_cpu_utilization") == 77.5, "the value said after")
+
+    numbered = [e.sequence for e in again.events if e.type not in ("connected", "heartbeat")]
+    assert numbered == list(range(seen + 1, numbered[-1] + 1))
+    assert not any(e.type in ("system.reset", "system.state.begin") for e in again.events)
+
+
+def test_open_stream_goes_on_without_a_gap_when_the_aggregator_comes_back(kept):
+    stream = kept.gateway.stream("?heartbeat=1")
+    stream.state()
+    seen = int(stream.last_id.rsplit("-", 1)[1])
+    kept.load(1)
+    stream.wait(lambda e: e.data.get("cloudwatch_cpu_utilization") == 1, "a value")
+
+    kept.again()
+    kept.until_load(2)
+    stream.wait(lambda e: e.data.get("cloudwatch_cpu_utilization") == 2, "a value after")
+
+    numbered = [e.body["seq"] for e in stream.events if (e.body["seq"] or 0) > seen]
+    assert numbered == list(range(seen + 1, numbered[-1] + 1))
+    assert not any(e.type == "system.reset" for e in stream.events)
+
+
+def test_another_gateway_resumes_a_client_of_the_first(kept, start, bus):
+    first = kept.gateway.stream()
+    first.state()
+    position, seen = first.last_id, int(first.last_id.rsplit("-", 1)[1])
+    kept.until_load(5)
+
+    other = start(harness.Gateway, bus)
+    again = other.stream(headers={"Last-Event-ID": position})
+    again.wait(lambda e: e.data.get("cloudwatch_cpu_utilization") == 5, "what it missed")
+
+    numbered = [e.sequence for e in again.events if e.type not in ("connected", "heartbeat")]
+    assert numbered == list(range(seen + 1, numbered[-1] + 1))
+
+
+def test_cursor_that_is_older_than_the_log_is_told(start, bus, tmp_path):
+    kept = Kept(start, bus, tmp_path, "--events-max", 20)
+    first = kept.gateway.stream()
+    first.state()
+    position = first.last_id
+    for value in range(1, 40):
+        kept.load(value)
+    kept.until_load(41)
+    kept.again()
+    kept.gateway_again()
+
+    again = kept.gateway.stream(headers={"Last-Event-ID": position})
+
+    assert again.wait("system.reset", "the reset").data["reason"] == "too old"
+    assert len(again.state()) == 1
+    assert metric(kept.aggregator.url, "cmlwatch_store_events") <= 21
+
+
+def test_second_aggregator_on_the_same_store_is_refused(kept, start, tmp_path):
+    other = harness.Bus()
+    result = subprocess.run([harness.BUILD / "cmlwatch-aggregator", "--store", kept.folder, "--ingest", other.ingest,
+                             "--control", other.control, "--feed", other.feed, "--admin",
+                             f"127.0.0.1:{harness.free_port()}"], capture_output=True, text=True, timeout=30)
+
+    assert result.returncode == 2 and "another aggregator has it" in result.stderr
+
+
+def refused(folder):
+    bus = harness.Bus()
+    result = subprocess.run([harness.BUILD / "cmlwatch-aggregator", "--store", folder, "--ingest", bus.ingest,
+                             "--control", bus.control, "--feed", bus.feed, "--admin",
+                             f"127.0.0.1:{harness.free_port()}"], capture_output=True, text=True, timeout=30)
+    assert result.returncode != 0
+    return result.stderr
+
+
+def test_file_that_is_no_store_is_refused_and_left_as_it_was(tmp_path):
+    folder = tmp_path / "foreign"
+    folder.mkdir()
+    (folder / "data.mdb").write_bytes(b"This is somebody's diary.\n" * 1000)
+    before = (folder / "data.mdb").read_bytes()
+
+    assert str(folder) in refused(folder) and (folder / "data.mdb").read_bytes() == before
+
+
+def test_damaged_store_is_refused_and_says_how_to_go_on(kept):
+    kept.until_load(3)
+    kept.aggregator.stop()
+    path = kept.folder / "data.mdb"
+    path.write_bytes(bytes(4096 * 2) + path.read_bytes()[4096 * 2:])
+
+    said = refused(kept.folder)
+
+    assert "damaged" in said and "mdb_copy" in said
+
+
+def test_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+
+    assert str(tmp_path / "file" / "store") in refused(tmp_path / "file" / "store")
+
+
+def test_clients_see_no_gap_while_processes_are_killed_under_load(kept):
+    """Several resuming clients, a publisher that does not stop, kill -9 of either process at random."""
+    seed = int(os.environ.get("CMLWATCH_SEED", "20261121"))
+    chance, faults = random.Random(seed), []
+    stop, followed = threading.Event(), [0] * 4
+
+    def publish():
+        value = 0
+        while not stop.is_set():
+            value += 1
+            kept.load(value % 97 + 0.5)
+            time.sleep(0.002)
+
+    def follow(number):
+        position, expected = None, None
+        while not stop.is_set():
+            try:
+                stream = kept.gateway.stream("?heartbeat=1", headers={"Last-Event-ID": position} if position else None)
+                while not stop.is_set():
+                    event = stream.next()
+                    if event is None:
+                        break
+                    if event.type in ("system.reset", "system.state.begin") and position:
+                        faults.append(f"seed {seed}, client {number}: {event.type} {event.data}")
+                    if event.body["seq"] and expected and event.body["seq"] != expected:
+                        faults.append(f"seed {seed}, client {number}: {event.body['seq']} instead of {expected}")
+                    if event.id:
+                        position, expected = event.id, int(event.id.rsplit("-", 1)[1]) + 1
+                        followed[number] += 1
+            except (OSError, AssertionError, ValueError, IndexError):
+                time.sleep(0.05)  #  the gateway is away
+
+    kept.publisher.socket.set_hwm(100000)
+    threads = [threading.Thread(target=publish, daemon=True)] + \
+              [threading.Thread(target=follow, args=(n,), daemon=True) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for _ in range(6):
+        time.sleep(chance.uniform(0.2, 0.6))
+        if chance.random() < 0.6:
+            kept.again()
+        else:
+            kept.gateway_again()
+    stop.set()
+    for thread in threads:
+        thread.join(20)
+
+    assert not faults, faults[:5]
+    assert min(followed) > 100
+    kept.until_load(99)
