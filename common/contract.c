@@ -33,6 +33,7 @@ typedef struct operation {
 // clang-format off
 static const operation_t OPERATIONS [] = {
     {"/api/events/stream", "get", "streamEvents", "The fleet's events as Server-Sent Events; see asyncapi.json for what they say", STREAM_QUERY, NULL, "200", NULL, "text/event-stream", "400"},
+    {"/api/events", "get", "listEvents", "Past events after an id, oldest first; 410 when what followed it is not held any more", "after?:event_id topics?:text event_types?:text worker_ids?:text regions?:text limit?:integer", NULL, "200", "rest.events", NULL, "400 410"},
     {"/api/workers", "get", "listWorkers", "Canonical snapshots, in the order of their ids", "region?:text status?:status limit?:integer cursor?:uuid", NULL, "200", "rest.workers", NULL, "400"},
     {"/api/workers/{id}", "get", "getWorker", "One worker by source; id is a worker id or an EC2 instance id", "", NULL, "200", "rest.worker", NULL, "400 404"},
     {"/api/workers/{id}/labs", "get", "getLabs", "Its labs", "", NULL, "200", "rest.worker.labs", NULL, "400 404 503"},

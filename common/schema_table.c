@@ -85,6 +85,7 @@ const schema_row_t SCHEMA_REST [] = {
     {"rest.worker.history", "worker_id:uuid metric:metric unit:text interval_seconds:count thinned_interval_seconds:count samples:[sample]"},
     {"rest.worker.idle_detection", "worker_id:uuid is_idle_detection_enabled:flag changed:flag"},
     {"rest.state",   "workers:{snapshot} jobs:jobs system_stats:stats last_event_id:event_id"},
+    {"rest.events",  "events:[object] next:event_id more:flag last_event_id:event_id"},
     {"rest.problem", "type:text title:text status:count detail:text"},
     {"rest.healthz", "status:text version:text"},
     {"rest.readyz",  "status:text reason:text|null"},

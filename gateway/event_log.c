@@ -5,6 +5,7 @@
 #include "event_log.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,8 +98,11 @@ make_frame (const feed_header_t *header, const void *json, size_t size)
     frame_t *frame = malloc (sizeof *frame + whole);
 
     if (frame) {
-        *frame =
-            (frame_t){.seq = header->seq, .type = header->type, .references = 1, .size = whole};
+        *frame = (frame_t){.seq = header->seq,
+                           .type = header->type,
+                           .references = 1,
+                           .json_offset = (uint32_t) head_size,
+                           .size = whole};
         memcpy (frame->region, header->region, sizeof frame->region);
         memcpy (frame->worker_id, header->worker_id, sizeof frame->worker_id);
         memcpy (frame->bytes, head, (size_t) head_size);
@@ -142,6 +146,27 @@ uint64_t
 event_log_first (const event_log_t *self)
 {
     return self->first;
+}
+
+const char *
+event_log_check (const event_log_t *self, const char *asked, uint64_t *seq)
+{
+    size_t epoch = strcspn (asked, "-");
+    char *end = NULL;
+
+    if (epoch != ENVELOPE_EPOCH_SIZE - 1 || asked [epoch] != '-' || asked [epoch + 1] < '0' ||
+        asked [epoch + 1] > '9') {
+        return "malformed";
+    }
+    errno = 0;
+    *seq = strtoull (asked + epoch + 1, &end, 10);
+    if (*end || errno) {
+        return "malformed";
+    }
+    if (strncmp (asked, self->epoch, epoch) != 0) {
+        return "another epoch";
+    }
+    return *seq > self->last ? "from the future" : *seq + 1 < self->first ? "too old" : NULL;
 }
 
 frame_t *

@@ -19,6 +19,7 @@ typedef struct frame {
     char region [FEED_REGION_SIZE];
     char worker_id [FEED_WORKER_ID_SIZE];
     unsigned references;
+    uint32_t json_offset;  //  the event's JSON within bytes; it ends 2 before the frame does
     size_t size;
     char bytes [];
 } frame_t;
@@ -38,6 +39,10 @@ bool event_log_append (event_log_t *self, const feed_header_t *header, const voi
 const char *event_log_epoch (const event_log_t *self);
 uint64_t event_log_last (const event_log_t *self);   //  the last number; 0 before the first
 uint64_t event_log_first (const event_log_t *self);  //  the oldest held; last + 1 when none is
+
+//  Why nothing can be served from behind this id (`<epoch>-<number>`): malformed, another epoch,
+//  from the future, too old. Null when it can, and then *seq is its number.
+const char *event_log_check (const event_log_t *self, const char *id, uint64_t *seq);
 
 //  Null when it is not held.
 frame_t *event_log_get (const event_log_t *self, uint64_t seq);

@@ -199,6 +199,7 @@ static const struct {
     const char *method, *path;
     route_fn *fn;
 } ROUTES [] = {{"GET", "/api/events/stream", on_stream},
+               {"GET", "/api/events", route_events},
                {"GET", "/api/workers", on_workers},
                {"GET", "/api/workers/*", route_worker},
                {"PUT", "/api/workers/*", route_worker_put},

@@ -84,30 +84,6 @@ add_state (client_t *client)
     client->cursor = client->told = event_log_last (client->hub->log);
 }
 
-//  Why a cursor cannot be resumed; null when it can, and then *seq is it.
-static const char *
-check_cursor (const hub_t *self, const char *asked, uint64_t *seq)
-{
-    size_t epoch = strcspn (asked, "-");
-    char *end = NULL;
-
-    if (epoch != ENVELOPE_EPOCH_SIZE - 1 || asked [epoch] != '-' || asked [epoch + 1] < '0' ||
-        asked [epoch + 1] > '9') {
-        return "malformed";
-    }
-    errno = 0;
-    *seq = strtoull (asked + epoch + 1, &end, 10);
-    if (*end || errno) {
-        return "malformed";
-    }
-    if (strncmp (asked, event_log_epoch (self->log), epoch) != 0) {
-        return "another epoch";
-    }
-    return *seq > event_log_last (self->log)        ? "from the future"
-           : *seq + 1 < event_log_first (self->log) ? "too old"
-                                                    : NULL;
-}
-
 static void
 close_client (client_t *client, const char *reason)
 {
@@ -438,7 +414,7 @@ hub_add (hub_t *self, struct MHD_Connection *connection, const filter_t *filter,
     add_head (client);
     notice_connected (&client->own, self->log, client->id, filter->heartbeat_seconds,
                       client->retry_ms);
-    const char *why = last_event_id ? check_cursor (self, last_event_id, &seq) : NULL;
+    const char *why = last_event_id ? event_log_check (self->log, last_event_id, &seq) : NULL;
     if (last_event_id && !why) {
         metric_increment (self->resumed);
         client->cursor = client->told = seq;

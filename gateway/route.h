@@ -32,6 +32,9 @@ int route_check_parameters (struct MHD_Connection *connection, const char *const
 //  routes_worker.c: /api/workers/{id}, its parts, and the switch of its idle detection.
 route_fn route_worker, route_worker_put;
 
+//  routes_events.c: /api/events, past events as JSON.
+route_fn route_events;
+
 //  routes_schema.c: /api/schema, the contract as documents.
 route_fn route_schema;
 

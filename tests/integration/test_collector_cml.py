@@ -282,6 +282,8 @@ def test_states_of_labs_and_nodes_are_told_as_they_change(reading, sim, workers,
         of(worker, element_type="lab", state="STARTED")(e) for e in events))
     lab = next(e for e in started if of(worker, element_type="lab", state="STARTED")(e))["data"]
     listener.clear()
+    #  The nodes are read after the lab: a round later they have been, as they are while it runs.
+    listener.collect("system.observed", lambda events: len([e for e in events if of(worker)(e)]) >= 2)
     sim.control("labs", {"instance": worker["instance_id"], "lab": "ospf", "state": "STOPPED"})
     nodes = listener.collect("lab.state_changed", lambda events: any(
         of(worker, element_type="node", lab_id=lab["lab_id"])(e) for e in events))

@@ -327,3 +327,50 @@ def test_page_is_served_with_a_strict_policy_and_an_etag(fleet):
     assert http(fleet.gateway.url + "/", headers={"If-None-Match": headers["ETag"]})[0] == 304
     for name in re.findall(rb'(?:src|href)="/?([\w.-]+\.(?:js|css))"', body):
         assert http(f"{fleet.gateway.url}/{name.decode()}")[0] == 200
+
+
+def test_past_events_are_told_as_json_page_by_page(fleet):
+    stream = fleet.gateway.stream()
+    stream.state()
+    start = stream.last_id
+    for value in range(1, 8):
+        fleet.publisher.publish("utilization.observed", "us-east-1/i-0one", {"cpu_percent": value})
+    stream.wait(lambda e: e.data.get("cloudwatch_cpu_utilization") == 7, "the last value")
+    told = [e.body for e in stream.events if e.type == "worker.metrics.updated"]
+
+    after, got = start, []
+    while True:
+        page = harness.http_json(f"{fleet.gateway.url}/api/events?after={after}&event_types=worker.metrics.updated&limit=3")
+        got += page["events"]
+        assert len(page["events"]) <= 3
+        after = page["next"]
+        if not page["more"]:
+            break
+
+    assert got == told and len(got) == 7
+    assert harness.http_json(f"{fleet.gateway.url}/api/events?after={after}&regions=eu-west-1")["events"] == []
+
+
+@pytest.mark.parametrize("query,status,says", [
+    ("after=nonsense", 400, "malformed"), ("after=deadbeef-1", 410, "another epoch"), ("limit=0", 400, "limit"),
+    ("topics=everything", 400, "topics"), ("after=00000000-99999999", 410, "oldest id held"), ("x=1", 400, "x")])
+def test_question_about_past_events_that_cannot_be_answered_says_why(fleet, query, status, says):
+    got, headers, body = harness.http(f"{fleet.gateway.url}/api/events?{query}")
+
+    assert got == status and headers["content-type"] == "application/problem+json"
+    assert says in json.loads(body)["detail"]
+
+
+def test_events_that_are_held_no_more_are_410(start, bus):
+    start(harness.Aggregator, bus)
+    gateway = start(harness.Gateway, bus, "--event-log-max", 16)
+    publisher = outside.Publisher(bus.ingest, "/collector/cloudwatch/fleet")
+    publisher.until_heard(gateway, "us-east-1", "i-0one")
+    start_id = harness.http_json(f"{gateway.url}/api/state")["last_event_id"]
+    for value in range(30):
+        publisher.publish("utilization.observed", "us-east-1/i-0one", {"cpu_percent": value})
+    wait_until(lambda: gateway.worker("i-0one")["cloudwatch_cpu_utilization"] == 29, "the last value")
+
+    status, _, body = harness.http(f"{gateway.url}/api/events?after={start_id}")
+
+    assert status == 410 and "too old" in json.loads(body)["detail"]

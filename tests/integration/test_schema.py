@@ -126,7 +126,8 @@ def test_every_type_is_a_message_of_the_asyncapi_document():
 
 OPERATIONS = [(path, method) for path, item in CONTRACT["openapi"]["paths"].items() for method in item]
 VALUES = {"metric": "cpu_utilization", "since": "2026-01-01T00:00:00.000Z", "limit": "3", "region": "us-east-1",
-          "status": "running", "cursor": "00000000-0000-5000-8000-000000000000"}
+          "status": "running", "topics": "workers", "event_types": "worker.*", "regions": "us-east-1",
+          "worker_ids": "00000000-0000-5000-8000-000000000000", "cursor": "00000000-0000-5000-8000-000000000000"}
 
 
 def call(stack, path, method, query=""):
@@ -149,6 +150,7 @@ def test_every_operation_is_answered_as_the_openapi_document_says(shared, path, 
     wait_until(lambda: shared.gateway.workers(), "a worker")
     operation = CONTRACT["openapi"]["paths"][path][method]
     parameters = [p for p in operation["parameters"] if p["in"] == "query"]
+    VALUES["after"] = harness.http_json(shared.gateway.url + "/api/state")["last_event_id"]
     query = "?" + "&".join(f"{p['name']}={VALUES[p['name']]}" for p in parameters) if parameters else ""
 
     status, headers, body = call(shared, path, method, query)

@@ -1,0 +1,140 @@
+// routes_events.c - GET /api/events: what the stream said, as JSON, for resync and debugging.
+//
+// The same log, ids and filters as the stream's. An id that is too old, or of another epoch, is
+// 410: what followed it is not held any more, and the detail names the oldest that is.
+//
+// SPDX-License-Identifier: MIT
+
+#include "../common/json.h"
+#include "filter.h"
+#include "reply.h"
+#include "route.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LIMIT_DEFAULT 100
+#define LIMIT_MOST    10000
+#define ID_SIZE       40
+
+typedef struct query {
+    filter_t filter;
+    const char *after;
+    int64_t limit;
+    reason_t why;
+    int rc;
+} query_t;
+
+static int
+take_limit (query_t *query, const char *value)
+{
+    char *end = NULL;
+
+    query->limit = strtoll (value, &end, 10);
+    if (end == value || *end || query->limit < 1 || query->limit > LIMIT_MOST) {
+        return reason_set (&query->why, -EINVAL,
+                           "limit: '%.40s' is not a whole number within 1 to %d", value,
+                           LIMIT_MOST);
+    }
+    return 0;
+}
+
+static enum MHD_Result
+take_parameter (void *argument, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    static const char *const FILTERS [] = {"topics", "event_types", "worker_ids", "regions", NULL};
+    query_t *query = argument;
+
+    (void) kind;
+    value = value ? value : "";
+    if (strcmp (name, "after") == 0) {
+        query->after = value;
+        return MHD_YES;
+    }
+    if (strcmp (name, "limit") == 0) {
+        query->rc = take_limit (query, value);
+        return query->rc < 0 ? MHD_NO : MHD_YES;
+    }
+    for (const char *const *filter = FILTERS; *filter; filter++) {
+        if (strcmp (*filter, name) == 0) {
+            query->rc = filter_set (&query->filter, name, value, &query->why);
+            return query->rc < 0 ? MHD_NO : MHD_YES;
+        }
+    }
+    query->rc = reason_set (&query->why, -EINVAL, "unknown parameter '%.60s'", name);
+    return MHD_NO;
+}
+
+static void
+put_id (json_writer_t *json, const char *key, const event_log_t *log, uint64_t seq)
+{
+    char id [ID_SIZE];
+
+    snprintf (id, sizeof id, "%s-%" PRIu64, event_log_epoch (log), seq);
+    json_member_text (json, key, id);
+}
+
+//  next is the id to go on after; more says whether there is anything then.
+static void
+write_events (const event_log_t *log, const query_t *query, uint64_t seq, json_writer_t *json)
+{
+    int64_t count = 0;
+
+    json_open_object (json);
+    json_key (json, "events");
+    json_open_array (json);
+    while (seq < event_log_last (log) && count < query->limit) {
+        const frame_t *frame = event_log_get (log, ++seq);
+        if (filter_wants (&query->filter, frame->type, frame->region, frame->worker_id)) {
+            json_put_raw (json, frame->bytes + frame->json_offset,
+                          frame->size - frame->json_offset - 2);
+            count++;
+        }
+    }
+    json_close_array (json);
+    put_id (json, "next", log, seq);
+    json_member_bool (json, "more", seq < event_log_last (log));
+    put_id (json, "last_event_id", log, event_log_last (log));
+    json_close_object (json);
+}
+
+static enum MHD_Result
+refuse (struct MHD_Connection *connection, const event_log_t *log, const query_t *query,
+        const char *reason)
+{
+    char detail [300];
+    bool malformed = strcmp (reason, "malformed") == 0;
+
+    snprintf (detail, sizeof detail, "after: '%.60s' is %s; the oldest id held is %s-%" PRIu64,
+              query->after, reason, event_log_epoch (log), event_log_first (log));
+    return reply_problem (connection, malformed ? MHD_HTTP_BAD_REQUEST : MHD_HTTP_GONE,
+                          malformed ? "Bad parameter" : "Gone", detail, NULL);
+}
+
+enum MHD_Result
+route_events (const http_parts_t *parts, struct MHD_Connection *connection, const char *rest,
+              request_t *request)
+{
+    query_t query = {.limit = LIMIT_DEFAULT};
+    const event_log_t *log = parts->log;
+    uint64_t seq = event_log_first (log) - 1;
+    buffer_t out = {0};
+    json_writer_t json = json_writer (&out);
+
+    (void) rest, (void) request;
+    filter_init (&query.filter, parts->heartbeat_seconds);
+    MHD_get_connection_values (connection, MHD_GET_ARGUMENT_KIND, take_parameter, &query);
+    if (query.rc < 0) {
+        return reply_problem (connection, MHD_HTTP_BAD_REQUEST, "Bad parameter", query.why.text,
+                              NULL);
+    }
+    const char *reason = query.after ? event_log_check (log, query.after, &seq) : NULL;
+    if (reason) {
+        return refuse (connection, log, &query, reason);
+    }
+    write_events (log, &query, seq, &json);
+    return reply_send (connection, MHD_HTTP_OK, "application/json", &out, NULL);
+}
