@@ -24,6 +24,7 @@ struct control {
     feed_t *feed;
     store_t *store;  //  null: none
     leases_t *leases;
+    losses_t *losses;
     bus_server_t *server;
     loop_timer_t *expiry;
     int64_t renew_ms;
@@ -199,6 +200,30 @@ write_work (control_t *self, json_writer_t *json, const char *collector_id, cons
 }
 
 static void
+write_range (void *argument, uint64_t from, uint64_t to)
+{
+    json_writer_t *json = argument;
+
+    json_open_object (json);
+    json_member_integer (json, "from", (int64_t) from);
+    json_member_integer (json, "to", (int64_t) to);
+    json_close_object (json);
+}
+
+//  What it is to send again, and whether it is to begin anew because that could not be had.
+static void
+write_losses (control_t *self, json_writer_t *json, const char *collector_id)
+{
+    json_key (json, "resend");
+    json_open_array (json);
+    losses_ask (self->losses, collector_id, write_range, json);
+    json_close_array (json);
+    if (losses_takes_fresh (self->losses, collector_id)) {
+        json_member_bool (json, "fresh", true);
+    }
+}
+
+static void
 answer_lease (control_t *self, bus_request_t *request, const char *collector_id, const char *kind)
 {
     struct json_object *ask = bus_request_json (request);
@@ -214,6 +239,7 @@ answer_lease (control_t *self, bus_request_t *request, const char *collector_id,
     json_member_text (&json, "revision", revision);
     json_member_integer (&json, "renew_ms", self->renew_ms);
     json_member_integer (&json, "ttl_ms", self->renew_ms * TTL_RENEWALS);
+    write_losses (self, &json, collector_id);
     if (known && strcmp (known, revision) == 0) {
         json_member_bool (&json, "unchanged", true);
     } else {
@@ -318,7 +344,8 @@ on_expiry (void *argument)
 
 control_t *
 control_open (loop_t *loop, fleet_t *fleet, feed_t *feed, store_t *store, leases_t *leases,
-              const char *endpoint, int64_t renew_ms, metrics_t *metrics, reason_t *why)
+              losses_t *losses, const char *endpoint, int64_t renew_ms, metrics_t *metrics,
+              reason_t *why)
 {
     _cleanup_ (control_destroy) control_t *self = calloc (1, sizeof *self);
 
@@ -331,6 +358,7 @@ control_open (loop_t *loop, fleet_t *fleet, feed_t *feed, store_t *store, leases
     self->feed = feed;
     self->store = store;
     self->leases = leases;
+    self->losses = losses;
     self->renew_ms = renew_ms;
     self->collectors = metrics_add (metrics, METRIC_GAUGE, "cmlwatch_collectors",
                                     "Collectors whose lease is alive");

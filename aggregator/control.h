@@ -12,11 +12,12 @@
 #include "feed.h"
 #include "fleet.h"
 #include "leases.h"
+#include "losses.h"
 
 typedef struct control control_t;
 
 control_t *control_open (loop_t *loop, fleet_t *fleet, feed_t *feed, store_t *store,
-                         leases_t *leases, const char *endpoint, int64_t renew_ms,
+                         leases_t *leases, losses_t *losses, const char *endpoint, int64_t renew_ms,
                          metrics_t *metrics, reason_t *why);
 void control_destroy (control_t **self_p);
 

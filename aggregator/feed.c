@@ -265,7 +265,9 @@ publish (feed_t *self)
 void
 feed_flush (feed_t *self)
 {
-    if (self->count > 0 && !loop_timer_is_set (self->retry) && commit (self)) {
+    bool pending = self->count > 0 || (self->store && store_is_pending (self->store));
+
+    if (pending && !loop_timer_is_set (self->retry) && commit (self) && self->count > 0) {
         publish (self);
     }
 }

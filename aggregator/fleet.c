@@ -108,7 +108,7 @@ save (fleet_t *self, const worker_t *worker)
 
     if (self->store) {
         worker_save (worker, &row);
-        store_put_worker (self->store, worker_id (worker), row.data, row.size);
+        store_put (self->store, STORE_WORKERS, worker_id (worker), row.data, row.size);
         buffer_clear (&row);
     }
 }
@@ -160,7 +160,8 @@ int
 fleet_restore (fleet_t *self, reason_t *why)
 {
     restoring_t restoring = {.fleet = self};
-    int rc = self->store ? store_each_worker (self->store, restore_worker, &restoring, why) : 0;
+    int rc =
+        self->store ? store_each (self->store, STORE_WORKERS, restore_worker, &restoring, why) : 0;
 
     if (rc == 0 && restoring.failed > 0) {
         return reason_set (why, -EBADMSG, "store: %zu workers cannot be read; the last: %.400s",
@@ -233,7 +234,7 @@ remove_entry (fleet_t *self, entry_t *entry)
     memcpy (id, worker_id (entry->worker), sizeof id);
     feed_gone (self->feed, entry->worker);
     if (self->store) {
-        store_delete_worker (self->store, id);
+        store_delete (self->store, STORE_WORKERS, id);
     }
     if (zhashx_lookup (self->instances, worker_instance_id (entry->worker)) == entry) {
         zhashx_delete (self->instances, worker_instance_id (entry->worker));

@@ -10,27 +10,37 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define INGEST_MAGIC     0x16e57a11u
 #define CLOCK_AHEAD_MOST (300 * SECOND_US)  //  AWS refuses a signature beyond it too
+#define EXPIRY_EVERY_MS  100
 #define SOURCES_MAX      10000  //  whose numbers are followed; more are applied, but not followed
 
 typedef int apply_fn (fleet_t *fleet, const observation_t *observation, reason_t *why);
+
+typedef struct source {
+    sequence_t sequence;
+    bool heard;  //  in this turn
+} source_t;
 
 struct ingest {
     unsigned magic;
     loop_t *loop;
     fleet_t *fleet;      //  borrowed
-    const feed_t *feed;  //  likewise
+    const feed_t *feed;  //  likewise, and the two below
+    losses_t *losses;
+    store_t *store;
+    loop_timer_t *expiry;
     bool paused;
     bus_subscriber_t *subscriber;
     size_t message_max;
-    zhashx_t *sources;  //  sequence_t by source
+    zhashx_t *sources;  //  source_t by name
     metrics_t *metrics;
     metric_t *accepted [EVENT_TYPE_COUNT];
-    metric_t *restarts, *ahead;
+    metric_t *restarts, *ahead, *recovered;
 };
 
 static int
@@ -105,42 +115,108 @@ count_lost (ingest_t *self, const char *source, uint64_t lost)
     }
 }
 
-static sequence_t *
-sequence_of (ingest_t *self, const char *source)
+static source_t *
+source_of (ingest_t *self, const char *name)
 {
-    sequence_t *sequence = zhashx_lookup (self->sources, source);
+    source_t *source = zhashx_lookup (self->sources, name);
 
-    if (!sequence && zhashx_size (self->sources) < SOURCES_MAX &&
-        (sequence = calloc (1, sizeof *sequence))) {
-        zhashx_insert (self->sources, source, sequence);
+    if (!source && zhashx_size (self->sources) < SOURCES_MAX &&
+        (source = calloc (1, sizeof *source))) {
+        zhashx_insert (self->sources, name, source);
     }
-    return sequence;
+    return source;
+}
+
+//  The numbers that end before next did not come, count of them: they may yet.
+static void
+note_missing (ingest_t *self, const envelope_t *envelope, uint64_t next, uint64_t count)
+{
+    if (count > 0) {
+        count_lost (self, envelope->source,
+                    losses_note (self->losses, envelope->source, envelope->epoch, next - count,
+                                 next - 1, loop_now (self->loop).steady));
+    }
 }
 
 static void
 follow (ingest_t *self, const observation_t *observation)
 {
     const envelope_t *envelope = &observation->envelope;
-    sequence_t *sequence = sequence_of (self, envelope->source);
+    source_t *source = source_of (self, envelope->source);
     uint64_t missed = 0;
 
-    if (!sequence) {
+    if (!source) {
         return;
     }
+    source->heard = true;
     //  A heartbeat tells what must have come before it; its own number comes after that.
     int64_t last = observation->envelope.type == EVENT_COLLECTOR_HEARTBEAT
                        ? observation->collector_heartbeat.last_sequence
                        : INTEGER_UNKNOWN;
     if (last > 0) {
-        count_lost (self, envelope->source,
-                    sequence_expect (sequence, envelope->epoch, (uint64_t) last));
+        note_missing (self, envelope, (uint64_t) last + 1,
+                      sequence_expect (&source->sequence, envelope->epoch, (uint64_t) last));
     }
-    if (sequence_next (sequence, envelope->epoch, envelope->sequence, &missed) ==
-        SEQUENCE_RESTARTED) {
-        metric_increment (self->restarts);
-        missed = 0;  //  what it said before we heard it again was said to nobody
+    switch (sequence_next (&source->sequence, envelope->epoch, envelope->sequence, &missed)) {
+    case SEQUENCE_RESTARTED: metric_increment (self->restarts); break;
+    case SEQUENCE_DUPLICATE:
+        if (losses_came (self->losses, envelope->source, envelope->epoch, envelope->sequence)) {
+            metric_increment (self->recovered);
+        }
+        return;
+    default: break;
     }
-    count_lost (self, envelope->source, missed);
+    note_missing (self, envelope, envelope->sequence, missed);
+}
+
+static void
+on_lost (void *argument, const char *source, uint64_t count)
+{
+    count_lost (argument, source, count);
+}
+
+static void
+on_expiry (void *argument)
+{
+    ingest_t *self = argument;
+
+    losses_expire (self->losses, loop_now (self->loop).steady, on_lost, self);
+}
+
+//  --- what is known of sources, over a restart
+
+static void
+save_sources (ingest_t *self)
+{
+    char row [ENVELOPE_EPOCH_SIZE + 24];
+
+    for (source_t *source = zhashx_first (self->sources); source;
+         source = zhashx_next (self->sources)) {
+        if (source->heard) {
+            int size = snprintf (row, sizeof row, "%s %" PRIu64, source->sequence.epoch,
+                                 source->sequence.last);
+            source->heard = false;
+            store_put (self->store, STORE_SOURCES, zhashx_cursor (self->sources), row,
+                       (size_t) size);
+        }
+    }
+}
+
+static void
+restore_source (void *argument, const char *name, const void *bytes, size_t size)
+{
+    ingest_t *self = argument;
+    const char *row = bytes;
+    size_t epoch = ENVELOPE_EPOCH_SIZE - 1;
+    char number [24];
+    source_t *source =
+        size > epoch + 1 && size < epoch + sizeof number ? source_of (self, name) : NULL;
+
+    if (source) {
+        snprintf (source->sequence.epoch, sizeof source->sequence.epoch, "%.*s", (int) epoch, row);
+        snprintf (number, sizeof number, "%.*s", (int) (size - epoch - 1), row + epoch + 1);
+        source->sequence.last = strtoull (number, NULL, 10);
+    }
 }
 
 //  A time that has not come yet would hide all that its source says until then. A clock that is
@@ -212,6 +288,10 @@ on_turn_end (void *argument)
 {
     ingest_t *self = argument;
     reason_t why;
+
+    if (self->store) {
+        save_sources (self);
+    }
     bool held = feed_is_held (self->feed, &why);
 
     if (held != self->paused) {
@@ -221,20 +301,33 @@ on_turn_end (void *argument)
 }
 
 static void
-sequence_free (void **sequence_p)
+source_free (void **source_p)
 {
-    free (*sequence_p);
-    *sequence_p = NULL;
+    free (*source_p);
+    *source_p = NULL;
+}
+
+static void
+add_metrics (ingest_t *self, metrics_t *metrics)
+{
+    self->metrics = metrics;
+    self->restarts = metrics_add (metrics, METRIC_COUNTER, "cmlwatch_ingest_source_restarts_total",
+                                  "Collectors that began anew");
+    self->ahead = metrics_add (metrics, METRIC_COUNTER, "cmlwatch_ingest_clock_ahead_total",
+                               "Observations from the future, taken as made now");
+    self->recovered = metrics_add (metrics, METRIC_COUNTER, "cmlwatch_bus_recovered_total",
+                                   "Messages that were missing and came when asked for again");
 }
 
 ingest_t *
-ingest_open (loop_t *loop, fleet_t *fleet, const feed_t *feed, const char *endpoint,
-             int64_t message_max_bytes, int64_t high_water_mark, metrics_t *metrics, reason_t *why)
+ingest_open (loop_t *loop, fleet_t *fleet, const feed_t *feed, losses_t *losses, store_t *store,
+             const ingest_settings_t *settings, metrics_t *metrics, reason_t *why)
 {
     static const char *const EVERYTHING [] = {"", NULL};
     _cleanup_ (ingest_destroy) ingest_t *self = calloc (1, sizeof *self);
 
-    if (!self || !(self->sources = zhashx_new ())) {
+    if (!self || !(self->sources = zhashx_new ()) ||
+        !(self->expiry = loop_timer_new (loop, on_expiry, self))) {
         reason_set (why, -ENOMEM, "ingest: out of memory");
         return NULL;
     }
@@ -242,18 +335,21 @@ ingest_open (loop_t *loop, fleet_t *fleet, const feed_t *feed, const char *endpo
     self->loop = loop;
     self->fleet = fleet;
     self->feed = feed;
-    self->message_max = (size_t) message_max_bytes;
-    self->metrics = metrics;
-    zhashx_set_destructor (self->sources, sequence_free);
-    self->restarts = metrics_add (metrics, METRIC_COUNTER, "cmlwatch_ingest_source_restarts_total",
-                                  "Collectors that began anew");
-    self->ahead = metrics_add (metrics, METRIC_COUNTER, "cmlwatch_ingest_clock_ahead_total",
-                               "Observations from the future, taken as made now");
-    self->subscriber = bus_subscriber_new (loop, BUS_BIND, endpoint, EVERYTHING,
-                                           (int) high_water_mark, on_message, self, metrics, why);
+    self->losses = losses;
+    self->store = store;
+    self->message_max = (size_t) settings->message_max_bytes;
+    add_metrics (self, metrics);
+    zhashx_set_destructor (self->sources, source_free);
+    if (store && store_each (store, STORE_SOURCES, restore_source, self, why) < 0) {
+        return NULL;
+    }
+    self->subscriber =
+        bus_subscriber_new (loop, BUS_BIND, settings->endpoint, EVERYTHING,
+                            (int) settings->high_water_mark, on_message, self, metrics, why);
     if (!self->subscriber) {
         return NULL;
     }
+    loop_timer_every (self->expiry, EXPIRY_EVERY_MS * MS_US);
     loop_on_turn_end (loop, on_turn_end, self);
     return take_ptr (self);
 }
@@ -265,7 +361,10 @@ ingest_destroy (ingest_t **self_p)
     ingest_t *self = *self_p;
 
     if (self) {
-        loop_forget (self->loop, self);
+        if (self->loop) {
+            loop_forget (self->loop, self);
+        }
+        loop_timer_destroy (&self->expiry);
         bus_subscriber_destroy (&self->subscriber);
         zhashx_destroy (&self->sources);
         free (self);

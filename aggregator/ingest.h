@@ -11,12 +11,19 @@
 
 #include "../common/bus.h"
 #include "fleet.h"
+#include "losses.h"
 
 typedef struct ingest ingest_t;
 
-//  While the feed is held nothing is taken in: it waits at the collectors.
-ingest_t *ingest_open (loop_t *loop, fleet_t *fleet, const feed_t *feed, const char *endpoint,
-                       int64_t message_max_bytes, int64_t high_water_mark, metrics_t *metrics,
+typedef struct ingest_settings {
+    const char *endpoint;
+    int64_t message_max_bytes, high_water_mark;
+} ingest_settings_t;
+
+//  While the feed is held nothing is taken in: it waits at the collectors. What is missing is noted
+//  in losses. With a store (null: none) the numbers of each source go on where they were.
+ingest_t *ingest_open (loop_t *loop, fleet_t *fleet, const feed_t *feed, losses_t *losses,
+                       store_t *store, const ingest_settings_t *settings, metrics_t *metrics,
                        reason_t *why);
 void ingest_destroy (ingest_t **self_p);
 

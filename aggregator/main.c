@@ -24,8 +24,8 @@ typedef struct settings {
     char control [CONFIG_TEXT_SIZE];
     char feed [CONFIG_TEXT_SIZE];
     char admin [CONFIG_TEXT_SIZE];
-    int64_t tick_ms, message_max_bytes, high_water_mark, feed_high_water_mark, renew_ms,
-        collectors_max;
+    int64_t resend_wait_ms, tick_ms, message_max_bytes, high_water_mark, feed_high_water_mark,
+        renew_ms, collectors_max;
     int64_t jobs_max, metrics_workers_max;
     store_settings_t store;
     char precedence [CONFIG_TEXT_SIZE];
@@ -46,6 +46,7 @@ static const config_key_t KEYS [] = {
     {"high_water_mark",   CONFIG_INTEGER, offsetof (settings_t, high_water_mark),      "100000",            100, 10000000,     NULL, "observations waiting to be read; beyond it collectors keep theirs"},
     {"feed_high_water_mark", CONFIG_INTEGER, offsetof (settings_t, feed_high_water_mark), "100000",         100, 10000000,     NULL, "messages waiting for one gateway; beyond it they are dropped and the gateway asks for the state again"},
     {"renew_ms",          CONFIG_INTEGER, offsetof (settings_t, renew_ms),             "2000",              100, 60000,        NULL, "how often a collector renews its lease; after three times it is gone"},
+    {"resend_wait_ms",    CONFIG_INTEGER, offsetof (settings_t, resend_wait_ms),       "10000",             10, 600000,        NULL, "how long a message that did not come may still come when asked for again; then it is lost"},
     {"collectors_max",    CONFIG_INTEGER, offsetof (settings_t, collectors_max),       "1000",              1, 100000,         NULL, "collectors that may hold a lease at once"},
     {"workers_max",       CONFIG_INTEGER, offsetof (settings_t, fleet.workers_max),    "100000",            1, 10000000,       NULL, "workers kept; instances beyond it are refused and counted"},
     {"terminated_keep_minutes", CONFIG_INTEGER, offsetof (settings_t, fleet.terminated_keep_minutes), "60", 0, 525600,         NULL, "how long a terminated worker stays in the state"},
@@ -100,11 +101,14 @@ run (const settings_t *settings, reason_t *why)
     _cleanup_ (loop_destroy) loop_t *loop = loop_new (settings->program.drain_ms);
     _cleanup_ (leases_destroy) leases_t *leases =
         leases_new (3 * settings->renew_ms * MS_US, (size_t) settings->collectors_max);
+    _cleanup_ (losses_destroy) losses_t *losses = losses_new (settings->resend_wait_ms * MS_US);
+    ingest_settings_t from = {settings->ingest, settings->message_max_bytes,
+                              settings->high_water_mark};
     fleet_settings_t rules = settings->fleet;
     if (load_order_parse (&rules.rules.load_order, settings->precedence, why) < 0) {
         return -1;
     }
-    if (!metrics || !loop || !leases) {
+    if (!metrics || !loop || !leases || !losses) {
         return reason_set (why, -1, "out of memory or descriptors");
     }
     _cleanup_ (store_destroy) store_t *store =
@@ -124,13 +128,11 @@ run (const settings_t *settings, reason_t *why)
               : NULL;
     _cleanup_ (control_destroy) control_t *control =
         gauges && fleet_restore (fleet, why) == 0
-            ? control_open (loop, fleet, feed, store, leases, settings->control, settings->renew_ms,
-                            metrics, why)
+            ? control_open (loop, fleet, feed, store, leases, losses, settings->control,
+                            settings->renew_ms, metrics, why)
             : NULL;
     _cleanup_ (ingest_destroy) ingest_t *ingest =
-        control ? ingest_open (loop, fleet, feed, settings->ingest, settings->message_max_bytes,
-                               settings->high_water_mark, metrics, why)
-                : NULL;
+        control ? ingest_open (loop, fleet, feed, losses, store, &from, metrics, why) : NULL;
     _cleanup_ (admin_destroy) admin_t *admin =
         ingest ? admin_new (loop, settings->admin, metrics, is_ready, feed, why) : NULL;
     if (!admin) {

@@ -24,11 +24,12 @@ typedef struct event_head {
     uint32_t header_size, reserved;
 } event_head_t;
 
-typedef enum operation_kind { PUT_WORKER, DELETE_WORKER, PUT_EVENT } operation_kind_t;
+typedef enum operation_kind { PUT_ROW, DELETE_ROW, PUT_EVENT } operation_kind_t;
 
 typedef struct operation {  //  gathered; key and value lie in the buffer
     operation_kind_t kind;
-    uint64_t seq;
+    store_table_t table;  //  of a row
+    uint64_t seq;         //  of an event
     size_t key, key_size, value, value_size;
 } operation_t;
 
@@ -180,19 +181,29 @@ add_key (store_t *self, operation_t *operation, const void *key, size_t size)
 }
 
 void
-store_put_worker (store_t *self, const char *worker_id, const void *bytes, size_t size)
+store_put (store_t *self, store_table_t table, const char *key, const void *bytes, size_t size)
 {
-    operation_t *operation = add_operation (self, PUT_WORKER);
+    operation_t *operation = add_operation (self, PUT_ROW);
 
-    add_key (self, operation, worker_id, strlen (worker_id));
+    operation->table = table;
+    add_key (self, operation, key, strlen (key));
     buffer_append (&self->bytes, bytes, size);
     operation->value_size = size;
 }
 
 void
-store_delete_worker (store_t *self, const char *worker_id)
+store_delete (store_t *self, store_table_t table, const char *key)
 {
-    add_key (self, add_operation (self, DELETE_WORKER), worker_id, strlen (worker_id));
+    operation_t *operation = add_operation (self, DELETE_ROW);
+
+    operation->table = table;
+    add_key (self, operation, key, strlen (key));
+}
+
+bool
+store_is_pending (const store_t *self)
+{
+    return self->count > 0;
 }
 
 void
@@ -221,11 +232,11 @@ apply (store_t *self, MDB_txn *txn, const operation_t *operation)
     int rc;
 
     switch (operation->kind) {
-    case PUT_WORKER: return mdb_put (txn, self->file.workers, &key, &value, 0);
+    case PUT_ROW: return mdb_put (txn, self->file.tables [operation->table], &key, &value, 0);
     case PUT_EVENT: return mdb_put (txn, self->file.events, &key, &value, MDB_APPEND);
-    case DELETE_WORKER: break;
+    case DELETE_ROW: break;
     }
-    rc = mdb_del (txn, self->file.workers, &key, NULL);
+    rc = mdb_del (txn, self->file.tables [operation->table], &key, NULL);
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
@@ -342,27 +353,27 @@ store_sync (store_t *self)
 //  --- reading
 
 int
-store_each_worker (store_t *self, store_worker_fn *fn, void *argument, reason_t *why)
+store_each (store_t *self, store_table_t table, store_row_fn *fn, void *argument, reason_t *why)
 {
     MDB_txn *txn;
     MDB_cursor *cursor;
     MDB_val key, value;
-    char id [64];
+    char name [512];
     int rc = mdb_txn_begin (self->file.env, NULL, MDB_RDONLY, &txn);
 
     if (rc) {
-        return store_file_explain (&self->file, rc, "reading workers", why);
+        return store_file_explain (&self->file, rc, "reading its rows", why);
     }
-    rc = mdb_cursor_open (txn, self->file.workers, &cursor);
+    rc = mdb_cursor_open (txn, self->file.tables [table], &cursor);
     if (rc == 0) {
         while ((rc = mdb_cursor_get (cursor, &key, &value, MDB_NEXT)) == 0) {
-            snprintf (id, sizeof id, "%.*s", (int) key.mv_size, (char *) key.mv_data);
-            fn (argument, id, value.mv_data, value.mv_size);
+            snprintf (name, sizeof name, "%.*s", (int) key.mv_size, (char *) key.mv_data);
+            fn (argument, name, value.mv_data, value.mv_size);
         }
         mdb_cursor_close (cursor);
     }
     mdb_txn_abort (txn);
-    return rc == MDB_NOTFOUND ? 0 : store_file_explain (&self->file, rc, "reading workers", why);
+    return rc == MDB_NOTFOUND ? 0 : store_file_explain (&self->file, rc, "reading its rows", why);
 }
 
 static void

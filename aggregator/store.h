@@ -50,22 +50,28 @@ const char *store_epoch (const store_t *self);
 uint64_t store_last (const store_t *self);
 uint64_t store_first (const store_t *self);
 
+//  Rows by key: workers by id (worker_save), sources by name (what was last heard of them).
+typedef enum store_table { STORE_WORKERS, STORE_SOURCES, STORE_TABLE_COUNT } store_table_t;
+
 //  Bytes are copied. What cannot be gathered (no memory) is said by the commit.
-void store_put_worker (store_t *self, const char *worker_id, const void *bytes, size_t size);
-void store_delete_worker (store_t *self, const char *worker_id);
+void store_put (store_t *self, store_table_t table, const char *key, const void *bytes,
+                size_t size);
+void store_delete (store_t *self, store_table_t table, const char *key);
 //  Numbers come in order, without gaps. at is wall time, by which old ones go.
 void store_put_event (store_t *self, uint64_t seq, time_us_t at, const void *header,
                       size_t header_size, const void *body, size_t body_size);
 
+//  Something was put and is not committed.
+bool store_is_pending (const store_t *self);
 //  0; or -ENOSPC (the disk, or bytes_max), -EIO, and why (S2).
 int store_commit (store_t *self, reason_t *why);
 
 //  To the disk, when something was committed since. Blocks.
 void store_sync (store_t *self);
 
-typedef void store_worker_fn (void *argument, const char *worker_id, const void *bytes,
-                              size_t size);
-int store_each_worker (store_t *self, store_worker_fn *fn, void *argument, reason_t *why);
+typedef void store_row_fn (void *argument, const char *key, const void *bytes, size_t size);
+int store_each (store_t *self, store_table_t table, store_row_fn *fn, void *argument,
+                reason_t *why);
 
 //  Events after this number, oldest first, at most limit. Bytes are borrowed during the call.
 typedef void store_event_fn (void *argument, uint64_t seq, const void *header, size_t header_size,

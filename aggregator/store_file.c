@@ -23,6 +23,8 @@
     "it may be damaged: keep the folder, `mdb_copy` it to another place or begin with an empty " \
     "one"
 
+static const char *const TABLES [STORE_TABLE_COUNT] = {"workers", "sources"};
+
 int
 store_file_explain (const store_file_t *self, int rc, const char *doing, reason_t *why)
 {
@@ -161,7 +163,9 @@ open_tables (store_file_t *self, reason_t *why)
     rc = rc ? rc : mdb_dbi_open (txn, NULL, 0, &main_table);
     rc = rc ? rc : mdb_stat (txn, main_table, &main_stat);
     rc = rc ? rc : mdb_dbi_open (txn, "meta", MDB_CREATE, &self->meta);
-    rc = rc ? rc : mdb_dbi_open (txn, "workers", MDB_CREATE, &self->workers);
+    for (int table = 0; table < STORE_TABLE_COUNT; table++) {
+        rc = rc ? rc : mdb_dbi_open (txn, TABLES [table], MDB_CREATE, &self->tables [table]);
+    }
     rc = rc ? rc : mdb_dbi_open (txn, "events", MDB_CREATE, &self->events);
     if (rc) {
         if (txn) {

@@ -13,7 +13,7 @@
 typedef struct store_file {
     const store_settings_t *settings;  //  borrowed
     MDB_env *env;
-    MDB_dbi meta, workers, events;
+    MDB_dbi meta, events, tables [STORE_TABLE_COUNT];
     int lock_fd;  //  held by one process at a time
     size_t map_bytes;
     char epoch [ENVELOPE_EPOCH_SIZE];

@@ -214,11 +214,28 @@ collector_make_due (collector_t *self, const char *key)
 //  --- the lease
 
 static void
+send_again (collector_t *self)
+{
+    const lease_list_t *list = lease_list (self->lease);
+    uint64_t asked = 0, had = 0;
+
+    for (size_t i = 0; i < list->resend_count; i++) {
+        asked += list->resend [i].to - list->resend [i].from + 1;
+        had += bus_publisher_resend (self->publisher, list->resend [i].from, list->resend [i].to);
+    }
+    log_info ("sent again what the aggregator did not hear", LOG_INTEGER ("asked", asked),
+              LOG_INTEGER ("sent", had));
+}
+
+static void
 on_lease (void *argument, unsigned news)
 {
     collector_t *self = argument;
     assert (self->magic == COLLECTOR_MAGIC);
 
+    if (news & LEASE_RESEND) {
+        send_again (self);
+    }
     if (news & LEASE_FORGET) {
         unit_table_forget (self->units);
     }

@@ -118,6 +118,15 @@ take_list (lease_t *self, lease_list_t *list)
         news |= LEASE_FORGET;
         log_info ("the aggregator began anew", LOG_TEXT ("epoch", list->epoch));
     }
+    if (list->fresh) {
+        news |= LEASE_FORGET;
+        log_warn ("the aggregator lost something of ours: all is told again");
+    }
+    if (list->resend_count > 0) {
+        news |= LEASE_RESEND;
+        memcpy (self->list.resend, list->resend, sizeof list->resend);
+        self->list.resend_count = list->resend_count;
+    }
     if (list->unchanged || is_the_same (&self->list, list)) {
         memcpy (self->list.epoch, list->epoch, sizeof list->epoch);
         self->list.renew_ms = list->renew_ms;

@@ -27,11 +27,20 @@ typedef struct leased_worker {
 leased_worker_t *leased_worker_hold (leased_worker_t *self);
 void leased_worker_release (leased_worker_t **self_p);
 
+typedef struct lease_range {  //  numbers that the aggregator did not hear
+    uint64_t from, to;
+} lease_range_t;
+
+#define LEASE_RANGES_MAX 16
+
 typedef struct lease_list {  //  one answer, taken apart
     char epoch [ENVELOPE_EPOCH_SIZE];
     char revision [64];
     int64_t renew_ms, ttl_ms;
     bool unchanged;
+    bool fresh;  //  something of ours was lost: all is to be told again
+    lease_range_t resend [LEASE_RANGES_MAX];
+    size_t resend_count;
     char **regions;
     size_t regions_count;
     leased_worker_t **workers;
@@ -47,7 +56,8 @@ void lease_list_clear (lease_list_t *self);
 
 typedef enum lease_news {
     LEASE_CHANGED = 1,  //  the list is another
-    LEASE_FORGET = 2    //  the aggregator began anew
+    LEASE_FORGET = 2,   //  the aggregator began anew, or something of ours was lost
+    LEASE_RESEND = 4    //  it has not heard what stands in the list's resend
 } lease_news_t;
 
 typedef void lease_fn (void *argument, unsigned news);

@@ -137,6 +137,22 @@ time_or (struct json_object *answer, const char *key, int64_t least, int64_t oth
     return json_get_integer (answer, key, &ms) && ms >= least && ms <= 600000 ? ms : otherwise;
 }
 
+//  More than fit are asked for with the next answer again, or lost.
+static void
+decode_resend (lease_list_t *self, struct json_object *ranges)
+{
+    size_t count = ranges ? json_object_array_length (ranges) : 0;
+
+    for (size_t i = 0; i < count && self->resend_count < LEASE_RANGES_MAX; i++) {
+        struct json_object *range = json_object_array_get_idx (ranges, i);
+        int64_t from, to;
+        if (json_get_integer (range, "from", &from) && json_get_integer (range, "to", &to) &&
+            from > 0 && to >= from) {
+            self->resend [self->resend_count++] = (lease_range_t){(uint64_t) from, (uint64_t) to};
+        }
+    }
+}
+
 int
 lease_list_decode (lease_list_t *self, struct json_object *answer, reason_t *why)
 {
@@ -157,6 +173,8 @@ lease_list_decode (lease_list_t *self, struct json_object *answer, reason_t *why
     list.renew_ms = time_or (answer, "renew_ms", 50, RENEW_DEFAULT_MS);
     list.ttl_ms = time_or (answer, "ttl_ms", list.renew_ms, TTL_DEFAULT_MS);
     json_get_bool (answer, "unchanged", &list.unchanged);
+    json_get_bool (answer, "fresh", &list.fresh);
+    decode_resend (&list, json_get_array (answer, "resend"));
     if (decode_regions (&list, json_get_array (answer, "regions")) < 0 ||
         decode_workers (&list, json_get_array (answer, "workers")) < 0) {
         return reason_set (why, -ENOMEM, "answer to lease: out of memory");

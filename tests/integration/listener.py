@@ -22,12 +22,14 @@ class Listener:
         self.poller.register(self.control, zmq.POLLIN)
         self.workers, self.epoch, self.leases = list(workers), epoch, []
         self.events, self.topics, self.all = [], [], []
+        self.once = {}  #  members of the next answer alone
 
     def answer(self, frames):
         identity, _, operation, number, body = frames[:5]
         self.leases.append(json.loads(body))
         answer = {"epoch": self.epoch, "revision": str(len(self.workers)), "renew_ms": 200, "ttl_ms": 6000,
-                  "regions": json.loads(body).get("regions", []), "workers": self.workers}
+                  "regions": json.loads(body).get("regions", []), "workers": self.workers, **self.once}
+        self.once = {}
         self.control.send_multipart([identity, b"reply", operation, number, json.dumps(answer).encode()])
 
     def turn(self):

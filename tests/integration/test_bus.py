@@ -13,7 +13,7 @@ from harness import metric, wait_until
 
 @pytest.fixture
 def aggregator(start, bus):
-    return start(harness.Aggregator, bus)
+    return start(harness.Aggregator, bus, "--resend-wait-ms", 300)
 
 
 @pytest.fixture
@@ -136,11 +136,55 @@ def test_lost_messages_are_counted_by_their_sequence(gateway, aggregator, publis
     publisher.instance("eu-west-1", "i-0gap")
     wait_until(lambda: gateway.worker("i-0gap"), "the message after the gap")
 
-    assert metric(aggregator.url, "cmlwatch_bus_lost_total", source="/collector/pyzmq/outside") == 7
+    wait_until(lambda: metric(aggregator.url, "cmlwatch_bus_lost_total", source="/collector/pyzmq/outside") == 7,
+               "what did not come when its time was over is lost")
+
+
+def ask_lease(bus, collector_id):
+    """The lease's answer, as any program may ask for it."""
+    socket = zmq.Context.instance().socket(zmq.DEALER)
+    socket.connect(bus.control)
+    socket.send_multipart([b"request", b"lease", b"1", json.dumps({"collector_id": collector_id, "kind": "pyzmq"}).encode()])
+    assert socket.poll(5000), "an answer"
+    answer = json.loads(socket.recv_multipart()[3])
+    socket.close(linger=0)
+    return answer
+
+
+def test_missing_messages_are_asked_for_again_and_taken_when_they_come(start, bus):
+    aggregator = start(harness.Aggregator, bus, "--resend-wait-ms", 60000)
+    gateway = start(harness.Gateway, bus)
+    publisher = outside.Publisher(bus.ingest, "/collector/pyzmq/outside")
+    publisher.until_heard(gateway, "eu-west-1", "i-0first")
+    kept = [publisher.envelope("instance.observed", f"eu-west-1/i-0lost{n}", {
+        "instance_id": f"i-0lost{n}", "region": "eu-west-1", "state": "running"}) for n in range(3)]
+    publisher.instance("eu-west-1", "i-0gap")
+    wait_until(lambda: gateway.worker("i-0gap"), "the message after the gap")
+
+    answer = ask_lease(bus, publisher.source)
+    second = ask_lease(bus, publisher.source)
+    for event in kept:
+        publisher.send([f"instance.observed|eu-west-1|{event['data']['instance_id']}".encode(), json.dumps(event).encode()])
+    wait_until(lambda: gateway.worker("i-0lost2"), "what was missing")
+
+    assert answer["resend"] == [{"from": int(kept[0]["sequence"]), "to": int(kept[2]["sequence"])}]
+    assert second["resend"] == [], "it is asked for once"
+    assert metric(aggregator.url, "cmlwatch_bus_recovered_total") == 3
+    assert metric(aggregator.url, "cmlwatch_bus_lost_total") == 0
+
+
+def test_source_of_which_something_is_lost_for_good_is_told_to_begin_anew(gateway, aggregator, publisher, bus):
+    publisher.sequence += 2
+    publisher.instance("eu-west-1", "i-0gap")
+    wait_until(lambda: metric(aggregator.url, "cmlwatch_bus_lost_total") == 2, "it is lost")
+
+    assert ask_lease(bus, publisher.source)["fresh"] is True
+    assert "fresh" not in ask_lease(bus, publisher.source)
 
 
 def test_a_lost_tail_is_seen_by_the_heartbeat(gateway, aggregator, publisher):
-    publisher.publish("collector.heartbeat", "", {"last_sequence": publisher.sequence + 5})
+    publisher.sequence += 5
+    publisher.publish("collector.heartbeat", "", {"last_sequence": publisher.sequence})
 
     wait_until(lambda: metric(aggregator.url, "cmlwatch_bus_lost_total", source="/collector/pyzmq/outside") == 5,
                "the tail is counted")

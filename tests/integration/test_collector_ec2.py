@@ -129,3 +129,22 @@ def test_no_aggregator_is_no_reason_to_stop(start, bus, sim):
     wait_until(lambda: metric(program.url, "cmlwatch_aws_calls_total", api="DescribeInstances") >= 2, "it reads on")
 
     assert program.alive()
+
+
+def test_what_was_not_heard_is_sent_again_as_it_was(start, bus, sim, listener):
+    collector(start, bus, sim)
+    first = listener.collect("instance.observed", lambda events: len(events) >= 5)[:5]
+    listener.clear()
+
+    listener.once = {"resend": [{"from": int(first[1]["sequence"]), "to": int(first[3]["sequence"])}]}
+    again = listener.collect("instance.observed", lambda events: first[3] in events)
+
+    assert first[1] in again and first[0] not in again and first[4] not in again
+
+
+def test_collector_that_is_to_begin_anew_says_so(start, bus, sim, listener):
+    program = collector(start, bus, sim)
+    listener.collect("instance.observed", lambda events: len(events) >= 5)
+
+    listener.once = {"fresh": True}
+    wait_until(lambda: listener.turn() or "all is told again" in program.log, "it has understood")

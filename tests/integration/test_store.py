@@ -262,3 +262,15 @@ def test_clients_see_no_gap_while_processes_are_killed_under_load(kept):
     assert not faults, faults[:5]
     assert min(followed) > 100
     kept.until_load(99)
+
+
+def test_gap_over_a_restart_is_seen_by_the_numbers_that_were_kept(kept):
+    kept.until_load(4)
+    kept.aggregator.kill()
+    kept.publisher.sequence += 9
+    kept.arguments += ("--resend-wait-ms", 300)
+    kept.aggregator = kept.start(harness.Aggregator, kept.bus, *kept.arguments)
+
+    kept.until_load(6)
+
+    wait_until(lambda: metric(kept.aggregator.url, "cmlwatch_bus_lost_total") >= 9, "they are missed")

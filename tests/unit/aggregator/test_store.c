@@ -125,7 +125,7 @@ look (store_t *store, uint64_t after, size_t limit)
     reason_t why = {""};
 
     assert_int_equal (store_each_event (store, after, limit, see_event, &seen, &why), 0);
-    assert_int_equal (store_each_worker (store, see_worker, &seen, &why), 0);
+    assert_int_equal (store_each (store, STORE_WORKERS, see_worker, &seen, &why), 0);
     return seen;
 }
 
@@ -140,12 +140,12 @@ what_was_committed_is_found_again_by_the_next_process (void **state)
          seq++) {  //  more than a byte's worth: their order is numeric
         put_event (store, seq, clock_now ().wall, 100);
     }
-    store_put_worker (store, "a", "one", 3);
-    store_put_worker (store, "b", "two", 3);
-    store_put_worker (store, "a", "three", 5);
-    store_put_worker (store, "c", "four", 4);
-    store_delete_worker (store, "b");
-    store_delete_worker (store, "nobody");
+    store_put (store, STORE_WORKERS, "a", "one", 3);
+    store_put (store, STORE_WORKERS, "b", "two", 3);
+    store_put (store, STORE_WORKERS, "a", "three", 5);
+    store_put (store, STORE_WORKERS, "c", "four", 4);
+    store_delete (store, STORE_WORKERS, "b");
+    store_delete (store, STORE_WORKERS, "nobody");
     commit (store);
     store_destroy (&store);
 
@@ -170,7 +170,7 @@ what_was_not_committed_is_not_there (void **state)
     put_event (store, 1, clock_now ().wall, 10);
     commit (store);
     put_event (store, 2, clock_now ().wall, 10);
-    store_put_worker (store, "a", "one", 3);
+    store_put (store, STORE_WORKERS, "a", "one", 3);
     store_destroy (&store);
 
     _cleanup_ (store_destroy) store_t *again = open_store (place);
@@ -291,7 +291,7 @@ failed_commit_is_tried_again_with_all_that_was_gathered (void **state)
         put_event (store, seq + 1, clock_now ().wall, 8000);
     }
     assert_int_equal (store_commit (store, &why), -ENOSPC);
-    store_put_worker (store, "a", "one", 3);
+    store_put (store, STORE_WORKERS, "a", "one", 3);
     assert_int_equal (store_commit (store, &why), -ENOSPC);
     store_destroy (&store);
 
