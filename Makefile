@@ -117,11 +117,12 @@ integration: deps-test all $B/print_schemas  ## the real programs against the si
 memcheck: deps-test all  ## the whole stack once under valgrind: no leak, no invalid access
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_WRAP="valgrind" $(PYTEST) tests/integration/test_stack.py -k whole_stack $(PYTEST_FLAGS)
 
-$B/bench_aggregate: $B/tests/bench/bench_aggregate.o $B/lib/aggregator.a $B/lib/common.a
+$B/bench_%: $B/tests/bench/bench_%.o $B/lib/aggregator.a $B/lib/common.a
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-bench: $B/bench_aggregate  ## what speed is worth quoting: medians, one line of JSON each
-	@$<
+bench: $B/bench_aggregate $B/bench_store  ## what speed is worth quoting: medians, one line of JSON each
+	@$B/bench_aggregate
+	@$B/bench_store $B
 
 demo: all  ## the whole stack on simulated AWS and CML, until Ctrl-C
 	@deploy/demo $B
