@@ -289,10 +289,10 @@ on_command (void *argument, bus_request_t *request)
 }
 
 static void
-add_event (void *request, uint64_t seq, const void *header, size_t header_size, const void *body,
-           size_t body_size)
+add_event (void *request, uint64_t seq, time_us_t at, const void *header, size_t header_size,
+           const void *body, size_t body_size)
 {
-    (void) seq;
+    (void) seq, (void) at;
     bus_request_add (request, header, header_size);
     bus_request_add (request, body, body_size);
 }

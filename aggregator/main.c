@@ -11,10 +11,14 @@
 #include "../common/log.h"
 #include "../common/program.h"
 #include "control.h"
+#include "dump.h"
 #include "gauges.h"
 #include "ingest.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define SERIES_MAX 2000
 
@@ -28,6 +32,8 @@ typedef struct settings {
         renew_ms, collectors_max;
     int64_t jobs_max, metrics_workers_max;
     store_settings_t store;
+    char backup [CONFIG_TEXT_SIZE], load [CONFIG_TEXT_SIZE];
+    bool dump;
     char precedence [CONFIG_TEXT_SIZE];
     fleet_settings_t fleet;
 } settings_t;
@@ -63,6 +69,9 @@ static const config_key_t KEYS [] = {
     {"store_bytes_max",   CONFIG_INTEGER, offsetof (settings_t, store.bytes_max),      "8589934592",        67108864, 1099511627776, NULL, "size up to which the store grows; beyond it nothing is taken in or told"},
     {"events_max",        CONFIG_INTEGER, offsetof (settings_t, store.events_max),     "100000",            1, 100000000,   NULL, "events kept for clients that come back; the oldest go first"},
     {"events_keep_hours", CONFIG_INTEGER, offsetof (settings_t, store.events_keep_hours), "72",             1, 8760,        NULL, "how long at most"},
+    {"backup",            CONFIG_TEXT,    offsetof (settings_t, backup),               "",                  0, 0,              NULL, "copy the store into this new folder, also while an aggregator has it, and end"},
+    {"dump",              CONFIG_FLAG,    offsetof (settings_t, dump),                 "no",                0, 0,              NULL, "print the store as lines of JSON, and end"},
+    {"load",              CONFIG_TEXT,    offsetof (settings_t, load),                 "",                  0, 0,              NULL, "fill an empty store from such lines in this file (- for standard input), and end"},
     {"jobs_max",          CONFIG_INTEGER, offsetof (settings_t, jobs_max),             "10000",              1, 1000000,        NULL, "jobs open at once; more are refused and counted"},
     {"metrics_workers_max", CONFIG_INTEGER, offsetof (settings_t, metrics_workers_max), "1000",              0, 1000000,        NULL, "workers with gauges of their own in /metrics; the rest count in the sums alone"},
     {0},
@@ -86,6 +95,43 @@ static const program_t AGGREGATOR = {
     .settings_size = sizeof (settings_t),
     .check = check,
 };
+
+static int
+load (store_t *store, const char *path, reason_t *why)
+{
+    bool standard = strcmp (path, "-") == 0;
+    FILE *in = standard ? stdin : fopen (path, "re");
+
+    if (!in) {
+        return reason_set (why, -errno, "load %.400s: %s", path, strerror (errno));
+    }
+    int rc = dump_read (store, in, why);
+    if (!standard) {
+        fclose (in);
+    }
+    return rc;
+}
+
+//  What is asked of the store alone. 1: nothing was, run. Else it was done, or why not.
+static int
+serve_store (const settings_t *settings, reason_t *why)
+{
+    bool asked = *settings->backup || settings->dump || *settings->load;
+
+    if (asked && !*settings->store.path) {
+        return reason_set (why, -EINVAL, "backup, dump and load want a store");
+    }
+    if (!asked || *settings->backup) {
+        return asked ? store_backup (settings->store.path, settings->backup, why) : 1;
+    }
+    _cleanup_ (metrics_destroy) metrics_t *metrics = metrics_new (SERIES_MAX);
+    _cleanup_ (store_destroy) store_t *store =
+        metrics ? store_open (&settings->store, metrics, why) : NULL;
+    if (!store) {
+        return -1;
+    }
+    return settings->dump ? dump_write (store, stdout, why) : load (store, settings->load, why);
+}
 
 //  Its sockets are bound before the loop runs; what can fail later is the store.
 static bool
@@ -160,5 +206,7 @@ main (int argc, char **argv)
     case PROGRAM_ANSWERED: return EXIT_SUCCESS;
     case PROGRAM_REFUSED: return program_refuse (&AGGREGATOR, &why);
     }
-    return run (&settings, &why) < 0 ? program_refuse (&AGGREGATOR, &why) : EXIT_SUCCESS;
+    int rc = serve_store (&settings, &why);
+    rc = rc == 1 ? run (&settings, &why) : rc;
+    return rc < 0 ? program_refuse (&AGGREGATOR, &why) : EXIT_SUCCESS;
 }

@@ -383,7 +383,7 @@ tell_event (const MDB_val *key, const MDB_val *value, store_event_fn *fn, void *
     const char *bytes = (const char *) value->mv_data + sizeof head;
 
     memcpy (&head, value->mv_data, sizeof head);
-    fn (argument, number_of (key), bytes, head.header_size, bytes + head.header_size,
+    fn (argument, number_of (key), head.at, bytes, head.header_size, bytes + head.header_size,
         value->mv_size - sizeof head - head.header_size);
 }
 
@@ -413,4 +413,23 @@ store_each_event (store_t *self, uint64_t after, size_t limit, store_event_fn *f
     return rc == 0 || rc == MDB_NOTFOUND
                ? 0
                : store_file_explain (&self->file, rc, "reading events", why);
+}
+
+size_t
+store_count (const store_t *self, store_table_t table)
+{
+    MDB_txn *txn;
+    MDB_stat stat = {0};
+
+    if (mdb_txn_begin (self->file.env, NULL, MDB_RDONLY, &txn) == 0) {
+        (void) mdb_stat (txn, self->file.tables [table], &stat);
+        mdb_txn_abort (txn);
+    }
+    return stat.ms_entries;
+}
+
+int
+store_set_epoch (store_t *self, const char *epoch, reason_t *why)
+{
+    return store_file_set_epoch (&self->file, epoch, why);
 }

@@ -50,6 +50,13 @@ const char *store_epoch (const store_t *self);
 uint64_t store_last (const store_t *self);
 uint64_t store_first (const store_t *self);
 
+//  Of a store that is loaded from a dump: its epoch goes on. Committed at once.
+int store_set_epoch (store_t *self, const char *epoch, reason_t *why);
+
+//  A copy of the store in this folder, which is made, to another, while its owner goes on. Needs no
+//  store_open; compacts.
+int store_backup (const char *path, const char *copy, reason_t *why);
+
 //  Rows by key: workers by id (worker_save), sources by name (what was last heard of them).
 typedef enum store_table { STORE_WORKERS, STORE_SOURCES, STORE_TABLE_COUNT } store_table_t;
 
@@ -73,9 +80,11 @@ typedef void store_row_fn (void *argument, const char *key, const void *bytes, s
 int store_each (store_t *self, store_table_t table, store_row_fn *fn, void *argument,
                 reason_t *why);
 
+size_t store_count (const store_t *self, store_table_t table);
+
 //  Events after this number, oldest first, at most limit. Bytes are borrowed during the call.
-typedef void store_event_fn (void *argument, uint64_t seq, const void *header, size_t header_size,
-                             const void *body, size_t body_size);
+typedef void store_event_fn (void *argument, uint64_t seq, time_us_t at, const void *header,
+                             size_t header_size, const void *body, size_t body_size);
 int store_each_event (store_t *self, uint64_t after, size_t limit, store_event_fn *fn,
                       void *argument, reason_t *why);
 

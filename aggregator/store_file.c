@@ -224,3 +224,44 @@ store_file_grow (store_file_t *self)
               LOG_INTEGER ("bytes", larger));
     return true;
 }
+
+int
+store_file_set_epoch (store_file_t *self, const char *epoch, reason_t *why)
+{
+    MDB_txn *txn;
+
+    if (strlen (epoch) != ENVELOPE_EPOCH_SIZE - 1 ||
+        strspn (epoch, "0123456789abcdef") != ENVELOPE_EPOCH_SIZE - 1) {
+        return reason_set (why, -EINVAL, "epoch '%.20s' is not 8 hex digits", epoch);
+    }
+    int rc = mdb_txn_begin (self->env, NULL, 0, &txn);
+    if (rc == 0) {
+        rc = put_meta (txn, self->meta, "epoch", epoch, strlen (epoch));
+        rc = rc ? rc : mdb_txn_commit (txn);
+    }
+    if (rc) {
+        return store_file_explain (self, rc, "writing its epoch", why);
+    }
+    snprintf (self->epoch, sizeof self->epoch, "%s", epoch);
+    return 0;
+}
+
+int
+store_backup (const char *path, const char *copy, reason_t *why)
+{
+    MDB_env *env = NULL;
+
+    if (mkdir (copy, 0755) < 0) {
+        return reason_set (why, -errno, "backup %.400s: cannot be made: %s", copy,
+                           strerror (errno));
+    }
+    int rc = mdb_env_create (&env);
+    rc = rc ? rc : mdb_env_open (env, path, MDB_RDONLY, 0644);
+    rc = rc ? rc : mdb_env_copy2 (env, copy, MDB_CP_COMPACT);
+    if (env) {
+        mdb_env_close (env);
+    }
+    return rc ? reason_set (why, -EIO, "backup of %.400s to %.400s: %s", path, copy,
+                            mdb_strerror (rc))
+              : 0;
+}

@@ -27,6 +27,8 @@ void store_file_close (store_file_t *self);
 //  The map is full: a larger one, up to the bound; false when there is none. No transaction is open.
 bool store_file_grow (store_file_t *self);
 
+int store_file_set_epoch (store_file_t *self, const char *epoch, reason_t *why);
+
 //  LMDB's code as a negative errno and a sentence.
 int store_file_explain (const store_file_t *self, int rc, const char *doing, reason_t *why);
 

@@ -39,6 +39,13 @@ class Kept:
             worker = self.gateway.worker("i-0kept")
             return worker and worker["cloudwatch_cpu_utilization"] == value
         wait_until(shown, f"{value} shows")
+        self.settle()
+
+    def settle(self):
+        """What was published before this is applied and has reached the gateway: it comes in order."""
+        self.marks = getattr(self, "marks", 0) + 1
+        self.publisher.instance(REGION, "i-0mark", name=f"mark {self.marks}", interval_seconds=3600)
+        wait_until(lambda: (w := self.gateway.worker("i-0mark")) and w["name"] == f"mark {self.marks}", "the mark")
 
     def again(self):
         self.aggregator.kill()
@@ -164,7 +171,7 @@ def test_cursor_that_is_older_than_the_log_is_told(start, bus, tmp_path):
     again = kept.gateway.stream(headers={"Last-Event-ID": position})
 
     assert again.wait("system.reset", "the reset").data["reason"] == "too old"
-    assert len(again.state()) == 1
+    assert len(again.state()) == 2
     assert metric(kept.aggregator.url, "cmlwatch_store_events") <= 21
 
 
@@ -213,7 +220,8 @@ def test_folder_that_cannot_be_made_is_named(tmp_path):
 
 
 def test_clients_see_no_gap_while_processes_are_killed_under_load(kept):
-    """Several resuming clients, a publisher that does not stop, kill -9 of either process at random."""
+    """Several resuming clients, a publisher that does not stop, kill -9 of either process at random.
+    CMLWATCH_KILLS=100 does it more often, CMLWATCH_SEED again as it was."""
     seed = int(os.environ.get("CMLWATCH_SEED", "20261121"))
     chance, faults = random.Random(seed), []
     stop, followed = threading.Event(), [0] * 4
@@ -249,7 +257,7 @@ def test_clients_see_no_gap_while_processes_are_killed_under_load(kept):
               [threading.Thread(target=follow, args=(n,), daemon=True) for n in range(4)]
     for thread in threads:
         thread.start()
-    for _ in range(6):
+    for _ in range(int(os.environ.get("CMLWATCH_KILLS", "6"))):
         time.sleep(chance.uniform(0.2, 0.6))
         if chance.random() < 0.6:
             kept.again()
@@ -274,3 +282,63 @@ def test_gap_over_a_restart_is_seen_by_the_numbers_that_were_kept(kept):
     kept.until_load(6)
 
     wait_until(lambda: metric(kept.aggregator.url, "cmlwatch_bus_lost_total") >= 9, "they are missed")
+
+
+def aggregator_once(*arguments, **more):
+    return subprocess.run([harness.BUILD / "cmlwatch-aggregator", *arguments], capture_output=True, timeout=60, **more)
+
+
+def test_backup_while_running_goes_on_where_it_was_taken(kept, start, tmp_path):
+    kept.until_load(11)
+    copied = aggregator_once("--store", kept.folder, "--backup", tmp_path / "copy")
+    before = http_json(f"{kept.gateway.url}/api/state")
+    again = aggregator_once("--store", kept.folder, "--backup", tmp_path / "copy")
+
+    bus = harness.Bus()
+    start(harness.Aggregator, bus, "--store", tmp_path / "copy")
+    after = http_json(f"{start(harness.Gateway, bus).url}/api/state")
+
+    assert copied.returncode == 0, copied.stderr
+    assert after["workers"] == before["workers"]
+    assert after["last_event_id"].rsplit("-", 1)[0] == before["last_event_id"].rsplit("-", 1)[0]
+    assert again.returncode == 2 and b"exists" in again.stderr, "a backup is not written over"
+
+
+def test_dump_and_load_make_the_same_store(kept, start, tmp_path):
+    kept.until_load(12.5)
+    position = http_json(f"{kept.gateway.url}/api/events?limit=1")["next"]
+    before = http_json(f"{kept.gateway.url}/api/state")
+    kept.aggregator.stop()
+    dumped = aggregator_once("--store", kept.folder, "--dump")
+    loaded = aggregator_once("--store", tmp_path / "other", "--load", "-", input=dumped.stdout)
+    twice = aggregator_once("--store", tmp_path / "other", "--load", "-", input=dumped.stdout)
+    same = aggregator_once("--store", tmp_path / "other", "--dump")
+
+    bus = harness.Bus()
+    start(harness.Aggregator, bus, "--store", tmp_path / "other")
+    gateway = start(harness.Gateway, bus)
+    after = http_json(f"{gateway.url}/api/state")
+    stream = gateway.stream(headers={"Last-Event-ID": position})
+
+    assert dumped.returncode == 0 and loaded.returncode == 0, loaded.stderr
+    assert all(json.loads(line) for line in dumped.stdout.splitlines()) and same.stdout == dumped.stdout
+    assert after["workers"] == before["workers"]
+    assert stream.wait(lambda e: e.data.get("cloudwatch_cpu_utilization") == 12.5, "what it missed")
+    assert not any(e.type == "system.reset" for e in stream.events)
+    assert twice.returncode == 2 and b"empty store" in twice.stderr
+
+
+@pytest.mark.parametrize("line,says", [(b"hello", b"line 2"), (b'{"x":1}', b"line 2"), (b'{"event":3}', b"at_us"),
+                                       (b'{"epoch":"zz"}', b"8 hex digits")])
+def test_line_that_is_no_dump_is_named_and_nothing_is_loaded(tmp_path, line, says):
+    result = aggregator_once("--store", tmp_path / "store", "--load", "-", input=b'{"epoch":"0badcafe"}\n' + line + b"\n")
+
+    assert result.returncode != 0 and says in result.stderr
+    assert aggregator_once("--store", tmp_path / "store", "--dump").stdout.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [("--dump",), ("--backup", "/tmp/nowhere"), ("--load", "-")])
+def test_what_is_asked_of_no_store_is_refused(arguments):
+    result = aggregator_once(*arguments, input=b"")
+
+    assert result.returncode == 2 and b"want a store" in result.stderr

@@ -91,9 +91,10 @@ typedef struct seen {
 } seen_t;
 
 static void
-see_event (void *argument, uint64_t seq, const void *header, size_t header_size, const void *body,
-           size_t body_size)
+see_event (void *argument, uint64_t seq, time_us_t at, const void *header, size_t header_size,
+           const void *body, size_t body_size)
 {
+    (void) at;
     seen_t *seen = argument;
     char wanted [40];
 

@@ -1,0 +1,251 @@
+"""Processes that stall, networks that are cut, clients that all come back at once.
+SPDX-License-Identifier: MIT"""
+import resource
+import selectors
+import signal
+import socket
+import threading
+import time
+
+import pytest
+
+import harness
+import outside
+from harness import http_json, metric, wait_until
+
+REGION, SUBJECT = "us-east-1", "us-east-1/i-0fault"
+
+
+class Proxy:
+    """A loopback TCP link that can be cut: what is on its way is lost, whoever connects is turned away."""
+
+    def __init__(self, endpoint):
+        self.target = ("127.0.0.1", int(endpoint.rsplit(":", 1)[1]))
+        self.port, self.whole, self.pairs = harness.free_port(), True, []
+        self.endpoint = f"tcp://127.0.0.1:{self.port}"
+        self.listener = socket.create_server(("127.0.0.1", self.port))
+        self.threads = [threading.Thread(target=self.accept, daemon=True)]
+        self.threads[0].start()
+
+    def accept(self):
+        while True:
+            try:
+                near, _ = self.listener.accept()
+            except OSError:
+                return
+            if not self.whole:
+                near.close()
+                continue
+            try:
+                far = socket.create_connection(self.target, timeout=5)
+            except OSError:
+                near.close()
+                continue
+            far.settimeout(None)
+            self.pairs.append((near, far))
+            for source, sink in ((near, far), (far, near)):
+                threading.Thread(target=self.pump, args=(source, sink), daemon=True).start()
+
+    @staticmethod
+    def pump(source, sink):
+        try:
+            while data := source.recv(65536):
+                sink.sendall(data)
+        except OSError:
+            pass
+        for end in (source, sink):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def cut(self):
+        self.whole = False
+        for pair in self.pairs:
+            for end in pair:
+                try:
+                    end.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+        self.pairs = []
+
+    def mend(self):
+        self.whole = True
+
+    def close(self):
+        self.cut()
+        self.listener.close()
+
+
+class Path:
+    """The bus, with some of its links through a proxy."""
+
+    def __init__(self, bus, **changes):
+        self.ingest, self.control, self.feed = bus.ingest, bus.control, bus.feed
+        self.__dict__.update(changes)
+
+
+@pytest.fixture
+def proxy():
+    made = []
+
+    def make(endpoint):
+        made.append(Proxy(endpoint))
+        return made[-1]
+    yield make
+    for each in made:
+        each.close()
+
+
+class Pulse:
+    """Publishes values one after the other until it is told to stop."""
+
+    def __init__(self, publisher, pause):
+        self.publisher, self.pause, self.value, self.stop = publisher, pause, 0, threading.Event()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        while not self.stop.is_set():
+            self.value += 1
+            self.publisher.publish("utilization.observed", SUBJECT, {"cpu_percent": self.value % 89 + 0.25,
+                                                                     "interval_seconds": 3600})
+            time.sleep(self.pause)
+
+    def end(self):
+        self.stop.set()
+        self.thread.join(10)
+        return self.value % 89 + 0.25
+
+
+def known(start, bus, tmp_path, ingest=None, feed=None, *arguments):
+    aggregator = start(harness.Aggregator, bus, "--store", tmp_path / "store", *arguments)
+    gateway = start(harness.Gateway, Path(bus, feed=feed or bus.feed))
+    publisher = outside.Publisher(ingest or bus.ingest, "/collector/cloudwatch/fault")
+    publisher.until_heard(gateway, REGION, "i-0fault", interval_seconds=3600)
+    publisher.socket.set_hwm(1000000)
+    return aggregator, gateway, publisher
+
+
+def follow(stream, events, stop):
+    while not stop.is_set():
+        try:
+            event = stream.next()
+        except (OSError, ValueError):
+            return
+        if event is None:
+            return
+        events.append(event)
+
+
+def numbers(events):
+    return [e.body["seq"] for e in events if e.body["seq"]]
+
+
+def rss_bytes(program):
+    with open(f"/proc/{program.process.pid}/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize()
+
+
+@pytest.mark.skipif(harness.VALGRIND, reason="30 s of a stall are enough natively")
+@pytest.mark.parametrize("victim,seconds", [("aggregator", 30), ("gateway", 10)])
+def test_process_that_stalls_goes_on_without_a_gap(start, bus, tmp_path, victim, seconds):
+    aggregator, gateway, publisher = known(start, bus, tmp_path)
+    stream, events, stop = gateway.stream("?heartbeat=1"), [], threading.Event()
+    stream.state()
+    reader = threading.Thread(target=follow, args=(stream, events, stop), daemon=True)
+    reader.start()
+    pulse, process = Pulse(publisher, 0.005), {"aggregator": aggregator, "gateway": gateway}[victim]
+
+    process.process.send_signal(signal.SIGSTOP)
+    time.sleep(seconds)  # the stall itself is what is tried: trap 1 needs 30 s of it
+    process.process.send_signal(signal.SIGCONT)
+    last = pulse.end()
+    wait_until(lambda: gateway.worker("i-0fault")["cloudwatch_cpu_utilization"] == last, "all of it was taken in")
+    wait_until(lambda: any(e.data.get("cloudwatch_cpu_utilization") == last for e in list(events)), "and told")
+    stop.set()
+
+    told = numbers(events)
+    assert told == list(range(told[0], told[-1] + 1))
+    assert not any(e.type == "system.reset" for e in events)
+    assert metric(aggregator.url, "cmlwatch_bus_lost_total") == 0
+    assert rss_bytes(process) < 400e6
+
+
+def test_cut_between_collector_and_aggregator_loses_nothing(start, sim, bus, tmp_path, proxy):
+    link = proxy(bus.ingest)
+    aggregator = start(harness.Aggregator, bus, "--store", tmp_path / "store")
+    start(harness.Gateway, bus)
+    collector = start(harness.Collector, "ec2", Path(bus, ingest=link.endpoint), "--interval-ms", 300,
+                      environment=sim.environment())
+    taken = lambda: metric(aggregator.url, "cmlwatch_ingest_messages_total", type="instance.observed")
+    wait_until(lambda: taken() > 20, "it is heard")
+
+    for _ in range(3):
+        link.cut()
+        said = metric(collector.url, "cmlwatch_collector_rounds_total")
+        wait_until(lambda: metric(collector.url, "cmlwatch_collector_rounds_total") > said + 1, "it reads on meanwhile")
+        link.mend()
+        before = taken()
+        wait_until(lambda: taken() > before + 10, "it is heard again")
+
+    assert metric(aggregator.url, "cmlwatch_bus_lost_total") == 0
+
+
+def test_cut_between_aggregator_and_gateway_shows_no_client_a_gap(start, bus, tmp_path, proxy):
+    link = proxy(bus.feed)
+    aggregator, gateway, publisher = known(start, bus, tmp_path, None, link.endpoint)
+    stream, events, stop = gateway.stream("?heartbeat=1"), [], threading.Event()
+    stream.state()
+    threading.Thread(target=follow, args=(stream, events, stop), daemon=True).start()
+    pulse = Pulse(publisher, 0.005)
+
+    for _ in range(3):
+        joins = metric(gateway.url, "cmlwatch_gateway_joins_total")
+        link.cut()
+        before = pulse.value
+        wait_until(lambda: pulse.value > before + 50, "something is said meanwhile")
+        link.mend()
+        wait_until(lambda: metric(gateway.url, "cmlwatch_gateway_joins_total") > joins, "it has joined again")
+    last = pulse.end()
+    wait_until(lambda: any(e.data.get("cloudwatch_cpu_utilization") == last for e in list(events)), "all is told")
+    stop.set()
+
+    told = numbers(events)
+    assert told == list(range(told[0], told[-1] + 1))
+    assert not any(e.type == "system.reset" for e in events)
+
+
+@pytest.mark.skipif(harness.VALGRIND, reason="a thousand clients are not for valgrind")
+def test_thousand_clients_that_come_back_at_once_are_all_served(start, bus, tmp_path):
+    """After a restart of the gateway; each with the id it had; none is refused for good."""
+    aggregator, gateway, publisher = known(start, bus, tmp_path)
+    position = http_json(f"{gateway.url}/api/state")["last_event_id"]
+    for value in range(20):
+        publisher.publish("utilization.observed", SUBJECT, {"cpu_percent": value + 1, "interval_seconds": 3600})
+    wait_until(lambda: gateway.worker("i-0fault")["cloudwatch_cpu_utilization"] == 20, "the last value")
+    gateway.kill()
+    gateway = start(harness.Gateway, bus)
+
+    request = (f"GET /api/events/stream HTTP/1.1\r\nHost: x\r\nLast-Event-ID: {position}\r\n\r\n").encode()
+    chooser, heard, count = selectors.DefaultSelector(), {}, min(1000, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 100)
+    for _ in range(count):
+        client = socket.create_connection(("127.0.0.1", gateway.port), timeout=30)
+        client.sendall(request)
+        client.setblocking(False)
+        chooser.register(client, selectors.EVENT_READ)
+        heard[client] = b""
+    end = time.monotonic() + harness.PATIENCE
+    done = set()
+    while len(done) < count and time.monotonic() < end:
+        for key, _ in chooser.select(0.5):
+            data = key.fileobj.recv(65536)
+            assert data, f"closed after {heard[key.fileobj][-200:]!r}"
+            heard[key.fileobj] += data
+            if b'"cloudwatch_cpu_utilization":20' in heard[key.fileobj]:
+                done.add(key.fileobj)
+    for client in heard:
+        client.close()
+
+    assert len(done) == count
+    assert not any(b"system.reset" in text for text in heard.values())
