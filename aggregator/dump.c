@@ -94,8 +94,8 @@ dump_write (store_t *store, FILE *out, reason_t *why)
     writing_t workers = {out, "worker", false, 0}, sources = {out, "source", true, 0};
 
     fprintf (out, "{\"epoch\":\"%s\"}\n", store_epoch (store));
-    int rc = store_each (store, STORE_WORKERS, write_row, &workers, why);
-    rc = rc < 0 ? rc : store_each (store, STORE_SOURCES, write_row, &sources, why);
+    int rc = store_each (store, STORE_WORKERS, "", write_row, &workers, why);
+    rc = rc < 0 ? rc : store_each (store, STORE_SOURCES, "", write_row, &sources, why);
     rc = rc < 0 ? rc : write_events (store, &workers, why);
     if (rc == 0 && (fflush (out) != 0 || ferror (out))) {
         return reason_set (why, -EIO, "the dump cannot be written: %s", strerror (errno));

@@ -47,12 +47,41 @@ fleet_find (fleet_t *self, const char *id)
     return entry ? entry->worker : NULL;
 }
 
+static void
+restore_samples (void *history, const char *key, const void *bytes, size_t size)
+{
+    const char *name = strchr (key, '|');
+
+    if (name) {
+        history_restore (history, name + 1, bytes, size);
+    }
+}
+
+//  Read when they are first needed, not at the start: most of a fleet's rows are samples.
+history_t *
+fleet_samples (fleet_t *self, entry_t *entry)
+{
+    char prefix [WORKER_ID_SIZE + 1];
+    reason_t why = {0};
+
+    if (entry->history || !(entry->history = history_new (&self->settings->history))) {
+        return entry->history;
+    }
+    snprintf (prefix, sizeof prefix, "%s|", worker_id (entry->worker));
+    if (self->store && store_each (self->store, STORE_SAMPLES, prefix, restore_samples,
+                                   entry->history, &why) < 0) {
+        log_warn ("samples cannot be read", LOG_TEXT ("worker", worker_id (entry->worker)),
+                  LOG_TEXT ("reason", why.text));
+    }
+    return entry->history;
+}
+
 const history_t *
 fleet_history (fleet_t *self, const worker_t *worker)
 {
-    const entry_t *entry = fleet_entry (self, worker_id (worker));
+    entry_t *entry = fleet_entry (self, worker_id (worker));
 
-    return entry ? entry->history : NULL;
+    return entry ? fleet_samples (self, entry) : NULL;
 }
 
 void
@@ -101,15 +130,69 @@ fleet_add (fleet_t *self, const names_t *names, time_us_t at, reason_t *why)
     return take_ptr (entry);
 }
 
+typedef struct saving {
+    store_t *store;
+    const char *worker_id;
+} saving_t;
+
 static void
-save (fleet_t *self, const worker_t *worker)
+save_block (void *argument, const char *name, const void *bytes, size_t size)
 {
+    const saving_t *saving = argument;
+    char key [WORKER_ID_SIZE + 1 + HISTORY_NAME_SIZE];
+
+    snprintf (key, sizeof key, "%s|%s", saving->worker_id, name);
+    store_put (saving->store, STORE_SAMPLES, key, bytes, size);
+}
+
+static void
+save (fleet_t *self, entry_t *entry)
+{
+    saving_t saving = {self->store, worker_id (entry->worker)};
     buffer_t row = {0};
 
     if (self->store) {
-        worker_save (worker, &row);
-        store_put (self->store, STORE_WORKERS, worker_id (worker), row.data, row.size);
+        worker_save (entry->worker, &row);
+        store_put (self->store, STORE_WORKERS, saving.worker_id, row.data, row.size);
         buffer_clear (&row);
+        if (entry->history) {
+            history_save (entry->history, false, save_block, &saving);
+        }
+    }
+}
+
+//  At the end, also the samples of the minute that is not over.
+static void
+on_drain (void *argument)
+{
+    fleet_t *self = argument;
+
+    for (entry_t *entry = zhashx_first (self->entries); entry && self->store;
+         entry = zhashx_next (self->entries)) {
+        saving_t saving = {self->store, worker_id (entry->worker)};
+        if (entry->history) {
+            history_save (entry->history, true, save_block, &saving);
+        }
+    }
+}
+
+static void
+delete_block (void *store, const char *key, const void *bytes, size_t size)
+{
+    (void) bytes, (void) size;
+    store_delete (store, STORE_SAMPLES, key);
+}
+
+static void
+forget_rows (fleet_t *self, const char *id)
+{
+    char prefix [WORKER_ID_SIZE + 1];
+    reason_t why;
+
+    if (self->store) {
+        snprintf (prefix, sizeof prefix, "%s|", id);
+        store_delete (self->store, STORE_WORKERS, id);
+        (void) store_each (self->store, STORE_SAMPLES, prefix, delete_block, self->store, &why);
     }
 }
 
@@ -125,7 +208,7 @@ on_turn_end (void *argument)
         } else if (entry->owed == OWED_STATE) {
             feed_state (self->feed, entry->worker);
         }
-        save (self, entry->worker);
+        save (self, entry);
         entry->owed = OWED_NOTHING;
         entry->touched = false;
     }
@@ -160,8 +243,9 @@ int
 fleet_restore (fleet_t *self, reason_t *why)
 {
     restoring_t restoring = {.fleet = self};
-    int rc =
-        self->store ? store_each (self->store, STORE_WORKERS, restore_worker, &restoring, why) : 0;
+    int rc = self->store
+                 ? store_each (self->store, STORE_WORKERS, "", restore_worker, &restoring, why)
+                 : 0;
 
     if (rc == 0 && restoring.failed > 0) {
         return reason_set (why, -EBADMSG, "store: %zu workers cannot be read; the last: %.400s",
@@ -233,9 +317,7 @@ remove_entry (fleet_t *self, entry_t *entry)
 
     memcpy (id, worker_id (entry->worker), sizeof id);
     feed_gone (self->feed, entry->worker);
-    if (self->store) {
-        store_delete (self->store, STORE_WORKERS, id);
-    }
+    forget_rows (self, id);
     if (zhashx_lookup (self->instances, worker_instance_id (entry->worker)) == entry) {
         zhashx_delete (self->instances, worker_instance_id (entry->worker));
     }
@@ -338,6 +420,7 @@ fleet_new (loop_t *loop, feed_t *feed, jobs_t *jobs, store_t *store,
     loop_timer_every (self->deadlines, DEADLINES_EVERY_MS * MS_US);
     loop_timer_every (self->stats, STATS_EVERY_MS * MS_US);
     loop_on_turn_end (loop, on_turn_end, self);
+    loop_on_drain (loop, on_drain, self);
     return take_ptr (self);
 }
 

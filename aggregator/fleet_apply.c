@@ -57,12 +57,10 @@ keep_samples (fleet_t *self, entry_t *entry, const worker_change_t *change)
     if (worker_status (entry->worker) != WORKER_RUNNING) {
         return;
     }
-    if (!entry->history) {
-        entry->history = history_new (&self->settings->history);
-    }
-    if (entry->history) {
+    history_t *history = fleet_samples (self, entry);
+    if (history) {
         snapshot_t snapshot = worker_snapshot (entry->worker);
-        history_put (entry->history, &snapshot, change->at);
+        history_put (history, &snapshot, change->at);
     }
 }
 

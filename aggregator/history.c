@@ -12,6 +12,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,7 @@
 
 typedef struct ring {
     float **blocks;  //  each null until a value falls into it
+    bool *dirty;     //  changed since it was saved
     int64_t length;  //  slots
     int64_t newest;  //  INT64_MIN: empty
 } ring_t;
@@ -32,6 +34,7 @@ typedef struct series {
 
 struct history {
     const history_bounds_t *bounds;
+    int64_t newest_minute, saved_minute;
     size_t bytes;
     series_t series [HISTORY_METRIC_COUNT];
 };
@@ -68,7 +71,8 @@ ring_init (ring_t *ring, int64_t length)
     ring->length = length;
     ring->newest = INT64_MIN;
     ring->blocks = length > 0 ? calloc (block_count (ring), sizeof *ring->blocks) : NULL;
-    return length == 0 || ring->blocks;
+    ring->dirty = length > 0 ? calloc (block_count (ring), sizeof *ring->dirty) : NULL;
+    return length == 0 || (ring->blocks && ring->dirty);
 }
 
 static void
@@ -78,6 +82,7 @@ ring_clear (ring_t *ring)
         free (ring->blocks [i]);
     }
     free (ring->blocks);
+    free (ring->dirty);
 }
 
 history_t *
@@ -147,9 +152,22 @@ advance (ring_t *ring, int64_t number)
         float *slot = slot_of (ring, each < 0 ? 0 : each);
         if (slot) {
             *slot = NAN;
+            ring->dirty [each % ring->length / BLOCK_SLOTS] = true;
         }
     }
     ring->newest = number;
+}
+
+static bool
+make_block (history_t *self, ring_t *ring, int64_t index)
+{
+    float **block = &ring->blocks [index];
+
+    if (!*block && (*block = malloc (BLOCK_SLOTS * sizeof **block))) {
+        empty (*block, BLOCK_SLOTS);
+        self->bytes += BLOCK_SLOTS * sizeof **block;
+    }
+    return *block != NULL;
 }
 
 //  False when the slot is older than the ring, or there is no memory.
@@ -163,15 +181,11 @@ ring_put (history_t *self, ring_t *ring, int64_t number, double value)
     if (number > ring->newest) {
         advance (ring, number);
     }
-    float **block = &ring->blocks [number % ring->length / BLOCK_SLOTS];
-    if (!*block) {
-        if (!(*block = malloc (BLOCK_SLOTS * sizeof **block))) {
-            return false;
-        }
-        empty (*block, BLOCK_SLOTS);
-        self->bytes += BLOCK_SLOTS * sizeof **block;
+    if (!make_block (self, ring, number % ring->length / BLOCK_SLOTS)) {
+        return false;
     }
     *slot_of (ring, number) = (float) value;
+    ring->dirty [number % ring->length / BLOCK_SLOTS] = true;
     return true;
 }
 
@@ -188,6 +202,11 @@ put (history_t *self, series_t *series, double value, time_us_t at)
         series->sum = 0;
         series->count = 0;
     }
+    float *slot = series->thin.length > 0 ? slot_of (&series->thin, ten) : NULL;
+    if (series->count == 0 && slot && ten == series->thin.newest && !isnan (*slot)) {
+        series->sum = *slot;  //  what was told of it before a restart, as one
+        series->count = 1;
+    }
     series->sum += value;
     series->count++;
     (void) ring_put (self, &series->thin, ten, series->sum / (double) series->count);
@@ -198,6 +217,9 @@ history_put (history_t *self, const snapshot_t *snapshot, time_us_t at)
 {
     if (self->bounds->fine_minutes == 0 || at < 0) {
         return;
+    }
+    if (at / MINUTE_US > self->newest_minute) {
+        self->newest_minute = at / MINUTE_US;
     }
     put (self, &self->series [HISTORY_CPU], snapshot->cpu_utilization, at);
     put (self, &self->series [HISTORY_MEMORY], snapshot->memory_utilization, at);
@@ -259,6 +281,90 @@ history_write (const history_t *self, history_metric_t metric, time_us_t since, 
     json_open_array (out);
     read_series (&self->series [metric], minute, &writing);
     json_close_array (out);
+}
+
+//  --- kept over a restart: a block with the bounds and the newest number of its ring
+
+typedef struct block_head {
+    int64_t newest, length;
+} block_head_t;
+
+static void
+save_ring (ring_t *ring, int metric, char kind, history_block_fn *fn, void *argument)
+{
+    char name [HISTORY_NAME_SIZE], bytes [sizeof (block_head_t) + BLOCK_SLOTS * sizeof (float)];
+    block_head_t head = {ring->newest, ring->length};
+
+    for (size_t i = 0; ring->blocks && i < block_count (ring); i++) {
+        if (ring->dirty [i] && ring->blocks [i]) {
+            ring->dirty [i] = false;
+            snprintf (name, sizeof name, "%s|%c|%04zu", NAMES [metric], kind, i);
+            memcpy (bytes, &head, sizeof head);
+            memcpy (bytes + sizeof head, ring->blocks [i], BLOCK_SLOTS * sizeof (float));
+            fn (argument, name, bytes, sizeof bytes);
+        }
+    }
+}
+
+void
+history_save (history_t *self, bool force, history_block_fn *fn, void *argument)
+{
+    if (!force && self->newest_minute <= self->saved_minute) {
+        return;
+    }
+    self->saved_minute = self->newest_minute;
+    for (int metric = 0; metric < HISTORY_METRIC_COUNT; metric++) {
+        save_ring (&self->series [metric].fine, metric, 'f', fn, argument);
+        save_ring (&self->series [metric].thin, metric, 't', fn, argument);
+    }
+}
+
+//  The newest number that falls into this slot and is not beyond newest.
+static int64_t
+number_at (int64_t index, int64_t length, int64_t newest)
+{
+    return newest - (newest - index) % length;
+}
+
+static void
+restore_block (history_t *self, ring_t *ring, int64_t index, const block_head_t *head,
+               const float *slots)
+{
+    if (head->newest > ring->newest) {
+        advance (ring, head->newest);
+    }
+    for (int64_t i = 0; i < BLOCK_SLOTS && index * BLOCK_SLOTS + i < ring->length; i++) {
+        int64_t number = number_at (index * BLOCK_SLOTS + i, ring->length, head->newest);
+        if (!isnan (slots [i]) && number > ring->newest - ring->length && number >= 0 &&
+            make_block (self, ring, index)) {
+            ring->blocks [index][i] = slots [i];
+        }
+    }
+}
+
+void
+history_restore (history_t *self, const char *name, const void *bytes, size_t size)
+{
+    char metric_name [HISTORY_NAME_SIZE];
+    size_t length = strcspn (name, "|");
+    block_head_t head;
+    float slots [BLOCK_SLOTS];
+
+    snprintf (metric_name, sizeof metric_name, "%.*s", (int) length, name);
+    history_metric_t metric = history_metric_parse (metric_name);
+    if (metric == HISTORY_METRIC_COUNT || size != sizeof head + sizeof slots ||
+        strlen (name) < length + 4) {
+        return;
+    }
+    ring_t *ring =
+        name [length + 1] == 'f' ? &self->series [metric].fine : &self->series [metric].thin;
+    int64_t index = strtoll (name + length + 3, NULL, 10);
+    memcpy (&head, bytes, sizeof head);
+    memcpy (slots, (const char *) bytes + sizeof head, sizeof slots);
+    if (head.length == ring->length && head.newest >= 0 && index >= 0 && ring->blocks &&
+        (size_t) index < block_count (ring)) {
+        restore_block (self, ring, index, &head, slots);
+    }
 }
 
 size_t

@@ -48,6 +48,16 @@ void history_put (history_t *self, const snapshot_t *snapshot, time_us_t at);
 void history_write (const history_t *self, history_metric_t metric, time_us_t since, size_t limit,
                     json_writer_t *out);
 
+//  Blocks that have changed since they were last handed out, to be kept: a name of up to
+//  HISTORY_NAME_SIZE, and bytes. At most once a minute of the samples' time, so that a block is not
+//  written for each sample; all of them with force.
+#define HISTORY_NAME_SIZE 64
+typedef void history_block_fn (void *argument, const char *name, const void *bytes, size_t size);
+void history_save (history_t *self, bool force, history_block_fn *fn, void *argument);
+
+//  A block as it was handed out, in any order. One that is not ours, or of other bounds, is ignored.
+void history_restore (history_t *self, const char *name, const void *bytes, size_t size);
+
 //  Bytes it occupies.
 size_t history_bytes (const history_t *self);
 

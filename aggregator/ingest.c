@@ -340,7 +340,7 @@ ingest_open (loop_t *loop, fleet_t *fleet, const feed_t *feed, losses_t *losses,
     self->message_max = (size_t) settings->message_max_bytes;
     add_metrics (self, metrics);
     zhashx_set_destructor (self->sources, source_free);
-    if (store && store_each (store, STORE_SOURCES, restore_source, self, why) < 0) {
+    if (store && store_each (store, STORE_SOURCES, "", restore_source, self, why) < 0) {
         return NULL;
     }
     self->subscriber =

@@ -353,11 +353,13 @@ store_sync (store_t *self)
 //  --- reading
 
 int
-store_each (store_t *self, store_table_t table, store_row_fn *fn, void *argument, reason_t *why)
+store_each (store_t *self, store_table_t table, const char *prefix, store_row_fn *fn,
+            void *argument, reason_t *why)
 {
+    size_t size = strlen (prefix);
+    MDB_val key = {size, (void *) (uintptr_t) prefix}, value;
     MDB_txn *txn;
     MDB_cursor *cursor;
-    MDB_val key, value;
     char name [512];
     int rc = mdb_txn_begin (self->file.env, NULL, MDB_RDONLY, &txn);
 
@@ -366,14 +368,18 @@ store_each (store_t *self, store_table_t table, store_row_fn *fn, void *argument
     }
     rc = mdb_cursor_open (txn, self->file.tables [table], &cursor);
     if (rc == 0) {
-        while ((rc = mdb_cursor_get (cursor, &key, &value, MDB_NEXT)) == 0) {
+        rc = mdb_cursor_get (cursor, &key, &value, size ? MDB_SET_RANGE : MDB_FIRST);
+        while (rc == 0 && key.mv_size >= size && memcmp (key.mv_data, prefix, size) == 0) {
             snprintf (name, sizeof name, "%.*s", (int) key.mv_size, (char *) key.mv_data);
             fn (argument, name, value.mv_data, value.mv_size);
+            rc = mdb_cursor_get (cursor, &key, &value, MDB_NEXT);
         }
         mdb_cursor_close (cursor);
     }
     mdb_txn_abort (txn);
-    return rc == MDB_NOTFOUND ? 0 : store_file_explain (&self->file, rc, "reading its rows", why);
+    return rc == 0 || rc == MDB_NOTFOUND
+               ? 0
+               : store_file_explain (&self->file, rc, "reading its rows", why);
 }
 
 static void

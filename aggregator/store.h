@@ -57,8 +57,14 @@ int store_set_epoch (store_t *self, const char *epoch, reason_t *why);
 //  store_open; compacts.
 int store_backup (const char *path, const char *copy, reason_t *why);
 
-//  Rows by key: workers by id (worker_save), sources by name (what was last heard of them).
-typedef enum store_table { STORE_WORKERS, STORE_SOURCES, STORE_TABLE_COUNT } store_table_t;
+//  Rows by key: workers by id (worker_save), sources by name (what was last heard of them), blocks
+//  of samples by worker, metric and place (history.h).
+typedef enum store_table {
+    STORE_WORKERS,
+    STORE_SOURCES,
+    STORE_SAMPLES,
+    STORE_TABLE_COUNT
+} store_table_t;
 
 //  Bytes are copied. What cannot be gathered (no memory) is said by the commit.
 void store_put (store_t *self, store_table_t table, const char *key, const void *bytes,
@@ -77,8 +83,9 @@ int store_commit (store_t *self, reason_t *why);
 void store_sync (store_t *self);
 
 typedef void store_row_fn (void *argument, const char *key, const void *bytes, size_t size);
-int store_each (store_t *self, store_table_t table, store_row_fn *fn, void *argument,
-                reason_t *why);
+//  Those whose key begins with prefix, in the order of their keys; "" is all.
+int store_each (store_t *self, store_table_t table, const char *prefix, store_row_fn *fn,
+                void *argument, reason_t *why);
 
 size_t store_count (const store_t *self, store_table_t table);
 

@@ -13,23 +13,37 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define FORMAT      "cmlwatch store 1"
 #define FORMAT_NAME "cmlwatch store "
 #define MAP_FIRST   ((size_t) 64 * 1024 * 1024)
+#define DISK_LEAST  ((size_t) 1024 * 1024)
 #define PATH_MOST   1100
 #define SALVAGE                                                                                  \
     "it may be damaged: keep the folder, `mdb_copy` it to another place or begin with an empty " \
     "one"
 
-static const char *const TABLES [STORE_TABLE_COUNT] = {"workers", "sources"};
+static const char *const TABLES [STORE_TABLE_COUNT] = {"workers", "sources", "samples"};
+
+//  LMDB calls a write that was cut short an input/output error.
+static bool
+is_disk_full (const char *path)
+{
+    struct statvfs disk;
+
+    return statvfs (path, &disk) == 0 && disk.f_bavail * disk.f_frsize < DISK_LEAST;
+}
 
 int
 store_file_explain (const store_file_t *self, int rc, const char *doing, reason_t *why)
 {
     const char *path = self->settings->path;
 
+    if (rc == EIO && is_disk_full (path)) {
+        rc = ENOSPC;
+    }
     if (rc == MDB_MAP_FULL || rc == ENOSPC) {
         return reason_set (why, -ENOSPC, "store %s: %s: %s", path, doing,
                            rc == ENOSPC ? "the disk is full"

@@ -4,6 +4,7 @@ import resource
 import selectors
 import signal
 import socket
+import subprocess
 import threading
 import time
 
@@ -249,3 +250,46 @@ def test_thousand_clients_that_come_back_at_once_are_all_served(start, bus, tmp_
 
     assert len(done) == count
     assert not any(b"system.reset" in text for text in heard.values())
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of a few megabytes; only root can mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", folder], capture_output=True).returncode != 0:
+        pytest.skip("a tmpfs cannot be mounted here")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_full_disk_holds_everything_until_there_is_room(start, bus, small_disk):
+    ballast = small_disk / "ballast"
+    aggregator = start(harness.Aggregator, bus, "--store", small_disk / "store")
+    gateway = start(harness.Gateway, bus)
+    publisher = outside.Publisher(bus.ingest, "/collector/cloudwatch/fault")
+    publisher.until_heard(gateway, REGION, "i-0fault", interval_seconds=3600)
+    publisher.socket.set_hwm(1000000)
+    stream, events, stop = gateway.stream("?heartbeat=1"), [], threading.Event()
+    stream.state()
+    threading.Thread(target=follow, args=(stream, events, stop), daemon=True).start()
+    ballast.write_bytes(bytes(4 << 20))
+
+    pulse = Pulse(publisher, 0.002)
+    wait_until(lambda: harness.http(f"{aggregator.url}/readyz")[0] == 503, "it is not ready any more")
+    said = harness.http(f"{aggregator.url}/readyz")[2]
+    held = len(numbers(events))
+    before = pulse.value
+    wait_until(lambda: pulse.value > before + 100, "more is said meanwhile")
+    assert len(numbers(events)) <= held + 1, "nothing is told that is not kept"
+    ballast.unlink()
+    wait_until(lambda: harness.http(f"{aggregator.url}/readyz")[0] == 200, "it is ready again")
+    last = pulse.end()
+    wait_until(lambda: any(e.data.get("cloudwatch_cpu_utilization") == last for e in list(events)), "all is told")
+    stop.set()
+
+    assert b"disk is full" in said
+    told = numbers(events)
+    assert told == list(range(told[0], told[-1] + 1))
+    assert metric(aggregator.url, "cmlwatch_bus_lost_total") == 0
+    assert metric(aggregator.url, "cmlwatch_store_failures_total") > 0

@@ -1,5 +1,6 @@
 """What survives: kill -9 of the aggregator and of gateways, and a client that comes back.
 SPDX-License-Identifier: MIT"""
+import datetime
 import json
 import os
 import random
@@ -89,6 +90,24 @@ def test_workers_and_numbers_go_on_after_kill_9_of_the_aggregator(kept):
         assert http_json(f"{kept.gateway.url}/api/workers/i-0kept/{part}") == answer
     others = http_json(f"{kept.gateway.url}/api/workers/i-0kept")["others"]
     assert [(o["kind"], o["storage_utilization"]) for o in others] == [("agent", 70)]
+
+
+def test_samples_survive_kill_9_but_for_the_last_minute(kept):
+    now = datetime.datetime.now(datetime.timezone.utc)
+    for minutes in range(30, 0, -1):
+        kept.publisher.publish("utilization.observed", f"{REGION}/i-0kept",
+                               {"cpu_percent": minutes + 0.125, "interval_seconds": 3600},
+                               time=(now - datetime.timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
+    kept.settle()
+    history = f"{kept.gateway.url}/api/workers/i-0kept/history?metric=cpu_utilization"
+    before = http_json(history)["samples"]
+
+    kept.again()
+    kept.gateway_again()
+    after = http_json(f"{kept.gateway.url}/api/workers/i-0kept/history?metric=cpu_utilization")["samples"]
+
+    assert len(before) >= 29 and {sample["value"] for sample in before} >= {n + 0.125 for n in range(2, 29)}
+    assert [sample for sample in before if sample not in after] in ([], before[-1:])
 
 
 def test_older_observation_changes_nothing_after_a_restart_either(kept):

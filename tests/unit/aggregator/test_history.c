@@ -173,6 +173,114 @@ memory_is_taken_as_time_goes_on_and_is_bounded (void **state)
     assert_int_equal (history_bytes (history), full);
 }
 
+typedef struct kept {
+    char names [400][HISTORY_NAME_SIZE];
+    char bytes [400][600];
+    size_t sizes [400];
+    size_t count, written;
+} kept_t;
+
+static void
+keep_block (void *argument, const char *name, const void *bytes, size_t size)
+{
+    kept_t *kept = argument;
+    size_t at = 0;
+
+    while (at < kept->count && strcmp (kept->names [at], name) != 0) {
+        at++;
+    }
+    assert_true (at < COUNT (kept->names) && size <= sizeof kept->bytes [0]);
+    snprintf (kept->names [at], sizeof kept->names [at], "%s", name);
+    memcpy (kept->bytes [at], bytes, size);
+    kept->sizes [at] = size;
+    kept->count += at == kept->count;
+    kept->written++;
+}
+
+static char *
+all_of (const history_t *history)
+{
+    buffer_t text = {0};
+    json_writer_t json = json_writer (&text);
+
+    json_open_array (&json);
+    history_write (history, HISTORY_CPU, TIME_UNKNOWN, 100000, &json);
+    history_write (history, HISTORY_LABS, TIME_UNKNOWN, 100000, &json);
+    json_close_array (&json);
+    return text.data;
+}
+
+static void
+what_is_saved_block_by_block_makes_the_same_history_again (void **state)
+{
+    (void) state;
+    static kept_t kept;
+    _cleanup_ (history_destroy) history_t *history = history_new (&DAY_AND_WEEK);
+    kept = (kept_t){0};
+
+    for (int minute = 0; minute < 3 * 1440; minute += 1 + minute % 7 * 13) {
+        put_cpu (history, minute % 89, MINUTE (minute));
+        history_save (history, false, keep_block, &kept);
+    }
+    history_save (history, true, keep_block, &kept);
+    _cleanup_ (history_destroy) history_t *again = history_new (&DAY_AND_WEEK);
+    for (size_t i = kept.count; i-- > 0;) {
+        history_restore (again, kept.names [i], kept.bytes [i], kept.sizes [i]);
+    }
+
+    _cleanup_ (string_destroy) char *before = all_of (history);
+    _cleanup_ (string_destroy) char *after = all_of (again);
+    assert_string_equal (after, before);
+    assert_true (strlen (before) > 1000);
+}
+
+static void
+block_is_saved_once_a_minute_and_only_when_it_changed (void **state)
+{
+    (void) state;
+    static kept_t kept;
+    _cleanup_ (history_destroy) history_t *history = history_new (&DAY_AND_WEEK);
+    kept = (kept_t){0};
+
+    for (int i = 0; i < 100; i++) {
+        put_cpu (history, i, MINUTE (0) + i * 100 * MS_US);
+        history_save (history, false, keep_block, &kept);
+    }
+    size_t within = kept.written;
+    put_cpu (history, 7, MINUTE (1));
+    history_save (history, false, keep_block, &kept);
+    size_t next = kept.written;
+    history_save (history, true, keep_block, &kept);
+
+    assert_int_equal (within, 2);  //  of the fine ring and of the thin one
+    assert_int_equal (next, 4);
+    assert_int_equal (kept.written, 4);
+}
+
+static void
+block_that_is_not_ours_is_ignored (void **state)
+{
+    (void) state;
+    static const char BYTES [600] = "";
+    static const char *const NAMES [] = {"",
+                                         "nonsense",
+                                         "cpu_utilization",
+                                         "cpu_utilization|",
+                                         "cpu_utilization|f|",
+                                         "cpu_utilization|f|9999",
+                                         "cpu_utilization|f|-001",
+                                         "load|f|0001"};
+    _cleanup_ (history_destroy) history_t *history = history_new (&DAY_AND_WEEK);
+
+    for (size_t i = 0; i < COUNT (NAMES); i++) {
+        history_restore (history, NAMES [i], BYTES, 496);
+        history_restore (history, NAMES [i], BYTES, 5);
+    }
+
+    _cleanup_ (json_destroy) struct json_object *samples = read_cpu (history, TIME_UNKNOWN, 100);
+    assert_int_equal (json_object_array_length (samples), 0);
+}
+
 static void
 no_bounds_no_history (void **state)
 {
@@ -207,6 +315,9 @@ main (void)
         cmocka_unit_test (late_sample_goes_where_it_belongs_and_one_too_old_is_dropped),
         cmocka_unit_test (long_silence_leaves_nothing_of_the_fine_ring_behind),
         cmocka_unit_test (memory_is_taken_as_time_goes_on_and_is_bounded),
+        cmocka_unit_test (what_is_saved_block_by_block_makes_the_same_history_again),
+        cmocka_unit_test (block_is_saved_once_a_minute_and_only_when_it_changed),
+        cmocka_unit_test (block_that_is_not_ours_is_ignored),
         cmocka_unit_test (no_bounds_no_history),
         cmocka_unit_test (metrics_are_named_as_in_the_snapshot)};
 

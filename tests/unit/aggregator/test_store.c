@@ -126,7 +126,7 @@ look (store_t *store, uint64_t after, size_t limit)
     reason_t why = {""};
 
     assert_int_equal (store_each_event (store, after, limit, see_event, &seen, &why), 0);
-    assert_int_equal (store_each (store, STORE_WORKERS, see_worker, &seen, &why), 0);
+    assert_int_equal (store_each (store, STORE_WORKERS, "", see_worker, &seen, &why), 0);
     return seen;
 }
 
