@@ -87,6 +87,10 @@ fleet_tell (fleet_t *self, entry_t *entry, const worker_change_t *change, bool r
     if (change->verdict != WORKER_APPLIED) {
         return;
     }
+    if (status) {
+        //  Replicas know it before anyone is told: who hears of it and asks a gateway, finds it.
+        feed_state (self->feed, entry->worker);
+    }
     announce_change (self->feed, entry->worker, change);
     if (status) {
         bool over = worker_status (entry->worker) == WORKER_TERMINATED;
@@ -130,6 +134,7 @@ create (fleet_t *self, const names_t *names, const observation_t *observation, r
     worker_change_t change = worker_update_ec2 (entry->worker, seen, observation->envelope.time);
     worker_spoke (entry->worker, &change, seen->interval_seconds, loop_now (self->loop).steady);
     //  Everything about it is new: one event says so, and the snapshot has the rest.
+    feed_state (self->feed, entry->worker);
     announce_created (self->feed, entry->worker);
     feed_snapshot (self->feed, entry->worker, "created");
     fleet_touch (self, entry, OWED_NOTHING);
