@@ -121,6 +121,8 @@ write_page (control_t *self, bus_request_t *request, buffer_t *out)
     json_member_integer (&json, "seq", (int64_t) feed_sequence (self->feed));
     json_member_integer (&json, "total", (int64_t) fleet_size (self->fleet));
     json_member_text (&json, "next_cursor", fleet_next (self->fleet, last) ? last : NULL);
+    json_key (&json, "jobs");
+    fleet_write_jobs (self->fleet, &json);
     json_key (&json, "stats");
     json_open_object (&json);
     fleet_write_stats (self->fleet, &json);

@@ -236,6 +236,7 @@ restore_worker (void *argument, const char *id, const void *bytes, size_t size)
         reason_set (&restoring->why, -EBADMSG, "the row of worker %s: %.300s", id, why.text);
         return;
     }
+    entry->pause_asked = jobs_has (self->jobs, PAUSE_JOB, entry->worker);
     insert (self, take_ptr (entry));
 }
 
@@ -367,6 +368,12 @@ count (fleet_t *self)
         tally_add (&tally, self->sorted [i]->worker);
     }
     return tally;
+}
+
+void
+fleet_write_jobs (fleet_t *self, json_writer_t *json)
+{
+    jobs_write (self->jobs, json);
 }
 
 void

@@ -65,6 +65,9 @@ uint64_t fleet_revision (const fleet_t *self);
 //  Workers in the order of their ids; after is an id, "" begins. Null: no more.
 const worker_t *fleet_next (fleet_t *self, const char *after);
 
+//  An array of the open jobs.
+void fleet_write_jobs (fleet_t *self, json_writer_t *json);
+
 //  The data object of system.stats.
 void fleet_write_stats (fleet_t *self, json_writer_t *json);
 

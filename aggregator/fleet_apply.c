@@ -11,8 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PAUSE_JOB "worker.pause"
-
 //  Region and instance id also stand in topics and keys, where '|' parts and length is bounded.
 static int
 names_of (const observation_t *observation, names_t *names, reason_t *why)

@@ -10,6 +10,7 @@
 
 #include <czmq.h>
 
+#define PAUSE_JOB      "worker.pause"
 #define NAME_BYTES_MAX 63  //  of a region and of an instance id
 
 typedef struct names {

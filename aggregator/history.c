@@ -34,7 +34,8 @@ typedef struct series {
 
 struct history {
     const history_bounds_t *bounds;
-    int64_t newest_minute, saved_minute;
+    int64_t minute;  //  of the last sample
+    bool due;        //  a minute has begun since the blocks were saved
     size_t bytes;
     series_t series [HISTORY_METRIC_COUNT];
 };
@@ -194,8 +195,12 @@ put (history_t *self, series_t *series, double value, time_us_t at)
 {
     int64_t minute = at / MINUTE_US, ten = minute / HISTORY_THIN_MINUTES;
 
-    if (isnan (value) || !ring_put (self, &series->fine, minute, value) ||
-        ten < series->thin.newest) {
+    if (isnan (value) || !ring_put (self, &series->fine, minute, value)) {
+        return;
+    }
+    self->due |= minute != self->minute;
+    self->minute = minute;
+    if (ten < series->thin.newest) {
         return;  //  a late sample stands in the fine ring alone
     }
     if (ten > series->thin.newest) {
@@ -217,9 +222,6 @@ history_put (history_t *self, const snapshot_t *snapshot, time_us_t at)
 {
     if (self->bounds->fine_minutes == 0 || at < 0) {
         return;
-    }
-    if (at / MINUTE_US > self->newest_minute) {
-        self->newest_minute = at / MINUTE_US;
     }
     put (self, &self->series [HISTORY_CPU], snapshot->cpu_utilization, at);
     put (self, &self->series [HISTORY_MEMORY], snapshot->memory_utilization, at);
@@ -309,10 +311,10 @@ save_ring (ring_t *ring, int metric, char kind, history_block_fn *fn, void *argu
 void
 history_save (history_t *self, bool force, history_block_fn *fn, void *argument)
 {
-    if (!force && self->newest_minute <= self->saved_minute) {
+    if (!force && !self->due) {
         return;
     }
-    self->saved_minute = self->newest_minute;
+    self->due = false;
     for (int metric = 0; metric < HISTORY_METRIC_COUNT; metric++) {
         save_ring (&self->series [metric].fine, metric, 'f', fn, argument);
         save_ring (&self->series [metric].thin, metric, 't', fn, argument);

@@ -16,7 +16,9 @@
 
 typedef struct jobs jobs_t;
 
-jobs_t *jobs_new (loop_t *loop, feed_t *feed, int64_t jobs_max, metrics_t *metrics, reason_t *why);
+//  store (null: none) is borrowed: what is open in it is open again.
+jobs_t *jobs_new (loop_t *loop, feed_t *feed, store_t *store, int64_t jobs_max, metrics_t *metrics,
+                  reason_t *why);
 void jobs_destroy (jobs_t **self_p);
 
 //  Asks for a job of this type (a static text). True when it is new; false when such a job is
@@ -27,9 +29,12 @@ bool jobs_submit (jobs_t *self, const char *type, const worker_t *worker, const 
 //  Withdraws it; false when none is open.
 bool jobs_cancel (jobs_t *self, const char *type, const worker_t *worker, const char *reason);
 
+//  Such a job is open.
+bool jobs_has (const jobs_t *self, const char *type, const worker_t *worker);
+
 size_t jobs_pending (const jobs_t *self);
 
-//  An array of all open jobs, as section 7 of the design shapes them.
+//  An array of all open jobs, each as the data of its job.submitted.
 void jobs_write (jobs_t *self, json_writer_t *json);
 
 #endif

@@ -166,7 +166,7 @@ run (const settings_t *settings, reason_t *why)
         feed_open (loop, settings->feed, settings->tick_ms, settings->feed_high_water_mark, store,
                    metrics, why);
     _cleanup_ (jobs_destroy) jobs_t *jobs =
-        feed ? jobs_new (loop, feed, settings->jobs_max, metrics, why) : NULL;
+        feed ? jobs_new (loop, feed, store, settings->jobs_max, metrics, why) : NULL;
     _cleanup_ (fleet_destroy) fleet_t *fleet =
         jobs ? fleet_new (loop, feed, jobs, store, &rules, metrics, why) : NULL;
     _cleanup_ (gauges_destroy) gauges_t *gauges =

@@ -25,7 +25,7 @@
     "it may be damaged: keep the folder, `mdb_copy` it to another place or begin with an empty " \
     "one"
 
-static const char *const TABLES [STORE_TABLE_COUNT] = {"workers", "sources", "samples"};
+static const char *const TABLES [STORE_TABLE_COUNT] = {"workers", "sources", "samples", "jobs"};
 
 //  LMDB calls a write that was cut short an input/output error.
 static bool

@@ -192,7 +192,7 @@ api_worker (replica_t *replica, const char *id, const buffer_t *others, buffer_t
 void
 api_state (replica_t *replica, const event_log_t *log, buffer_t *out)
 {
-    static const char *const JOBS [] = {"pending", "active", "completed", "failed"};
+    static const char *const OTHERS [] = {"active", "completed", "failed"};
     json_writer_t json = json_writer (out);
 
     json_open_object (&json);
@@ -205,8 +205,14 @@ api_state (replica_t *replica, const event_log_t *log, buffer_t *out)
     json_close_object (&json);
     json_key (&json, "jobs");
     json_open_object (&json);
-    for (size_t i = 0; i < sizeof JOBS / sizeof *JOBS; i++) {
-        json_key (&json, JOBS [i]);
+    json_key (&json, "pending");
+    json_open_array (&json);
+    for (const char *job = replica_next_job (replica); job; job = replica_next_job (replica)) {
+        json_put_raw (&json, job, strlen (job));
+    }
+    json_close_array (&json);
+    for (size_t i = 0; i < sizeof OTHERS / sizeof *OTHERS; i++) {
+        json_key (&json, OTHERS [i]);
         json_open_array (&json);
         json_close_array (&json);
     }

@@ -73,15 +73,55 @@ start_over (feed_client_t *self, const char *reason)
     loop_timer_after (self->rejoin, (REJOIN_LEAST + (time_us_t) (random % REJOIN_SPREAD)) * MS_US);
 }
 
-static void
-take_stats (feed_client_t *self, const char *json, size_t size)
+//  The data object within an event of ours; "" when there is none.
+static const char *
+data_of (const char *json, size_t size, size_t *data_size)
 {
     static const char DATA [] = "\"data\":";
     const char *at = memmem (json, size, DATA, sizeof DATA - 1);
 
-    if (at) {
-        at += sizeof DATA - 1;
-        replica_set_stats (self->replica, at, (size_t) (json + size - at) - 1);
+    at = at ? at + sizeof DATA - 1 : json + size - 1;
+    *data_size = (size_t) (json + size - at) - 1;
+    return at;
+}
+
+static void
+take_job (feed_client_t *self, event_type_t type, const char *json, size_t size)
+{
+    _cleanup_ (json_destroy) struct json_object *job = NULL;
+
+    if (json_parse (&job, json, size, size, NULL) < 0 || !json_get_text (job, "id")) {
+        return;
+    }
+    if (type == EVENT_JOB_SUBMITTED) {
+        replica_put_job (self->replica, json_get_text (job, "id"), json, size);
+    } else {
+        replica_remove_job (self->replica, json_get_text (job, "id"));
+    }
+}
+
+//  What of an event a replica keeps besides snapshots.
+static void
+take_data (feed_client_t *self, event_type_t type, const char *json, size_t size)
+{
+    size_t data_size;
+    const char *data = data_of (json, size, &data_size);
+
+    if (type == EVENT_SYSTEM_STATS) {
+        replica_set_stats (self->replica, data, data_size);
+    } else if (type == EVENT_JOB_SUBMITTED || type == EVENT_JOB_CANCELLED) {
+        take_job (self, type, data, data_size);
+    }
+}
+
+static void
+take_jobs (feed_client_t *self, struct json_object *jobs)
+{
+    for (size_t i = 0; jobs && i < json_object_array_length (jobs); i++) {
+        struct json_object *job = json_object_array_get_idx (jobs, i);
+        const char *text = json_object_to_json_string_ext (job, JSON_C_TO_STRING_PLAIN |
+                                                                    JSON_C_TO_STRING_NOSLASHESCAPE);
+        take_job (self, EVENT_JOB_SUBMITTED, text, strlen (text));
     }
 }
 
@@ -93,9 +133,7 @@ apply_event (feed_client_t *self, const feed_header_t *header, const char *json,
     if (!event_log_append (self->log, header, json, size)) {
         return;
     }
-    if (header->type == EVENT_SYSTEM_STATS) {
-        take_stats (self, json, size);
-    }
+    take_data (self, header->type, json, size);
     if (header->snapshot_size > 0 && header->snapshot_offset + header->snapshot_size < size) {
         buffer_append (&snapshot, json + header->snapshot_offset, header->snapshot_size);
         buffer_append (&snapshot, "}", 1);
@@ -295,6 +333,7 @@ on_page (void *argument, const bus_answer_t *answer)
         const char *text = json_object_to_json_string_ext (stats, JSON_C_TO_STRING_PLAIN);
         replica_set_stats (self->replica, text, strlen (text));
     }
+    take_jobs (self, json_get_array (answer->json, "jobs"));
     take_pairs (self, answer->payload);
     if (cursor) {
         ask_page (self, cursor);

@@ -79,13 +79,13 @@ notice_reset (buffer_t *out, const event_log_t *log, const char *reason, const c
 }
 
 static void
-write_mark (buffer_t *out, event_type_t type, const char *id, int64_t workers)
+write_mark (buffer_t *out, event_type_t type, const char *id, int64_t workers, int64_t jobs)
 {
     json_writer_t json = begin (out, type, id);
 
     json_open_object (&json);
     json_member_integer (&json, "workers", workers);
-    json_member_integer (&json, "jobs", 0);
+    json_member_integer (&json, "jobs", jobs);
     end (&json);
 }
 
@@ -99,22 +99,36 @@ write_worker (buffer_t *out, const replica_worker_t *worker)
     buffer_text (out, "}\n\n");
 }
 
+//  data is JSON that came as it is.
 static void
-write_stats (buffer_t *out, const char *stats)
+write_told (buffer_t *out, event_type_t type, const char *data)
 {
-    json_writer_t json = begin (out, EVENT_SYSTEM_STATS, NULL);
+    json_writer_t json = begin (out, type, NULL);
 
-    buffer_text (json.out, stats);
+    buffer_text (json.out, data);
     buffer_text (out, "}\n\n");
+}
+
+static int64_t
+write_jobs (buffer_t *out, replica_t *replica)
+{
+    int64_t count = 0;
+
+    for (const char *job = replica_next_job (replica); job; job = replica_next_job (replica)) {
+        write_told (out, EVENT_JOB_SUBMITTED, job);
+        count++;
+    }
+    return count;
 }
 
 void
 notice_state (buffer_t *out, const event_log_t *log, replica_t *replica, const filter_t *filter)
 {
     char id [ID_SIZE];
-    int64_t sent = 0;
+    int64_t sent = 0, jobs = 0;
 
-    write_mark (out, EVENT_SYSTEM_STATE_BEGIN, NULL, (int64_t) replica_size (replica));
+    write_mark (out, EVENT_SYSTEM_STATE_BEGIN, NULL, (int64_t) replica_size (replica),
+                (int64_t) replica_jobs (replica));
     for (const replica_worker_t *worker = replica_next (replica, ""); worker;
          worker = replica_next (replica, worker->worker_id)) {
         if (filter_wants (filter, EVENT_WORKER_SNAPSHOT, worker->region, worker->worker_id)) {
@@ -122,11 +136,14 @@ notice_state (buffer_t *out, const event_log_t *log, replica_t *replica, const f
             sent++;
         }
     }
+    if (filter_wants (filter, EVENT_JOB_SUBMITTED, "", "")) {
+        jobs = write_jobs (out, replica);
+    }
     if (filter_wants (filter, EVENT_SYSTEM_STATS, "", "")) {
-        write_stats (out, replica_stats (replica));
+        write_told (out, EVENT_SYSTEM_STATS, replica_stats (replica));
     }
     write_id (log, id, event_log_last (log));
-    write_mark (out, EVENT_SYSTEM_STATE_END, id, sent);
+    write_mark (out, EVENT_SYSTEM_STATE_END, id, sent, jobs);
 }
 
 void

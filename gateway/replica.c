@@ -13,6 +13,8 @@
 struct replica {
     zhashx_t *workers;    //  by worker id; owns them
     zhashx_t *instances;  //  by EC2 instance id; of two with one id, either
+    zhashx_t *jobs;       //  JSON by id
+    bool telling;         //  of jobs
     replica_worker_t **sorted;
     size_t sorted_count;
     bool sorted_stale;
@@ -31,6 +33,13 @@ worker_destroy (void **self_p)
     }
 }
 
+static void
+job_destroy (void **job_p)
+{
+    free (*job_p);
+    *job_p = NULL;
+}
+
 replica_t *
 replica_new (void)
 {
@@ -39,6 +48,8 @@ replica_new (void)
     if (self) {
         self->workers = zhashx_new ();
         self->instances = zhashx_new ();
+        self->jobs = zhashx_new ();
+        zhashx_set_destructor (self->jobs, job_destroy);
         zhashx_set_destructor (self->workers, worker_destroy);
     }
     return self;
@@ -51,6 +62,7 @@ replica_destroy (replica_t **self_p)
     replica_t *self = *self_p;
 
     if (self) {
+        zhashx_destroy (&self->jobs);
         zhashx_destroy (&self->instances);
         zhashx_destroy (&self->workers);
         free (self->sorted);
@@ -63,6 +75,7 @@ replica_destroy (replica_t **self_p)
 void
 replica_clear (replica_t *self)
 {
+    zhashx_purge (self->jobs);
     zhashx_purge (self->instances);
     zhashx_purge (self->workers);
     self->sorted_stale = true;
@@ -199,6 +212,37 @@ replica_next (replica_t *self, const char *after)
         }
     }
     return low < self->sorted_count ? self->sorted [low] : NULL;
+}
+
+void
+replica_put_job (replica_t *self, const char *id, const char *json, size_t size)
+{
+    char *copied = strndup (json, size);
+
+    if (copied) {
+        zhashx_update (self->jobs, id, copied);
+    }
+}
+
+void
+replica_remove_job (replica_t *self, const char *id)
+{
+    zhashx_delete (self->jobs, id);
+}
+
+size_t
+replica_jobs (const replica_t *self)
+{
+    return zhashx_size (self->jobs);
+}
+
+const char *
+replica_next_job (replica_t *self)
+{
+    const char *job = self->telling ? zhashx_next (self->jobs) : zhashx_first (self->jobs);
+
+    self->telling = job != NULL;
+    return job;
 }
 
 void

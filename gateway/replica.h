@@ -38,6 +38,13 @@ const replica_worker_t *replica_find (replica_t *self, const char *id);
 //  In the order of worker ids; after "" is the first.
 const replica_worker_t *replica_next (replica_t *self, const char *after);
 
+//  Open jobs by id, each as the data of its job.submitted; and that one is open no more.
+void replica_put_job (replica_t *self, const char *id, const char *json, size_t size);
+void replica_remove_job (replica_t *self, const char *id);
+size_t replica_jobs (const replica_t *self);
+//  In no order; null: no more. The first call after null begins anew.
+const char *replica_next_job (replica_t *self);
+
 //  The data of the last system.stats, "{}" before the first.
 void replica_set_stats (replica_t *self, const char *json, size_t size);
 const char *replica_stats (const replica_t *self);

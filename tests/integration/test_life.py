@@ -311,11 +311,16 @@ def test_idle_worker_is_asked_to_be_paused_once_and_let_off_when_someone_works(s
     for _ in range(2):
         life.cml.publish("activity.observed", SUBJECT, {"last_activity_at": ago(61), "interval_seconds": 60})
     job = life.stream.wait("job.submitted", "the pause is asked for")
+    fresh = life.gateway.stream()
+    fresh.wait("system.state.begin", "the state begins")
+    assert fresh.wait("job.submitted", "the open job is part of the state").data == job.data
+    pending = http_json(f"{life.gateway.url}/api/state")["jobs"]["pending"]
     life.cml.publish("activity.observed", SUBJECT, {"last_activity_at": ago(1), "interval_seconds": 60})
     cancelled = life.stream.wait("job.cancelled", "it is withdrawn")
 
     assert job.data["job_type"] == "worker.pause" and job.data["payload"] == {"reason": "idle_timeout"}
-    assert cancelled.data["id"] == job.data["id"]
+    assert cancelled.data["id"] == job.data["id"] and pending == [job.data]
+    wait_until(lambda: http_json(f"{life.gateway.url}/api/state")["jobs"]["pending"] == [], "it is open no more")
     assert len([e for e in life.stream.events if e.type == "job.submitted"]) == 1
     activity = [e for e in life.stream.events if e.type == "worker.activity.updated"]
     assert activity[0].data["target_pause_at"] < activity[-1].data["target_pause_at"]

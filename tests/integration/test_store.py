@@ -107,7 +107,30 @@ def test_samples_survive_kill_9_but_for_the_last_minute(kept):
     after = http_json(f"{kept.gateway.url}/api/workers/i-0kept/history?metric=cpu_utilization")["samples"]
 
     assert len(before) >= 29 and {sample["value"] for sample in before} >= {n + 0.125 for n in range(2, 29)}
-    assert [sample for sample in before if sample not in after] in ([], before[-1:])
+    assert [sample for sample in before if sample not in after] in ([], before[-1:]), (before, after)
+
+
+def test_open_job_survives_and_is_not_asked_for_twice(start, bus, tmp_path):
+    kept = Kept(start, bus, tmp_path, "--auto-pause", "--snooze-minutes", 0)
+    idle = {"last_activity_at": "2026-01-01T00:00:00.000Z", "interval_seconds": 3600}
+    kept.publisher.publish("labs.observed", f"{REGION}/i-0kept", {"labs": []})
+    kept.publisher.publish("activity.observed", f"{REGION}/i-0kept", idle)
+    pending = lambda: http_json(f"{kept.gateway.url}/api/state")["jobs"]["pending"]
+    before = wait_until(pending, "the job")
+
+    kept.again()
+    kept.gateway_again()
+    kept.until_load(1)
+    kept.publisher.publish("activity.observed", f"{REGION}/i-0kept", idle)
+    kept.settle()
+    after = pending()
+    kept.publisher.publish("activity.observed", f"{REGION}/i-0kept", {
+        "last_activity_at": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")})
+    wait_until(lambda: pending() == [], "it is withdrawn when somebody works")
+    kept.again()
+    kept.gateway_again()
+
+    assert after == before and pending() == []
 
 
 def test_older_observation_changes_nothing_after_a_restart_either(kept):

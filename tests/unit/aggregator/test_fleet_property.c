@@ -71,7 +71,7 @@ open_world (world_t *world)
     world->feed =
         feed_open (world->loop, "inproc://property", 250, 1000000, NULL, world->metrics, &why);
     assert_non_null (world->feed);
-    world->jobs = jobs_new (world->loop, world->feed, 100, world->metrics, &why);
+    world->jobs = jobs_new (world->loop, world->feed, NULL, 100, world->metrics, &why);
     world->fleet = fleet_new (world->loop, world->feed, world->jobs, NULL, &world->settings,
                               world->metrics, &why);
     world->subscriber =
