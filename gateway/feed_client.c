@@ -219,6 +219,7 @@ on_message (void *argument, const bus_message_t *message)
 static void
 finish_join (feed_client_t *self)
 {
+    replica_end (self->replica);
     feed_past_end (self->past, self->log);
     self->join = JOIN_JOINED;
     metric_increment (self->joins);
@@ -320,7 +321,7 @@ on_page (void *argument, const bus_answer_t *answer)
         return;
     }
     if (self->first_page) {
-        replica_clear (self->replica);
+        replica_begin (self->replica);
         snprintf (self->epoch, sizeof self->epoch, "%s", epoch);
         self->seq = (uint64_t) seq;
         self->first_page = false;

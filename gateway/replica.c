@@ -15,6 +15,7 @@ struct replica {
     zhashx_t *instances;  //  by EC2 instance id; of two with one id, either
     zhashx_t *jobs;       //  JSON by id
     bool telling;         //  of jobs
+    unsigned state;       //  counts the states taken
     replica_worker_t **sorted;
     size_t sorted_count;
     bool sorted_stale;
@@ -72,15 +73,6 @@ replica_destroy (replica_t **self_p)
     }
 }
 
-void
-replica_clear (replica_t *self)
-{
-    zhashx_purge (self->jobs);
-    zhashx_purge (self->instances);
-    zhashx_purge (self->workers);
-    self->sorted_stale = true;
-}
-
 //  The value of a text member of our own writer's JSON, where no blanks stand and the texts asked
 //  for are never escaped.
 static void
@@ -102,7 +94,7 @@ replica_put (replica_t *self, const feed_header_t *header, const char *json, siz
 {
     replica_worker_t *worker = zhashx_lookup (self->workers, header->worker_id);
 
-    if (worker && header->seq < worker->seq) {
+    if (worker && worker->state == self->state && header->seq < worker->seq) {
         return 0;
     }
     char *copied = malloc (size + 1);
@@ -122,6 +114,7 @@ replica_put (replica_t *self, const feed_header_t *header, const char *json, siz
     worker->json = copied;
     worker->size = size;
     worker->seq = header->seq;
+    worker->state = self->state;
     copy_member (worker->status, sizeof worker->status, json, size, "\"status\":\"");
     copy_member (worker->instance_id, sizeof worker->instance_id, json, size,
                  "\"aws_instance_id\":\"");
@@ -156,6 +149,29 @@ replica_remove (replica_t *self, const feed_header_t *header)
         zhashx_delete (self->workers, header->worker_id);
         self->sorted_stale = true;
     }
+}
+
+void
+replica_begin (replica_t *self)
+{
+    self->state++;
+    zhashx_purge (self->jobs);
+}
+
+void
+replica_end (replica_t *self)
+{
+    zlistx_t *ids = zhashx_keys (self->workers);
+
+    for (const char *id = zlistx_first (ids); id; id = zlistx_next (ids)) {
+        const replica_worker_t *worker = zhashx_lookup (self->workers, id);
+        if (worker->state != self->state) {
+            forget_instance (self, worker);
+            zhashx_delete (self->workers, id);
+        }
+    }
+    zlistx_destroy (&ids);
+    self->sorted_stale = true;
 }
 
 size_t

@@ -18,14 +18,19 @@ typedef struct replica_worker {
     char region [FEED_REGION_SIZE];
     char status [32];
     char instance_id [128];
-    uint64_t seq;  //  what the snapshot covers
-    char *json;    //  the canonical snapshot without _reason
+    uint64_t seq;    //  what the snapshot covers
+    unsigned state;  //  of which state it is: the last taken, or the one being taken
+    char *json;      //  the canonical snapshot without _reason
     size_t size;
 } replica_worker_t;
 
 replica_t *replica_new (void);
 void replica_destroy (replica_t **self_p);
-void replica_clear (replica_t *self);
+
+//  A state is taken anew: what is put between the two stands, whatever its number; at the end all
+//  else goes. Until then readers find the old.
+void replica_begin (replica_t *self);
+void replica_end (replica_t *self);
 
 //  Takes a snapshot; older than what is held: ignored. 0 or -ENOMEM.
 int replica_put (replica_t *self, const feed_header_t *header, const char *json, size_t size);

@@ -110,18 +110,45 @@ workers_come_in_the_order_of_their_ids_and_go_on_after_one_that_is_gone (void **
 }
 
 static void
-cleared_replica_is_empty_and_takes_older_numbers_again (void **state)
+state_taken_anew_replaces_the_old_at_its_end_whatever_the_numbers (void **state)
+{
+    (void) state;
+    _cleanup_ (replica_destroy) replica_t *replica = replica_new ();
+    put (replica, WORKER_A, "i-0a", "running", 100);
+    put (replica, WORKER_B, "i-0b", "running", 100);
+
+    replica_begin (replica);
+    size_t meanwhile = replica_size (replica);
+    put (replica, WORKER_A, "i-0a", "stopped", 1);
+    replica_end (replica);
+
+    assert_int_equal (meanwhile, 2);
+    assert_int_equal (replica_size (replica), 1);
+    assert_string_equal (replica_find (replica, "i-0a")->status, "stopped");
+    assert_null (replica_find (replica, "i-0b"));
+    assert_null (replica_next (replica, WORKER_A));
+    put (replica, WORKER_A, "i-0a", "running", 0);
+    assert_string_equal (replica_find (replica, "i-0a")->status, "stopped");
+}
+
+static void
+open_jobs_are_held_until_they_are_open_no_more (void **state)
 {
     (void) state;
     _cleanup_ (replica_destroy) replica_t *replica = replica_new ();
 
-    put (replica, WORKER_A, "i-0a", "running", 100);
-    replica_clear (replica);
-    size_t left = replica_size (replica);
-    put (replica, WORKER_A, "i-0a", "stopped", 1);
+    replica_put_job (replica, "j1", "{\"id\":\"j1\"}x", 11);
+    replica_put_job (replica, "j1", "{\"id\":\"j1\"}x", 11);
+    replica_put_job (replica, "j2", "{\"id\":\"j2\"}", 11);
+    size_t both = replica_jobs (replica);
+    replica_remove_job (replica, "j2");
 
-    assert_int_equal (left, 0);
-    assert_string_equal (replica_find (replica, "i-0a")->status, "stopped");
+    assert_int_equal (both, 2);
+    assert_string_equal (replica_next_job (replica), "{\"id\":\"j1\"}");
+    assert_null (replica_next_job (replica));
+    assert_non_null (replica_next_job (replica));
+    replica_begin (replica);
+    assert_int_equal (replica_jobs (replica), 0);
 }
 
 static void
@@ -147,7 +174,8 @@ main (void)
             worker_that_left_is_found_no_more_and_one_with_its_instance_id_takes_its_place),
         cmocka_unit_test (news_of_leaving_that_is_older_than_the_state_is_ignored),
         cmocka_unit_test (workers_come_in_the_order_of_their_ids_and_go_on_after_one_that_is_gone),
-        cmocka_unit_test (cleared_replica_is_empty_and_takes_older_numbers_again),
+        cmocka_unit_test (state_taken_anew_replaces_the_old_at_its_end_whatever_the_numbers),
+        cmocka_unit_test (open_jobs_are_held_until_they_are_open_no_more),
         cmocka_unit_test (numbers_of_the_fleet_are_an_empty_object_before_the_first)};
 
     return cmocka_run_group_tests (TESTS, NULL, NULL);
