@@ -130,14 +130,20 @@ write_page (control_t *self, bus_request_t *request, buffer_t *out)
     json_close_object (&json);
 }
 
-//  What was gathered in this turn is published first: the page's seq then covers only what a
-//  gateway has been sent or will find in the page.
+//  What was gathered in this turn is committed and published first: a page covers only what is
+//  kept (F3). While that cannot be, there is no state to give.
 static void
 on_state (void *argument, bus_request_t *request)
 {
     control_t *self = argument;
+    reason_t why = {0};
     buffer_t out = {0};
 
+    fleet_settle (self->fleet);
+    if (feed_is_held (self->feed, &why)) {
+        bus_request_refuse (request, "store", why.text);
+        return;
+    }
     write_page (self, request, &out);
     bus_request_reply (request, out.data, out.size);
     buffer_clear (&out);

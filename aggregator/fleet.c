@@ -196,11 +196,9 @@ forget_rows (fleet_t *self, const char *id)
     }
 }
 
-static void
-on_turn_end (void *argument)
+void
+fleet_settle (fleet_t *self)
 {
-    fleet_t *self = argument;
-
     for (size_t i = 0; i < self->touched_count; i++) {
         entry_t *entry = self->touched [i];
         if (entry->owed == OWED_SNAPSHOT) {
@@ -214,6 +212,12 @@ on_turn_end (void *argument)
     }
     self->touched_count = 0;
     feed_flush (self->feed);
+}
+
+static void
+on_turn_end (void *argument)
+{
+    fleet_settle (argument);
 }
 
 typedef struct restoring {

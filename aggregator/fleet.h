@@ -58,6 +58,10 @@ const worker_t *fleet_find (fleet_t *self, const char *id);
 //  Its samples; null before the first.
 const history_t *fleet_history (fleet_t *self, const worker_t *worker);
 
+//  What the end of a turn does: what is due is told, changed workers are stored, and all of it is
+//  committed and published, unless the store cannot take it (feed_is_held).
+void fleet_settle (fleet_t *self);
+
 size_t fleet_size (const fleet_t *self);
 //  Changes whenever a lease list could: a worker appears, goes, or starts or stops running.
 uint64_t fleet_revision (const fleet_t *self);

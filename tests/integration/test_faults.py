@@ -282,10 +282,13 @@ def test_full_disk_holds_everything_until_there_is_room(start, bus, small_disk):
     before = pulse.value
     wait_until(lambda: pulse.value > before + 100, "more is said meanwhile")
     assert len(numbers(events)) <= held + 1, "nothing is told that is not kept"
+    late = start(harness.Gateway, bus, wait=False)
+    wait_until(lambda: "disk is full" in late.log, "a gateway that joins gets no state that is not kept")
     ballast.unlink()
     wait_until(lambda: harness.http(f"{aggregator.url}/readyz")[0] == 200, "it is ready again")
     last = pulse.end()
     wait_until(lambda: any(e.data.get("cloudwatch_cpu_utilization") == last for e in list(events)), "all is told")
+    wait_until(lambda: harness.http(f"{late.url}/readyz")[0] == 200, "and the late gateway has joined")
     stop.set()
 
     assert b"disk is full" in said
