@@ -12,6 +12,7 @@ const schema_row_t SCHEMA_TYPES [] = {
     {"uuid",      "{\"type\":\"string\",\"format\":\"uuid\"}"},
     {"time",      "{\"type\":\"string\",\"format\":\"date-time\",\"pattern\":\"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\\\.[0-9]{3}Z$\"}"},
     {"event_id",  "{\"type\":\"string\",\"pattern\":\"^[0-9a-f]{8}-[0-9]+$\"}"},
+    {"digest",    "{\"type\":\"string\",\"pattern\":\"^[0-9a-f]{16}$\"}"},
     {"epoch",     "{\"type\":\"string\",\"pattern\":\"^[0-9a-f]{8}$\"}"},
     {"percent",   "{\"type\":\"number\",\"minimum\":0,\"maximum\":100}"},
     {"number",    "{\"type\":\"number\"}"},
@@ -71,9 +72,9 @@ const char *const SCHEMA_EVENTS [EVENT_TYPE_COUNT] = {
     [EVENT_SYSTEM_STATS]                  = "total_workers:count active_workers:count by_status:{count} by_region:{count} total_jobs:count pending_jobs:count active_jobs:count completed_jobs:count failed_jobs:count",
     [EVENT_CONNECTED]                     = "client_id:text server_time:time epoch:epoch last_event_id:event_id heartbeat_seconds:count retry_ms:count user:text|null",
     [EVENT_SYSTEM_STATE_BEGIN]            = "workers:count jobs:count",
-    [EVENT_SYSTEM_STATE_END]              = "workers:count jobs:count",
+    [EVENT_SYSTEM_STATE_END]              = "workers:count jobs:count digest:digest|null",
     [EVENT_SYSTEM_RESET]                  = "reason:text requested_id:text|null oldest_id:event_id",
-    [EVENT_HEARTBEAT]                     = "server_time:time last_event_id:event_id events_missed:count conflated:count lag_ms:count",
+    [EVENT_HEARTBEAT]                     = "server_time:time last_event_id:event_id events_missed:count conflated:count lag_ms:count digest:digest|null",
     [EVENT_SYSTEM_SSE_SHUTDOWN]           = "message:text retry_ms:count",
 };
 
@@ -84,7 +85,7 @@ const schema_row_t SCHEMA_REST [] = {
     {"rest.worker.activity", "worker_id:uuid last_activity_at:time|null last_activity_check_at:time|null next_idle_check_at:time|null target_pause_at:time|null idle_since:time is_idle_detection_enabled:flag events:[activity_event]"},
     {"rest.worker.history", "worker_id:uuid metric:metric unit:text interval_seconds:count thinned_interval_seconds:count samples:[sample]"},
     {"rest.worker.idle_detection", "worker_id:uuid is_idle_detection_enabled:flag changed:flag"},
-    {"rest.state",   "workers:{snapshot} jobs:jobs system_stats:stats last_event_id:event_id"},
+    {"rest.state",   "workers:{snapshot} jobs:jobs system_stats:stats last_event_id:event_id digest:digest|null"},
     {"rest.events",  "events:[object] next:event_id more:flag last_event_id:event_id"},
     {"rest.problem", "type:text title:text status:count detail:text"},
     {"rest.healthz", "status:text version:text"},

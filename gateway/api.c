@@ -5,6 +5,7 @@
 #include "api.h"
 
 #include "../common/cleanup.h"
+#include "../common/digest.h"
 #include "../common/json.h"
 
 #include <errno.h>
@@ -189,6 +190,18 @@ api_worker (replica_t *replica, const char *id, const buffer_t *others, buffer_t
     return 0;
 }
 
+//  Of the workers as of last_event_id; null while a state is being taken.
+static void
+member_digest (json_writer_t *json, const replica_t *replica)
+{
+    char text [DIGEST_TEXT_SIZE];
+    uint64_t digest;
+    bool known = replica_digest (replica, &digest);
+
+    digest_text (text, digest);
+    json_member_text (json, "digest", known ? text : NULL);
+}
+
 void
 api_state (replica_t *replica, const event_log_t *log, buffer_t *out)
 {
@@ -220,5 +233,6 @@ api_state (replica_t *replica, const event_log_t *log, buffer_t *out)
     json_member_raw (&json, "system_stats", replica_stats (replica),
                      strlen (replica_stats (replica)));
     member_last_id (&json, log);
+    member_digest (&json, replica);
     json_close_object (&json);
 }

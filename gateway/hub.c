@@ -280,8 +280,8 @@ on_beat (void *argument)
             close_client (client, "stalled");
         } else if (!client->blocked && now >= client->beat_at) {
             client->beat_at = now + client->filter.heartbeat_seconds * SECOND_US;
-            notice_heartbeat (&client->own, self->log, client->cursor,
-                              client->cursor > client->told);
+            notice_heartbeat (&client->own, self->log, self->replica, &client->filter,
+                              client->cursor, client->cursor > client->told);
             client->told = client->cursor;
             serve (client);
         }

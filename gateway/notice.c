@@ -4,6 +4,7 @@
 
 #include "notice.h"
 
+#include "../common/digest.h"
 #include "../common/json.h"
 #include "../common/snapshot.h"
 
@@ -79,14 +80,55 @@ notice_reset (buffer_t *out, const event_log_t *log, const char *reason, const c
 }
 
 static void
-write_mark (buffer_t *out, event_type_t type, const char *id, int64_t workers, int64_t jobs)
+write_mark (buffer_t *out, event_type_t type, const char *id, int64_t workers, int64_t jobs,
+            const char *digest)
 {
     json_writer_t json = begin (out, type, id);
 
     json_open_object (&json);
     json_member_integer (&json, "workers", workers);
     json_member_integer (&json, "jobs", jobs);
+    if (type == EVENT_SYSTEM_STATE_END) {
+        json_member_text (&json, "digest", digest);
+    }
     end (&json);
+}
+
+static uint64_t
+digest_of_workers (replica_t *replica, const filter_t *filter)
+{
+    uint64_t digest = 0;
+
+    for (size_t i = 0; i < filter->workers_count; i++) {
+        const replica_worker_t *worker = replica_find (replica, filter->workers [i]);
+        if (worker && filter_wants (filter, EVENT_WORKER_SNAPSHOT, worker->region, "")) {
+            digest += worker->digest;
+        }
+    }
+    return digest;
+}
+
+//  Of the workers that the filter lets through; null when it lets no snapshot through, or while a
+//  state is being taken.
+static const char *
+digest_for (char text [DIGEST_TEXT_SIZE], replica_t *replica, const filter_t *filter)
+{
+    uint64_t digest = 0;
+
+    if (!replica_digest (replica, &digest) ||
+        !filter_wants (filter, EVENT_WORKER_SNAPSHOT, "", "")) {
+        return NULL;
+    }
+    if (filter->workers_count > 0) {
+        digest = digest_of_workers (replica, filter);
+    } else if (filter->regions_count > 0) {
+        digest = 0;
+        for (size_t i = 0; i < filter->regions_count; i++) {
+            digest += replica_region_digest (replica, filter->regions [i]);
+        }
+    }
+    digest_text (text, digest);
+    return text;
 }
 
 //  The replica's bytes go in as they are; only the reason is put behind them.
@@ -124,11 +166,11 @@ write_jobs (buffer_t *out, replica_t *replica)
 void
 notice_state (buffer_t *out, const event_log_t *log, replica_t *replica, const filter_t *filter)
 {
-    char id [ID_SIZE];
+    char id [ID_SIZE], digest [DIGEST_TEXT_SIZE];
     int64_t sent = 0, jobs = 0;
 
     write_mark (out, EVENT_SYSTEM_STATE_BEGIN, NULL, (int64_t) replica_size (replica),
-                (int64_t) replica_jobs (replica));
+                (int64_t) replica_jobs (replica), NULL);
     for (const replica_worker_t *worker = replica_next (replica, ""); worker;
          worker = replica_next (replica, worker->worker_id)) {
         if (filter_wants (filter, EVENT_WORKER_SNAPSHOT, worker->region, worker->worker_id)) {
@@ -143,13 +185,15 @@ notice_state (buffer_t *out, const event_log_t *log, replica_t *replica, const f
         write_told (out, EVENT_SYSTEM_STATS, replica_stats (replica));
     }
     write_id (log, id, event_log_last (log));
-    write_mark (out, EVENT_SYSTEM_STATE_END, id, sent, jobs);
+    write_mark (out, EVENT_SYSTEM_STATE_END, id, sent, jobs, digest_for (digest, replica, filter));
 }
 
 void
-notice_heartbeat (buffer_t *out, const event_log_t *log, uint64_t cursor, bool with_id)
+notice_heartbeat (buffer_t *out, const event_log_t *log, replica_t *replica,
+                  const filter_t *filter, uint64_t cursor, bool with_id)
 {
-    char id [ID_SIZE];
+    char id [ID_SIZE], digest [DIGEST_TEXT_SIZE];
+    bool whole = cursor == event_log_last (log);
 
     write_id (log, id, cursor);
     json_writer_t json = begin (out, EVENT_HEARTBEAT, with_id ? id : NULL);
@@ -159,6 +203,7 @@ notice_heartbeat (buffer_t *out, const event_log_t *log, uint64_t cursor, bool w
     json_member_integer (&json, "events_missed", 0);
     json_member_integer (&json, "conflated", 0);
     json_member_integer (&json, "lag_ms", 0);
+    json_member_text (&json, "digest", whole ? digest_for (digest, replica, filter) : NULL);
     end (&json);
 }
 

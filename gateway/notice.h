@@ -25,7 +25,9 @@ void notice_state (buffer_t *out, const event_log_t *log, replica_t *replica,
                    const filter_t *filter);
 
 //  cursor is the number up to which the client was served; with_id: the frame moves its id there.
-void notice_heartbeat (buffer_t *out, const event_log_t *log, uint64_t cursor, bool with_id);
+//  The digest is of the workers that the filter lets through, null when the client is behind.
+void notice_heartbeat (buffer_t *out, const event_log_t *log, replica_t *replica,
+                       const filter_t *filter, uint64_t cursor, bool with_id);
 
 void notice_shutdown (buffer_t *out, unsigned retry_ms);
 

@@ -4,6 +4,8 @@
 
 #include "replica.h"
 
+#include "../common/digest.h"
+
 #include <assert.h>
 #include <czmq.h>
 #include <errno.h>
@@ -15,6 +17,9 @@ struct replica {
     zhashx_t *instances;  //  by EC2 instance id; of two with one id, either
     zhashx_t *jobs;       //  JSON by id
     bool telling;         //  of jobs
+    zhashx_t *regions;    //  digests by region
+    uint64_t digest;      //  of all
+    bool taking;          //  a state
     unsigned state;       //  counts the states taken
     replica_worker_t **sorted;
     size_t sorted_count;
@@ -35,10 +40,10 @@ worker_destroy (void **self_p)
 }
 
 static void
-job_destroy (void **job_p)
+text_destroy (void **text_p)
 {
-    free (*job_p);
-    *job_p = NULL;
+    free (*text_p);
+    *text_p = NULL;
 }
 
 replica_t *
@@ -50,7 +55,9 @@ replica_new (void)
         self->workers = zhashx_new ();
         self->instances = zhashx_new ();
         self->jobs = zhashx_new ();
-        zhashx_set_destructor (self->jobs, job_destroy);
+        self->regions = zhashx_new ();
+        zhashx_set_destructor (self->regions, text_destroy);
+        zhashx_set_destructor (self->jobs, text_destroy);
         zhashx_set_destructor (self->workers, worker_destroy);
     }
     return self;
@@ -64,6 +71,7 @@ replica_destroy (replica_t **self_p)
 
     if (self) {
         zhashx_destroy (&self->jobs);
+        zhashx_destroy (&self->regions);
         zhashx_destroy (&self->instances);
         zhashx_destroy (&self->workers);
         free (self->sorted);
@@ -89,6 +97,21 @@ copy_member (char *out, size_t size, const char *json, size_t json_size, const c
     snprintf (out, size, "%.*s", (int) length, at ? at : "");
 }
 
+static void
+set_digest (replica_t *self, replica_worker_t *worker, uint64_t digest)
+{
+    uint64_t *region = zhashx_lookup (self->regions, worker->region);
+
+    if (!region && (region = calloc (1, sizeof *region))) {
+        zhashx_insert (self->regions, worker->region, region);
+    }
+    if (region) {
+        *region += digest - worker->digest;
+    }
+    self->digest += digest - worker->digest;
+    worker->digest = digest;
+}
+
 int
 replica_put (replica_t *self, const feed_header_t *header, const char *json, size_t size)
 {
@@ -110,6 +133,10 @@ replica_put (replica_t *self, const feed_header_t *header, const char *json, siz
     }
     memcpy (copied, json, size);
     copied [size] = '\0';
+    //  A state message tells replicas alone; a state that is taken is where everybody begins.
+    if (header->kind == FEED_EVENT || (self->taking && worker->state != self->state)) {
+        set_digest (self, worker, digest_of_snapshot (json, size));
+    }
     free (worker->json);
     worker->json = copied;
     worker->size = size;
@@ -139,14 +166,21 @@ forget_instance (replica_t *self, const replica_worker_t *gone)
     }
 }
 
+static void
+drop (replica_t *self, replica_worker_t *worker)
+{
+    set_digest (self, worker, 0);
+    forget_instance (self, worker);
+    zhashx_delete (self->workers, worker->worker_id);
+}
+
 void
 replica_remove (replica_t *self, const feed_header_t *header)
 {
-    const replica_worker_t *worker = zhashx_lookup (self->workers, header->worker_id);
+    replica_worker_t *worker = zhashx_lookup (self->workers, header->worker_id);
 
     if (worker && header->seq >= worker->seq) {
-        forget_instance (self, worker);
-        zhashx_delete (self->workers, header->worker_id);
+        drop (self, worker);
         self->sorted_stale = true;
     }
 }
@@ -155,6 +189,7 @@ void
 replica_begin (replica_t *self)
 {
     self->state++;
+    self->taking = true;
     zhashx_purge (self->jobs);
 }
 
@@ -164,14 +199,29 @@ replica_end (replica_t *self)
     zlistx_t *ids = zhashx_keys (self->workers);
 
     for (const char *id = zlistx_first (ids); id; id = zlistx_next (ids)) {
-        const replica_worker_t *worker = zhashx_lookup (self->workers, id);
+        replica_worker_t *worker = zhashx_lookup (self->workers, id);
         if (worker->state != self->state) {
-            forget_instance (self, worker);
-            zhashx_delete (self->workers, id);
+            drop (self, worker);
         }
     }
     zlistx_destroy (&ids);
     self->sorted_stale = true;
+    self->taking = false;
+}
+
+bool
+replica_digest (const replica_t *self, uint64_t *digest)
+{
+    *digest = self->digest;
+    return !self->taking;
+}
+
+uint64_t
+replica_region_digest (const replica_t *self, const char *region)
+{
+    const uint64_t *digest = zhashx_lookup (self->regions, region);
+
+    return digest ? *digest : 0;
 }
 
 size_t

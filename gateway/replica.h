@@ -20,6 +20,7 @@ typedef struct replica_worker {
     char instance_id [128];
     uint64_t seq;    //  what the snapshot covers
     unsigned state;  //  of which state it is: the last taken, or the one being taken
+    uint64_t digest;  //  of the snapshot that was last told; 0: none, or it is terminated
     char *json;      //  the canonical snapshot without _reason
     size_t size;
 } replica_worker_t;
@@ -40,6 +41,11 @@ void replica_remove (replica_t *self, const feed_header_t *header);
 size_t replica_size (const replica_t *self);
 //  By worker id or EC2 instance id; null when there is none.
 const replica_worker_t *replica_find (replica_t *self, const char *id);
+//  The sum of the digests (common/digest.h) of all workers, and of a region's, as of the last
+//  event that was put. False while a state is being taken: then nobody knows.
+bool replica_digest (const replica_t *self, uint64_t *digest);
+uint64_t replica_region_digest (const replica_t *self, const char *region);
+
 //  In the order of worker ids; after "" is the first.
 const replica_worker_t *replica_next (replica_t *self, const char *after);
 
