@@ -189,8 +189,8 @@ notice_state (buffer_t *out, const event_log_t *log, replica_t *replica, const f
 }
 
 void
-notice_heartbeat (buffer_t *out, const event_log_t *log, replica_t *replica,
-                  const filter_t *filter, uint64_t cursor, bool with_id)
+notice_heartbeat (buffer_t *out, const event_log_t *log, replica_t *replica, const filter_t *filter,
+                  uint64_t cursor, bool with_id)
 {
     char id [ID_SIZE], digest [DIGEST_TEXT_SIZE];
     bool whole = cursor == event_log_last (log);

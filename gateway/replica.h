@@ -18,10 +18,10 @@ typedef struct replica_worker {
     char region [FEED_REGION_SIZE];
     char status [32];
     char instance_id [128];
-    uint64_t seq;    //  what the snapshot covers
-    unsigned state;  //  of which state it is: the last taken, or the one being taken
+    uint64_t seq;     //  what the snapshot covers
+    unsigned state;   //  of which state it is: the last taken, or the one being taken
     uint64_t digest;  //  of the snapshot that was last told; 0: none, or it is terminated
-    char *json;      //  the canonical snapshot without _reason
+    char *json;       //  the canonical snapshot without _reason
     size_t size;
 } replica_worker_t;
 

@@ -30,8 +30,9 @@ freshness_and_what_follows_do_not_count (void **state)
 {
     (void) state;
 
-    assert_true (digest_of ("{\"name\":\"a\",\"ec2_freshness\":\"fresh\",\"x\":1}") ==
-                 digest_of ("{\"name\":\"a\",\"ec2_freshness\":\"stale\",\"x\":2,\"_reason\":\"y\"}"));
+    assert_true (
+        digest_of ("{\"name\":\"a\",\"ec2_freshness\":\"fresh\",\"x\":1}") ==
+        digest_of ("{\"name\":\"a\",\"ec2_freshness\":\"stale\",\"x\":2,\"_reason\":\"y\"}"));
     assert_true (digest_of ("{\"name\":\"a\",\"ec2_freshness\":\"fresh\"}") !=
                  digest_of ("{\"name\":\"b\",\"ec2_freshness\":\"fresh\"}"));
 }
@@ -42,7 +43,8 @@ key_of_the_same_name_within_an_object_of_others_is_not_the_end (void **state)
     (void) state;
 
     assert_true (
-        digest_of ("{\"aws_tags\":{\"x\":1,\"ec2_freshness\":1},\"b\":1,\"ec2_freshness\":\"a\"}") !=
+        digest_of (
+            "{\"aws_tags\":{\"x\":1,\"ec2_freshness\":1},\"b\":1,\"ec2_freshness\":\"a\"}") !=
         digest_of ("{\"aws_tags\":{\"x\":1,\"ec2_freshness\":1},\"b\":2,\"ec2_freshness\":\"a\"}"));
 }
 
@@ -53,8 +55,8 @@ terminated_worker_counts_nothing (void **state)
 
     assert_true (digest_of ("{\"id\":\"a\",\"status\":\"terminated\",\"x\":1}") == 0);
     assert_true (digest_of ("{\"id\":\"a\",\"service_status\":\"terminated\",\"x\":1}") != 0);
-    assert_true (digest_of ("{\"id\":\"a\",\"status\":\"running\",\"t\":{\"status\":\"terminated\"}}") !=
-                 0);
+    assert_true (
+        digest_of ("{\"id\":\"a\",\"status\":\"running\",\"t\":{\"status\":\"terminated\"}}") != 0);
     assert_true (digest_of ("{\"status\":\"term") != 0);
 }
 
