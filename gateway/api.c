@@ -84,7 +84,7 @@ api_workers (replica_t *replica, const event_log_t *log, api_query_fn *query, vo
             more = last;
             break;
         }
-        json_put_raw (&json, worker->json, worker->size);
+        replica_write_worker (worker, &json);
         last = worker->worker_id;
     }
     json_close_array (&json);
@@ -165,7 +165,11 @@ api_worker (replica_t *replica, const char *id, const buffer_t *others, buffer_t
     if (!worker) {
         return reason_set (why, -ENOENT, "no worker has the id or EC2 instance id '%.80s'", id);
     }
-    int rc = json_parse (&snapshot, worker->json, worker->size, worker->size, why);
+    buffer_t whole = {0};
+    json_writer_t text = json_writer (&whole);
+    replica_write_worker (worker, &text);
+    int rc = json_parse (&snapshot, whole.data, whole.size, whole.size, why);
+    buffer_clear (&whole);
     if (rc < 0) {
         return rc;
     }
@@ -213,15 +217,18 @@ api_state (replica_t *replica, const event_log_t *log, buffer_t *out)
     json_open_object (&json);
     for (const replica_worker_t *worker = replica_next (replica, ""); worker;
          worker = replica_next (replica, worker->worker_id)) {
-        json_member_raw (&json, worker->worker_id, worker->json, worker->size);
+        json_key (&json, worker->worker_id);
+        replica_write_worker (worker, &json);
     }
     json_close_object (&json);
     json_key (&json, "jobs");
     json_open_object (&json);
     json_key (&json, "pending");
     json_open_array (&json);
-    for (const char *job = replica_next_job (replica); job; job = replica_next_job (replica)) {
-        json_put_raw (&json, job, strlen (job));
+    for (frame_t *job = replica_next_job (replica); job; job = replica_next_job (replica)) {
+        size_t size;
+        const char *data = frame_data (job, &size);
+        json_put_raw (&json, data, size);
     }
     json_close_array (&json);
     for (size_t i = 0; i < sizeof OTHERS / sizeof *OTHERS; i++) {

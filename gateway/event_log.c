@@ -16,6 +16,7 @@ struct event_log {
     frame_t **ring;  //  seq s stands at s % max
     size_t max, bytes, bytes_max;
     uint64_t first, last;
+    uint64_t end;  //  bytes ever appended
 };
 
 event_log_t *
@@ -33,22 +34,6 @@ event_log_new (size_t frames_max, size_t bytes_max)
         }
     }
     return self;
-}
-
-frame_t *
-frame_hold (frame_t *self)
-{
-    self->references++;
-    return self;
-}
-
-void
-frame_release (frame_t **self_p)
-{
-    if (*self_p && --(*self_p)->references == 0) {
-        free (*self_p);
-    }
-    *self_p = NULL;
 }
 
 static void
@@ -87,35 +72,12 @@ event_log_reset (event_log_t *self, const char *epoch, uint64_t seq)
     self->first = seq + 1;
 }
 
-static frame_t *
-make_frame (const feed_header_t *header, const void *json, size_t size)
-{
-    char head [160];
-    int head_size =
-        snprintf (head, sizeof head, "id: %s-%" PRIu64 "\nevent: %s\ndata: ", header->epoch,
-                  header->seq, header->type_name);
-    size_t whole = (size_t) head_size + size + 2;
-    frame_t *frame = malloc (sizeof *frame + whole);
-
-    if (frame) {
-        *frame = (frame_t){.seq = header->seq,
-                           .type = header->type,
-                           .references = 1,
-                           .json_offset = (uint32_t) head_size,
-                           .size = whole};
-        memcpy (frame->region, header->region, sizeof frame->region);
-        memcpy (frame->worker_id, header->worker_id, sizeof frame->worker_id);
-        memcpy (frame->bytes, head, (size_t) head_size);
-        memcpy (frame->bytes + head_size, json, size);
-        memcpy (frame->bytes + head_size + size, "\n\n", 2);
-    }
-    return frame;
-}
-
 bool
 event_log_append (event_log_t *self, const feed_header_t *header, const void *json, size_t size)
 {
-    frame_t *frame = header->seq == self->last + 1 ? make_frame (header, json, size) : NULL;
+    frame_t *frame = header->seq == self->last + 1
+                         ? frame_of_event (header, clock_now ().steady, json, size)
+                         : NULL;
 
     if (!frame) {
         return false;
@@ -126,6 +88,7 @@ event_log_append (event_log_t *self, const feed_header_t *header, const void *js
     }
     self->ring [frame->seq % self->max] = frame;
     self->bytes += frame->size;
+    frame->end = self->end += frame->size;
     self->last = frame->seq;
     return true;
 }
@@ -179,4 +142,14 @@ size_t
 event_log_bytes (const event_log_t *self)
 {
     return self->bytes;
+}
+
+size_t
+event_log_bytes_after (const event_log_t *self, uint64_t seq)
+{
+    if (seq >= self->last) {
+        return 0;
+    }
+    return seq < self->first ? self->bytes
+                             : (size_t) (self->end - self->ring [seq % self->max]->end);
 }

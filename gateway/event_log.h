@@ -1,28 +1,14 @@
 // event_log.h - the recent events as frames that all clients share.
 //
-// A frame is the bytes of one event as they go to a client, framed once and never copied for
-// one. The log is a ring by sequence number, bounded by count and bytes: the oldest go first. A
-// client holds a cursor, and a reference only to a frame it has written a part of.
+// A ring of frames (frame.h) by sequence number, bounded by count and bytes: the oldest go first.
+// A client holds a cursor into it, and a reference only to what it has written a part of.
 //
 // SPDX-License-Identifier: MIT
 
 #ifndef GATEWAY_EVENT_LOG_H
 #define GATEWAY_EVENT_LOG_H
 
-#include "../common/feed_frame.h"
-
-#include <stdint.h>
-
-typedef struct frame {
-    uint64_t seq;
-    event_type_t type;
-    char region [FEED_REGION_SIZE];
-    char worker_id [FEED_WORKER_ID_SIZE];
-    unsigned references;
-    uint32_t json_offset;  //  the event's JSON within bytes; it ends 2 before the frame does
-    size_t size;
-    char bytes [];
-} frame_t;
+#include "frame.h"
 
 typedef struct event_log event_log_t;
 
@@ -47,9 +33,8 @@ const char *event_log_check (const event_log_t *self, const char *id, uint64_t *
 //  Null when it is not held.
 frame_t *event_log_get (const event_log_t *self, uint64_t seq);
 
-frame_t *frame_hold (frame_t *self);
-void frame_release (frame_t **self_p);
-
 size_t event_log_bytes (const event_log_t *self);
+//  Of the events behind this number: what a client there has not had, before its filter.
+size_t event_log_bytes_after (const event_log_t *self, uint64_t seq);
 
 #endif

@@ -86,6 +86,28 @@ data_of (const char *json, size_t size, size_t *data_size)
 }
 
 static void
+copy_text (char *out, size_t size, const char *text)
+{
+    snprintf (out, size, "%s", text ? text : "");
+}
+
+//  The region that a job is in is its worker's.
+static void
+put_job (feed_client_t *self, struct json_object *job, const char *json, size_t size)
+{
+    feed_header_t header = {0};
+    int64_t priority = 0;
+
+    copy_text (header.worker_id, sizeof header.worker_id, json_get_text (job, "worker_id"));
+    copy_text (header.job_type, sizeof header.job_type, json_get_text (job, "job_type"));
+    const replica_worker_t *worker = replica_find (self->replica, header.worker_id);
+    copy_text (header.region, sizeof header.region, worker ? worker->region : "");
+    (void) json_get_integer (job, "priority", &priority);
+    header.priority = (int) priority;
+    replica_put_job (self->replica, &header, json_get_text (job, "id"), json, size);
+}
+
+static void
 take_job (feed_client_t *self, event_type_t type, const char *json, size_t size)
 {
     _cleanup_ (json_destroy) struct json_object *job = NULL;
@@ -94,7 +116,7 @@ take_job (feed_client_t *self, event_type_t type, const char *json, size_t size)
         return;
     }
     if (type == EVENT_JOB_SUBMITTED) {
-        replica_put_job (self->replica, json_get_text (job, "id"), json, size);
+        put_job (self, job, json, size);
     } else {
         replica_remove_job (self->replica, json_get_text (job, "id"));
     }

@@ -6,14 +6,116 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-void
-filter_init (filter_t *self, int64_t heartbeat_seconds)
+#define WORD_SIZE     128
+#define HZ_LEAST      0.01
+#define HZ_MOST       100.0
+#define BATCH_MOST    1000
+#define PRIORITY_MOST 1000000
+
+filter_t *
+filter_new (size_t names_max)
 {
-    *self = (filter_t){.all_types = true, .state = true, .heartbeat_seconds = heartbeat_seconds};
+    filter_t *self = calloc (1, sizeof *self);
+
+    if (self) {
+        self->references = 1;
+        self->names_max = names_max;
+        self->all_types = true;
+        self->priority_least = INT_MIN;
+        self->priority_most = INT_MAX;
+    }
+    return self;
+}
+
+filter_t *
+filter_hold (filter_t *self)
+{
+    self->references++;
+    return self;
+}
+
+static void
+names_clear (names_t *self)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        free (self->list [i]);
+    }
+    free (self->list);
+}
+
+void
+filter_release (filter_t **self_p)
+{
+    filter_t *self = *self_p;
+
+    if (self && --self->references == 0) {
+        names_clear (&self->regions);
+        names_clear (&self->workers);
+        names_clear (&self->job_types);
+        free (self);
+    }
+    *self_p = NULL;
+}
+
+//  Where the name is, or would stand.
+static size_t
+names_place (const names_t *self, const char *name, bool *found)
+{
+    size_t low = 0, high = self->count;
+
+    *found = false;
+    while (low < high && !*found) {
+        size_t middle = (low + high) / 2;
+        int order = strcmp (self->list [middle], name);
+        *found = order == 0;
+        if (order < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return high;
+}
+
+static bool
+names_allow (const names_t *self, const char *name)
+{
+    bool found = self->count == 0;
+
+    if (!found) {
+        (void) names_place (self, name, &found);
+    }
+    return found;
+}
+
+static int
+names_add (names_t *self, size_t most, const char *word, const char *parameter, reason_t *why)
+{
+    bool found;
+    size_t place = names_place (self, word, &found);
+
+    if (found) {
+        return 0;
+    }
+    if (self->count == most) {
+        return reason_set (why, -EINVAL, "%s: at most %zu names", parameter, most);
+    }
+    char **list = realloc (self->list, (self->count + 1) * sizeof *list), *copy = strdup (word);
+    self->list = list ? list : self->list;
+    if (!list || !copy) {
+        free (copy);
+        return reason_set (why, -EINVAL, "%s: out of memory", parameter);
+    }
+    memmove (list + place + 1, list + place, (self->count - place) * sizeof *list);
+    list [place] = copy;
+    self->count++;
+    return 0;
 }
 
 static int
@@ -59,36 +161,41 @@ add_topic (filter_t *self, const char *word, const char *name, reason_t *why)
 static int
 add_region (filter_t *self, const char *word, const char *name, reason_t *why)
 {
-    if (self->regions_count == FILTER_NAMES_MAX || strlen (word) >= FEED_REGION_SIZE || !*word) {
-        return reason_set (why, -EINVAL, "%s: at most %d regions", name, FILTER_NAMES_MAX);
+    if (strlen (word) >= FEED_REGION_SIZE || !*word) {
+        return reason_set (why, -EINVAL, "%s: '%.60s' is no region's name", name, word);
     }
-    snprintf (self->regions [self->regions_count++], FEED_REGION_SIZE, "%s", word);
-    return 0;
+    return names_add (&self->regions, self->names_max, word, name, why);
 }
 
 static int
 add_worker (filter_t *self, const char *word, const char *name, reason_t *why)
 {
-    bool uuid = strlen (word) == FEED_WORKER_ID_SIZE - 1 &&
-                strspn (word, "0123456789abcdef-") == FEED_WORKER_ID_SIZE - 1;
-
-    if (!uuid || self->workers_count == FILTER_NAMES_MAX) {
-        return reason_set (why, -EINVAL, "%s: '%.60s' is no worker id, or there are over %d", name,
-                           word, FILTER_NAMES_MAX);
+    if (strlen (word) != FEED_WORKER_ID_SIZE - 1 ||
+        strspn (word, "0123456789abcdef-") != FEED_WORKER_ID_SIZE - 1) {
+        return reason_set (why, -EINVAL, "%s: '%.60s' is no worker id", name, word);
     }
-    snprintf (self->workers [self->workers_count++], FEED_WORKER_ID_SIZE, "%s", word);
-    return 0;
+    return names_add (&self->workers, self->names_max, word, name, why);
 }
 
 static int
-each_word (filter_t *self, const char *name, const char *value, reason_t *why,
-           int (*add) (filter_t *, const char *, const char *, reason_t *))
+add_job_type (filter_t *self, const char *word, const char *name, reason_t *why)
 {
-    char word [128];
+    if (strlen (word) >= FEED_JOB_TYPE_SIZE || !*word) {
+        return reason_set (why, -EINVAL, "%s: '%.60s' is no type of a job", name, word);
+    }
+    return names_add (&self->job_types, self->names_max, word, name, why);
+}
+
+typedef int add_fn (filter_t *self, const char *word, const char *name, reason_t *why);
+
+static int
+each_word (filter_t *self, const char *name, const char *value, reason_t *why, add_fn *add)
+{
+    char word [WORD_SIZE];
 
     for (;; value++) {
         size_t size = strcspn (value, ",");
-        snprintf (word, sizeof word, "%.*s", (int) (size < 127 ? size : 127), value);
+        snprintf (word, sizeof word, "%.*s", (int) (size < WORD_SIZE ? size : WORD_SIZE), value);
         int rc = add (self, word, name, why);
         value += size;
         if (rc < 0 || !*value) {
@@ -98,13 +205,15 @@ each_word (filter_t *self, const char *name, const char *value, reason_t *why,
 }
 
 static int
-set_number (int64_t *slot, const char *name, const char *value, int64_t least, int64_t most,
-            reason_t *why)
+read_integer (int64_t *slot, const char *name, const char *value, int64_t least, int64_t most,
+              reason_t *why)
 {
     char *end = NULL;
-    long long number = strtoll (value, &end, 10);
 
-    if (end == value || *end || number < least || number > most) {
+    errno = 0;
+    long long number = strtoll (value, &end, 10);
+    if (end == value || isspace ((unsigned char) *value) || *end || errno || number < least ||
+        number > most) {
         return reason_set (why, -EINVAL, "%s: '%.60s' is not a whole number within %lld to %lld",
                            name, value, (long long) least, (long long) most);
     }
@@ -112,58 +221,136 @@ set_number (int64_t *slot, const char *name, const char *value, int64_t least, i
     return 0;
 }
 
+static int
+set_priority (int *slot, const char *name, const char *value, reason_t *why)
+{
+    int64_t number = 0;
+    int rc = read_integer (&number, name, value, -PRIORITY_MOST, PRIORITY_MOST, why);
+
+    *slot = rc == 0 ? (int) number : *slot;
+    return rc;
+}
+
+static int
+set_hz (filter_t *self, const char *name, const char *value, reason_t *why)
+{
+    char *end = NULL;
+    double hz = strtod (value, &end);
+
+    if (end == value || *end || !isdigit ((unsigned char) *value) || !isfinite (hz) ||
+        hz < HZ_LEAST || hz > HZ_MOST) {
+        return reason_set (why, -EINVAL, "%s: '%.60s' is not a number within %g to %g", name, value,
+                           HZ_LEAST, HZ_MOST);
+    }
+    self->snapshot_period = (time_us_t) ((double) SECOND_US / hz);
+    return 0;
+}
+
+static int
+set_batch (filter_t *self, const char *name, const char *value, reason_t *why)
+{
+    int64_t ms = 0;
+    int rc = read_integer (&ms, name, value, 0, BATCH_MOST, why);
+
+    if (rc == 0) {
+        self->metrics_period = ms * MS_US;
+        self->batches = true;
+    }
+    return rc;
+}
+
 int
 filter_set (filter_t *self, const char *name, const char *value, reason_t *why)
 {
-    int64_t number = 1;
-    int rc = 0;
+    static const struct {
+        const char *name;
+        add_fn *add;
+    } LISTS [] = {{"event_types", add_type},
+                  {"topics", add_topic},
+                  {"regions", add_region},
+                  {"worker_ids", add_worker},
+                  {"job_types", add_job_type}};
 
-    if (strcmp (name, "event_types") == 0) {
-        return each_word (self, name, value, why, add_type);
+    for (size_t i = 0; i < sizeof LISTS / sizeof *LISTS; i++) {
+        if (strcmp (LISTS [i].name, name) == 0) {
+            return each_word (self, name, value, why, LISTS [i].add);
+        }
     }
-    if (strcmp (name, "topics") == 0) {
-        return each_word (self, name, value, why, add_topic);
+    if (strcmp (name, "min_priority") == 0) {
+        return set_priority (&self->priority_least, name, value, why);
     }
-    if (strcmp (name, "regions") == 0) {
-        return each_word (self, name, value, why, add_region);
+    if (strcmp (name, "max_priority") == 0) {
+        return set_priority (&self->priority_most, name, value, why);
     }
-    if (strcmp (name, "worker_ids") == 0) {
-        return each_word (self, name, value, why, add_worker);
+    if (strcmp (name, "max_hz") == 0) {
+        return set_hz (self, name, value, why);
     }
-    if (strcmp (name, "heartbeat") == 0) {
-        return set_number (&self->heartbeat_seconds, name, value, 1, 60, why);
-    }
-    if (strcmp (name, "state") == 0) {
-        rc = set_number (&number, name, value, 0, 1, why);
-        self->state = number == 1;
-        return rc;
-    }
-    if (strcmp (name, "client") == 0) {
-        snprintf (self->client, sizeof self->client, "%s", value);
-        return 0;
+    if (strcmp (name, "batch_ms") == 0) {
+        return set_batch (self, name, value, why);
     }
     return reason_set (why, -ENOENT, "unknown parameter '%.60s'", name);
 }
 
-static bool
-among (const char *name, const char *names, size_t size, size_t count)
+bool
+filter_wants_type (const filter_t *self, event_type_t type)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp (names + i * size, name) == 0) {
-            return true;
-        }
-    }
-    return count == 0;
+    return self->all_types || (type != EVENT_UNKNOWN && self->types [type]);
 }
 
 bool
-filter_wants (const filter_t *self, event_type_t type, const char *region, const char *worker_id)
+filter_wants_worker (const filter_t *self, const char *region, const char *worker_id)
 {
-    if (!self->all_types && (type == EVENT_UNKNOWN || !self->types [type])) {
-        return false;
+    return (*region == '\0' || names_allow (&self->regions, region)) &&
+           (*worker_id == '\0' || names_allow (&self->workers, worker_id));
+}
+
+bool
+filter_wants (const filter_t *self, const frame_t *frame)
+{
+    return filter_wants_type (self, frame->type) &&
+           filter_wants_worker (self, frame->region, frame->worker_id) &&
+           (*frame->job_type == '\0' ||
+            (names_allow (&self->job_types, frame->job_type) &&
+             frame->priority >= self->priority_least && frame->priority <= self->priority_most));
+}
+
+static void
+write_list (buffer_t *out, const char *name, const names_t *names)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        buffer_format (out, "%s%s", i > 0 ? "," : name, names->list [i]);
     }
-    return (*region == '\0' ||
-            among (region, self->regions [0], FEED_REGION_SIZE, self->regions_count)) &&
-           (*worker_id == '\0' ||
-            among (worker_id, self->workers [0], FEED_WORKER_ID_SIZE, self->workers_count));
+}
+
+void
+filter_write_key (const filter_t *self, buffer_t *out)
+{
+    const char *before = "&event_types=";
+
+    if (!self->all_types) {
+        for (int type = 0; type < EVENT_TYPE_COUNT; type++) {
+            if (self->types [type]) {
+                buffer_format (out, "%s%s", before, event_type_name ((event_type_t) type));
+                before = ",";
+            }
+        }
+        if (*before == '&') {
+            buffer_text (out, "&event_types=");
+        }
+    }
+    write_list (out, "&regions=", &self->regions);
+    write_list (out, "&worker_ids=", &self->workers);
+    write_list (out, "&job_types=", &self->job_types);
+    if (self->priority_least != INT_MIN) {
+        buffer_format (out, "&min_priority=%d", self->priority_least);
+    }
+    if (self->priority_most != INT_MAX) {
+        buffer_format (out, "&max_priority=%d", self->priority_most);
+    }
+    if (self->snapshot_period > 0) {
+        buffer_format (out, "&max_hz=%.9g", (double) SECOND_US / (double) self->snapshot_period);
+    }
+    if (self->batches) {
+        buffer_format (out, "&batch_ms=%lld", (long long) (self->metrics_period / MS_US));
+    }
 }

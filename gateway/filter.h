@@ -1,34 +1,48 @@
-// filter.h - what one client wants of the stream: its query, checked and compiled once.
+// filter.h - what a client wants of the stream: its query, checked and compiled once.
+//
+// Filled in by filter_set, then shared and never changed again. Clients whose filters have the
+// same key want the same, and are served together (audience.h).
 //
 // SPDX-License-Identifier: MIT
 
 #ifndef GATEWAY_FILTER_H
 #define GATEWAY_FILTER_H
 
-#include "event_log.h"
+#include "frame.h"
 
 #include <stdbool.h>
 
-#define FILTER_NAMES_MAX 64  //  of regions, and of workers
+//  In order, each once. Empty: all are wanted.
+typedef struct names {
+    char **list;
+    size_t count;
+} names_t;
 
 typedef struct filter {
+    unsigned references;
+    size_t names_max;  //  of each list
     bool types [EVENT_TYPE_COUNT];
     bool all_types;
-    size_t regions_count, workers_count;
-    char regions [FILTER_NAMES_MAX][FEED_REGION_SIZE];
-    char workers [FILTER_NAMES_MAX][FEED_WORKER_ID_SIZE];
-    bool state;
-    int64_t heartbeat_seconds;
-    char client [64];
+    names_t regions, workers, job_types;
+    int priority_least, priority_most;  //  of jobs
+    time_us_t snapshot_period;          //  of a worker; 0: each is told at once
+    time_us_t metrics_period;           //  metrics are told in batches; 0: one by one
+    bool batches;                       //  asked for: batch_ms, even if it is 0
 } filter_t;
 
-void filter_init (filter_t *self, int64_t heartbeat_seconds);
+filter_t *filter_new (size_t names_max);
+filter_t *filter_hold (filter_t *self);
+void filter_release (filter_t **self_p);
 
 //  One parameter of the query. 0; -ENOENT for an unknown name, -EINVAL for a bad value; why
 //  names it.
 int filter_set (filter_t *self, const char *name, const char *value, reason_t *why);
 
-bool filter_wants (const filter_t *self, event_type_t type, const char *region,
-                   const char *worker_id);
+bool filter_wants (const filter_t *self, const frame_t *frame);
+bool filter_wants_type (const filter_t *self, event_type_t type);
+bool filter_wants_worker (const filter_t *self, const char *region, const char *worker_id);
+
+//  The same text for filters that want the same, in the form of a query.
+void filter_write_key (const filter_t *self, buffer_t *out);
 
 #endif

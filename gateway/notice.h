@@ -1,8 +1,8 @@
-// notice.h - what a gateway says to one client of itself: the frames that are not of the feed.
+// notice.h - what a gateway says of itself: the frames that are not of the feed.
 //
-// connected, the full state between its two marks, a reset, heartbeats, the farewell. They carry
-// no number of their own (seq is null); an id stands only where the client then has everything
-// up to it: at the end of the state, and on a heartbeat that moves the cursor (traps 22).
+// connected, the marks around a full state, a reset, heartbeats, the farewell. They carry no
+// number of their own (seq is null); an id stands only where the client then has everything up
+// to it: at the end of a state, on a heartbeat that moves the cursor, and alone (traps 22, 23).
 //
 // SPDX-License-Identifier: MIT
 
@@ -13,22 +13,43 @@
 #include "filter.h"
 #include "replica.h"
 
-void notice_connected (buffer_t *out, const event_log_t *log, const char *client_id,
-                       int64_t heartbeat_seconds, unsigned retry_ms);
+typedef struct welcome {
+    const char *client_id, *user;  //  user may be null
+    int64_t heartbeat_seconds;
+    unsigned retry_ms;
+} welcome_t;
+
+void notice_connected (buffer_t *out, const event_log_t *log, const welcome_t *welcome);
 
 //  requested is the id that cannot be resumed, null when none was asked for.
 void notice_reset (buffer_t *out, const event_log_t *log, const char *reason,
                    const char *requested);
 
-//  The workers that the filter lets through, and the fleet's numbers.
-void notice_state (buffer_t *out, const event_log_t *log, replica_t *replica,
-                   const filter_t *filter);
+//  The counts of all there are; those of what was sent, the number that the state covers, and its
+//  digest, null when there is none.
+void notice_state_begin (buffer_t *out, size_t workers, size_t jobs);
+void notice_state_end (buffer_t *out, const char *epoch, uint64_t seq, size_t workers, size_t jobs,
+                       const char *digest);
 
-//  cursor is the number up to which the client was served; with_id: the frame moves its id there.
-//  The digest is of the workers that the filter lets through, null when the client is behind.
-void notice_heartbeat (buffer_t *out, const event_log_t *log, replica_t *replica,
-                       const filter_t *filter, uint64_t cursor, bool with_id);
+typedef struct heartbeat {
+    uint64_t cursor;     //  up to where the client was served
+    bool with_id;        //  the frame moves its id there
+    uint64_t missed;     //  events lost to it since the stream began: the log did not hold them
+    uint64_t conflated;  //  left out for a newer snapshot
+    time_us_t lag;       //  age of the oldest event that it has not had
+    const char *digest;  //  null: it is behind, or nothing is known
+} heartbeat_t;
 
-void notice_shutdown (buffer_t *out, unsigned retry_ms);
+void notice_heartbeat (buffer_t *out, const event_log_t *log, const heartbeat_t *heartbeat);
+
+//  `id:` alone: fires nothing at the client.
+void notice_id (buffer_t *out, const event_log_t *log, uint64_t seq);
+
+//  The stream ends: message is for people.
+void notice_shutdown (buffer_t *out, const char *message, unsigned retry_ms);
+
+//  The digest of the workers that the filter lets through, into text; null when it lets no
+//  snapshot through, or while a state is being taken.
+const char *notice_digest (char *text, replica_t *replica, const filter_t *filter);
 
 #endif

@@ -5,6 +5,7 @@
 #include "replica.h"
 
 #include "../common/digest.h"
+#include "../common/snapshot.h"
 
 #include <assert.h>
 #include <czmq.h>
@@ -15,7 +16,7 @@
 struct replica {
     zhashx_t *workers;    //  by worker id; owns them
     zhashx_t *instances;  //  by EC2 instance id; of two with one id, either
-    zhashx_t *jobs;       //  JSON by id
+    zhashx_t *jobs;       //  frames by id
     bool telling;         //  of jobs
     zhashx_t *regions;    //  digests by region
     uint64_t digest;      //  of all
@@ -33,10 +34,19 @@ worker_destroy (void **self_p)
     replica_worker_t *self = *self_p;
 
     if (self) {
-        free (self->json);
+        frame_release (&self->frame);
         free (self);
         *self_p = NULL;
     }
+}
+
+static void
+job_destroy (void **frame_p)
+{
+    frame_t *frame = *frame_p;
+
+    frame_release (&frame);
+    *frame_p = NULL;
 }
 
 static void
@@ -57,7 +67,7 @@ replica_new (void)
         self->jobs = zhashx_new ();
         self->regions = zhashx_new ();
         zhashx_set_destructor (self->regions, text_destroy);
-        zhashx_set_destructor (self->jobs, text_destroy);
+        zhashx_set_destructor (self->jobs, job_destroy);
         zhashx_set_destructor (self->workers, worker_destroy);
     }
     return self;
@@ -112,34 +122,66 @@ set_digest (replica_t *self, replica_worker_t *worker, uint64_t digest)
     worker->digest = digest;
 }
 
-int
-replica_put (replica_t *self, const feed_header_t *header, const char *json, size_t size)
+//  The frame of a full state: the snapshot as it came, with its reason behind it.
+static int
+set_frame (replica_worker_t *worker, const feed_header_t *header, const char *json, size_t size)
 {
-    replica_worker_t *worker = zhashx_lookup (self->workers, header->worker_id);
+    buffer_t event = {0};
 
-    if (worker && worker->state == self->state && header->seq < worker->seq) {
-        return 0;
+    frame_write_envelope (&event, EVENT_WORKER_SNAPSHOT);
+    size_t head = event.size;
+    snapshot_splice_reason (&event, json, size, "initial");
+    buffer_text (&event, "}");
+    frame_t *frame = buffer_failed (&event)
+                         ? NULL
+                         : frame_of_state (header, EVENT_WORKER_SNAPSHOT, event.data, event.size);
+    buffer_clear (&event);
+    if (!frame) {
+        return -ENOMEM;
     }
-    char *copied = malloc (size + 1);
-    if (copied && !worker && (worker = calloc (1, sizeof *worker))) {
+    frame_release (&worker->frame);
+    frame->digest = worker->digest;
+    worker->frame = frame;
+    worker->json = frame->bytes + frame->json_offset + head;
+    worker->size = size - 1;
+    return 0;
+}
+
+static replica_worker_t *
+add_worker (replica_t *self, const feed_header_t *header)
+{
+    replica_worker_t *worker = calloc (1, sizeof *worker);
+
+    if (worker) {
         memcpy (worker->worker_id, header->worker_id, sizeof worker->worker_id);
         memcpy (worker->region, header->region, sizeof worker->region);
         zhashx_insert (self->workers, worker->worker_id, worker);
         self->sorted_stale = true;
     }
-    if (!copied || !worker) {
-        free (copied);
+    return worker;
+}
+
+int
+replica_put (replica_t *self, const feed_header_t *header, const char *json, size_t size)
+{
+    replica_worker_t *worker = zhashx_lookup (self->workers, header->worker_id);
+
+    if (size < 2 || (worker && worker->state == self->state && header->seq < worker->seq)) {
+        return 0;
+    }
+    if (!worker && !(worker = add_worker (self, header))) {
         return -ENOMEM;
     }
-    memcpy (copied, json, size);
-    copied [size] = '\0';
     //  A state message tells replicas alone; a state that is taken is where everybody begins.
     if (header->kind == FEED_EVENT || (self->taking && worker->state != self->state)) {
         set_digest (self, worker, digest_of_snapshot (json, size));
     }
-    free (worker->json);
-    worker->json = copied;
-    worker->size = size;
+    if (set_frame (worker, header, json, size) < 0) {
+        return -ENOMEM;
+    }
+    if (header->kind == FEED_EVENT || worker->state != self->state) {
+        worker->event = header->kind == FEED_EVENT ? header->seq : 0;
+    }
     worker->seq = header->seq;
     worker->state = self->state;
     copy_member (worker->status, sizeof worker->status, json, size, "\"status\":\"");
@@ -281,13 +323,28 @@ replica_next (replica_t *self, const char *after)
 }
 
 void
-replica_put_job (replica_t *self, const char *id, const char *json, size_t size)
+replica_write_worker (const replica_worker_t *worker, json_writer_t *out)
 {
-    char *copied = strndup (json, size);
+    json_put_raw (out, worker->json, worker->size);
+    buffer_text (out->out, "}");
+}
 
-    if (copied) {
-        zhashx_update (self->jobs, id, copied);
+void
+replica_put_job (replica_t *self, const feed_header_t *header, const char *id, const char *json,
+                 size_t size)
+{
+    buffer_t event = {0};
+
+    frame_write_envelope (&event, EVENT_JOB_SUBMITTED);
+    buffer_append (&event, json, size);
+    buffer_text (&event, "}");
+    frame_t *frame = buffer_failed (&event)
+                         ? NULL
+                         : frame_of_state (header, EVENT_JOB_SUBMITTED, event.data, event.size);
+    if (frame) {
+        zhashx_update (self->jobs, id, frame);
     }
+    buffer_clear (&event);
 }
 
 void
@@ -302,10 +359,10 @@ replica_jobs (const replica_t *self)
     return zhashx_size (self->jobs);
 }
 
-const char *
+frame_t *
 replica_next_job (replica_t *self)
 {
-    const char *job = self->telling ? zhashx_next (self->jobs) : zhashx_first (self->jobs);
+    frame_t *job = self->telling ? zhashx_next (self->jobs) : zhashx_first (self->jobs);
 
     self->telling = job != NULL;
     return job;

@@ -1,15 +1,17 @@
 // replica.h - the workers as the aggregator last told them, as bytes.
 //
-// A worker's snapshot is kept as the JSON that came, with the few facts that lists filter by;
-// nothing is parsed for a client. Each worker remembers the number its state covers: an older
-// message never overwrites a newer one, whatever way it came (feed or state answer).
+// A worker's snapshot is kept as the frame that a client gets in a full state, made of the JSON
+// that came, with the few facts that lists filter by; nothing is parsed for a client. Each worker
+// remembers the number its state covers: an older message never overwrites a newer one, whatever
+// way it came (feed or state answer).
 //
 // SPDX-License-Identifier: MIT
 
 #ifndef GATEWAY_REPLICA_H
 #define GATEWAY_REPLICA_H
 
-#include "../common/feed_frame.h"
+#include "../common/json.h"
+#include "frame.h"
 
 typedef struct replica replica_t;
 
@@ -18,10 +20,12 @@ typedef struct replica_worker {
     char region [FEED_REGION_SIZE];
     char status [32];
     char instance_id [128];
-    uint64_t seq;     //  what the snapshot covers
-    unsigned state;   //  of which state it is: the last taken, or the one being taken
-    uint64_t digest;  //  of the snapshot that was last told; 0: none, or it is terminated
-    char *json;       //  the canonical snapshot without _reason
+    uint64_t seq;      //  what the snapshot covers
+    uint64_t event;    //  of the last worker.snapshot that came as an event
+    unsigned state;    //  of which state it is: the last taken, or the one being taken
+    uint64_t digest;   //  of the snapshot that was last told; 0: none, or it is terminated
+    frame_t *frame;    //  as a client gets it in a full state
+    const char *json;  //  within it: the canonical snapshot without _reason and closing brace
     size_t size;
 } replica_worker_t;
 
@@ -48,13 +52,18 @@ uint64_t replica_region_digest (const replica_t *self, const char *region);
 
 //  In the order of worker ids; after "" is the first.
 const replica_worker_t *replica_next (replica_t *self, const char *after);
+//  The canonical snapshot, whole, as the next value.
+void replica_write_worker (const replica_worker_t *worker, json_writer_t *out);
 
-//  Open jobs by id, each as the data of its job.submitted; and that one is open no more.
-void replica_put_job (replica_t *self, const char *id, const char *json, size_t size);
+//  Open jobs by id, each as the data of its job.submitted; and that one is open no more. header
+//  says the worker, the job's type and its priority.
+void replica_put_job (replica_t *self, const feed_header_t *header, const char *id,
+                      const char *json, size_t size);
 void replica_remove_job (replica_t *self, const char *id);
 size_t replica_jobs (const replica_t *self);
-//  In no order; null: no more. The first call after null begins anew.
-const char *replica_next_job (replica_t *self);
+//  As a client gets them in a full state, in no order; null: no more. The first call after null
+//  begins anew.
+frame_t *replica_next_job (replica_t *self);
 
 //  The data of the last system.stats, "{}" before the first.
 void replica_set_stats (replica_t *self, const char *json, size_t size);

@@ -1,0 +1,393 @@
+// client.c - see client.h.
+//
+// SPDX-License-Identifier: MIT
+
+#include "client.h"
+
+#include "../common/digest.h"
+#include "audience.h"
+#include "notice.h"
+
+#include <string.h>
+
+#define TURN_BYTES 262144  //  one client's, in one turn; the rest in the next
+
+void
+client_say (client_t *self)
+{
+    fanout_t *shared = self->shared;
+
+    audience_leave_context (self);
+    wire_say (&self->wire, shared->alone, shared->words.data, shared->words.size);
+    buffer_reset (&shared->words);
+}
+
+void
+client_begin_state (client_t *self, image_t *image, filter_t *had)
+{
+    audience_turn (self->audience);
+    image_release (&self->image);
+    self->image = image_hold (image);
+    self->image_at = self->workers = self->jobs = 0;
+    self->digest = 0;
+    self->had = had;
+    self->mode = CLIENT_STATE;
+    if (!had) {
+        for (int lane = 0; lane < LANE_COUNT; lane++) {
+            self->cursor [lane] = image->seq;
+        }
+        notice_state_begin (&self->shared->words, image->workers, image->jobs);
+        client_say (self);
+        metric_increment (self->shared->states);
+    }
+}
+
+void
+client_reset (client_t *self, const char *reason, const char *requested)
+{
+    uint64_t first = event_log_first (self->shared->log), last = event_log_last (self->shared->log);
+
+    if (self->mode != CLIENT_WAITING || requested) {
+        if (!requested && self->cursor [LANE_DIRECT] + 1 < first) {
+            self->missed += first - 1 - self->cursor [LANE_DIRECT];
+            metric_count (self->shared->missed, (double) (first - 1 - self->cursor [LANE_DIRECT]));
+        }
+        notice_reset (&self->shared->words, self->shared->log, reason, requested);
+        client_say (self);
+        metric_increment (self->shared->resets);
+    }
+    audience_leave (self);
+    image_release (&self->image);
+    filter_release (&self->had);
+    self->told = self->exact = last;
+    fanout_await_state (self);
+}
+
+void
+client_end (client_t *self, const char *message, unsigned retry_ms)
+{
+    if (!self->ending) {
+        self->ending = message;
+        self->retry_ms = retry_ms;
+        audience_leave (self);
+        client_pump (self);
+    }
+}
+
+uint64_t
+client_events_behind (const client_t *self)
+{
+    uint64_t last = event_log_last (self->shared->log);
+    uint64_t at =
+        self->mode == CLIENT_LIVE ? audience_safe (self->audience) : self->cursor [LANE_DIRECT];
+
+    return at < last ? last - at : 0;
+}
+
+size_t
+client_bytes_behind (const client_t *self)
+{
+    return self->mode == CLIENT_BEHIND || self->mode == CLIENT_STATE
+               ? event_log_bytes_after (self->shared->log, self->cursor [LANE_DIRECT])
+               : 0;
+}
+
+time_us_t
+client_lag (const client_t *self)
+{
+    if (self->mode == CLIENT_LIVE) {
+        return 0;
+    }
+    const frame_t *next = event_log_get (self->shared->log, self->cursor [LANE_DIRECT] + 1);
+    return next ? clock_now ().steady - next->time : 0;
+}
+
+void
+client_beat (client_t *self)
+{
+    char digest [DIGEST_TEXT_SIZE];
+    bool live = self->mode == CLIENT_LIVE;
+    uint64_t safe = live ? audience_safe (self->audience) : self->told;
+    bool whole = live && safe == event_log_last (self->shared->log);
+    heartbeat_t beat = {.cursor = safe,
+                        .with_id = live && safe > self->told,
+                        .missed = self->missed,
+                        .conflated = self->conflated,
+                        .lag = client_lag (self),
+                        .digest = whole ? notice_digest (digest, self->shared->replica,
+                                                         audience_filter (self->audience))
+                                        : NULL};
+
+    self->told = safe;
+    notice_heartbeat (&self->shared->words, self->shared->log, &beat);
+    client_say (self);
+}
+
+//  --- the state
+
+static const char *
+digest_of_state (const client_t *self, char text [DIGEST_TEXT_SIZE])
+{
+    uint64_t all;
+
+    if (!replica_digest (self->shared->replica, &all) ||
+        !filter_wants_type (audience_filter (self->audience), EVENT_WORKER_SNAPSHOT)) {
+        return NULL;
+    }
+    digest_text (text, self->digest);
+    return text;
+}
+
+static void
+end_state (client_t *self)
+{
+    char text [DIGEST_TEXT_SIZE];
+
+    if (!self->had) {
+        notice_state_end (&self->shared->words, self->image->epoch, self->image->seq, self->workers,
+                          self->jobs, digest_of_state (self, text));
+        client_say (self);
+        self->told = self->image->seq;
+    }
+    filter_release (&self->had);
+    image_release (&self->image);
+    self->mode = CLIENT_BEHIND;
+}
+
+static bool
+is_owed (const client_t *self, const frame_t *frame)
+{
+    return filter_wants (audience_filter (self->audience), frame) &&
+           (!self->had ||
+            (frame->type == EVENT_WORKER_SNAPSHOT && !filter_wants (self->had, frame)));
+}
+
+static void
+count_part (client_t *self, const frame_t *frame)
+{
+    self->workers += frame->type == EVENT_WORKER_SNAPSHOT;
+    self->jobs += frame->type == EVENT_JOB_SUBMITTED;
+    self->digest += frame->digest;
+}
+
+static wire_result_t
+write_state (client_t *self)
+{
+    frame_t *frames [WIRE_FRAMES_MAX];
+    size_t places [WIRE_FRAMES_MAX], count = 0, taken = 0, at = self->image_at;
+
+    for (; at < self->image->count && count < WIRE_FRAMES_MAX; at++) {
+        if (is_owed (self, self->image->frames [at])) {
+            places [count] = at;
+            frames [count++] = self->image->frames [at];
+        }
+    }
+    wire_result_t result = count == 0
+                               ? WIRE_CLEAR
+                               : wire_send_frames (&self->wire, self->shared->alone, frames, count,
+                                                   loop_now (self->shared->loop).steady, &taken);
+    for (size_t i = 0; i < taken; i++) {
+        count_part (self, frames [i]);
+        self->image_at = places [i] + 1;
+    }
+    if (taken == count) {
+        self->image_at = at;
+    }
+    if (result != WIRE_GONE && self->image_at == self->image->count) {
+        end_state (self);
+    }
+    return result;
+}
+
+//  --- what the log holds for it
+
+//  Left out of what it gets, for a later snapshot says it as well.
+static bool
+is_left_out (client_t *self, const frame_t *frame)
+{
+    return self->conflating && frame->seq > self->exact &&
+           lane_is_superseded (self->shared->replica, audience_filter (self->audience), frame);
+}
+
+static size_t
+gather (client_t *self, frame_t *frames [WIRE_FRAMES_MAX], uint64_t *reached)
+{
+    const filter_t *filter = audience_filter (self->audience);
+    uint64_t seq = self->cursor [LANE_DIRECT], target = audience_cursor (self->audience);
+    size_t count = 0;
+
+    while (seq < target && count < WIRE_FRAMES_MAX) {
+        frame_t *frame = event_log_get (self->shared->log, ++seq);
+        if (!filter_wants (filter, frame) || lane_of (filter, frame) != LANE_DIRECT) {
+            continue;
+        }
+        if (is_left_out (self, frame)) {
+            self->conflated++;
+            metric_increment (self->shared->conflated);
+        } else {
+            frames [count++] = frame;
+        }
+    }
+    *reached = seq;
+    return count;
+}
+
+static wire_result_t
+write_frames (client_t *self)
+{
+    frame_t *frames [WIRE_FRAMES_MAX];
+    uint64_t reached;
+    size_t taken = 0, count = gather (self, frames, &reached);
+    wire_result_t result = count == 0
+                               ? WIRE_CLEAR
+                               : wire_send_frames (&self->wire, self->shared->alone, frames, count,
+                                                   loop_now (self->shared->loop).steady, &taken);
+
+    if (taken > 0) {
+        self->cursor [LANE_DIRECT] = self->told = frames [taken - 1]->seq;
+        metric_count (self->shared->frames, (double) taken);
+    }
+    if (taken == count) {
+        self->cursor [LANE_DIRECT] = reached;
+    }
+    return result;
+}
+
+//  One that has a rhythm: the same without ids, and what its ticks have told.
+static wire_result_t
+write_in_rhythm (client_t *self)
+{
+    fanout_t *shared = self->shared;
+    const filter_t *filter = audience_filter (self->audience);
+    frame_t *frames [WIRE_FRAMES_MAX];
+
+    for (int lane = LANE_SNAPSHOTS; lane < LANE_COUNT; lane++) {
+        uint64_t base = audience_base (self->audience, (lane_t) lane);
+        if (lane_is_used (filter, (lane_t) lane) && self->cursor [lane] < base) {
+            size_t count = lane_write_tick (shared, filter, (lane_t) lane, self->cursor [lane],
+                                            base, &shared->words);
+            metric_count (shared->frames, (double) count);
+        }
+        self->cursor [lane] = base;
+    }
+    size_t count = gather (self, frames, &self->cursor [LANE_DIRECT]);
+    for (size_t i = 0; i < count; i++) {
+        buffer_append (&shared->words, frames [i]->bytes + frames [i]->id_size,
+                       frames [i]->size - frames [i]->id_size);
+    }
+    metric_count (shared->frames, (double) count);
+    if (shared->words.size > 0) {
+        client_say (self);
+    }
+    return wire_flush (&self->wire, loop_now (shared->loop).steady);
+}
+
+static bool
+has_all (const client_t *self)
+{
+    bool all = self->cursor [LANE_DIRECT] == audience_cursor (self->audience);
+
+    for (int lane = LANE_SNAPSHOTS; lane < LANE_COUNT; lane++) {
+        all &= !lane_is_used (audience_filter (self->audience), (lane_t) lane) ||
+               self->cursor [lane] >= audience_base (self->audience, (lane_t) lane);
+    }
+    return all;
+}
+
+//  It falls behind by more than it may: from now on it gets the newest instead of everything.
+static void
+judge (client_t *self)
+{
+    fanout_t *shared = self->shared;
+
+    if (!self->conflating && self->cursor [LANE_DIRECT] >= self->exact &&
+        client_bytes_behind (self) > (size_t) shared->settings.queue_max_bytes) {
+        self->conflating = true;
+        metric_increment (shared->stepped_back);
+    }
+}
+
+//  The log holds all that it has not had.
+static bool
+is_held (const client_t *self)
+{
+    uint64_t first = event_log_first (self->shared->log);
+    bool held = self->cursor [LANE_DIRECT] + 1 >= first;
+
+    for (int lane = LANE_SNAPSHOTS; lane < LANE_COUNT; lane++) {
+        held &= !lane_is_used (audience_filter (self->audience), (lane_t) lane) ||
+                self->cursor [lane] + 1 >= first ||
+                self->cursor [lane] == audience_base (self->audience, (lane_t) lane);
+    }
+    return held;
+}
+
+static wire_result_t
+write_past (client_t *self)
+{
+    if (!is_held (self)) {
+        client_reset (self, "too old", NULL);
+        return wire_flush (&self->wire, loop_now (self->shared->loop).steady);
+    }
+    judge (self);
+    wire_result_t result = lane_has_rhythm (audience_filter (self->audience))
+                               ? write_in_rhythm (self)
+                               : write_frames (self);
+    if (result == WIRE_CLEAR && !self->ending && has_all (self)) {
+        self->conflating = false;
+        result = audience_join (self) ? result : WIRE_GONE;
+    }
+    return result;
+}
+
+static void
+say_farewell (client_t *self)
+{
+    notice_shutdown (&self->shared->words, self->ending, self->retry_ms);
+    client_say (self);
+    wire_finish (&self->wire);
+    self->farewell = true;
+}
+
+//  The next thing for a client whose wire is clear. False: there is nothing.
+static bool
+write_next (client_t *self, wire_result_t *result)
+{
+    time_us_t now = loop_now (self->shared->loop).steady;
+
+    if (self->ending && !self->farewell && (self->mode != CLIENT_BEHIND || has_all (self))) {
+        say_farewell (self);
+        *result = wire_flush (&self->wire, now);
+        return true;
+    }
+    if (self->farewell || self->mode == CLIENT_WAITING || self->mode == CLIENT_LIVE) {
+        return false;
+    }
+    *result = self->mode == CLIENT_STATE ? write_state (self) : write_past (self);
+    if (*result == WIRE_CLEAR) {
+        *result = wire_flush (&self->wire, now);
+    }
+    return true;
+}
+
+void
+client_pump (client_t *self)
+{
+    uint64_t sent = self->wire.sent;
+    wire_result_t result = wire_flush (&self->wire, loop_now (self->shared->loop).steady);
+    bool more = true;
+
+    while (result == WIRE_CLEAR && more && self->wire.sent - sent < TURN_BYTES) {
+        more = write_next (self, &result);
+    }
+    if (result == WIRE_GONE) {
+        fanout_close (self, "gone");
+    } else if (result == WIRE_CLEAR && self->farewell) {
+        fanout_close (self, "ended");
+    } else {
+        if (result == WIRE_FULL) {
+            audience_leave (self);
+        }
+        fanout_watch (self, result == WIRE_FULL || more);
+    }
+}

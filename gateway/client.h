@@ -1,0 +1,67 @@
+// client.h - one client of the stream: where it stands, and how it gets to where all are.
+//
+// SPDX-License-Identifier: MIT
+
+#ifndef GATEWAY_CLIENT_H
+#define GATEWAY_CLIENT_H
+
+#include "fanout.h"
+#include "lane.h"
+
+typedef enum client_mode { CLIENT_WAITING, CLIENT_STATE, CLIENT_BEHIND, CLIENT_LIVE } client_mode_t;
+
+#define CLIENT_ID_SIZE 17
+
+struct client {
+    fanout_t *shared;
+    client_t *previous, *next;              //  of all
+    client_t *waits_before, *waits_behind;  //  of those that wait for a state
+    struct MHD_Connection *connection;
+    audience_t *audience;
+    size_t place;  //  among the audience's live ones
+    client_mode_t mode;
+    wire_t wire;
+    uint64_t cursor [LANE_COUNT];  //  what was delivered or passed over; when live, its audience's
+    uint64_t told;                 //  the last number that the client has as its id
+    uint64_t exact;                //  it came back for all up to here: nothing of it is left out
+    image_t *image;                //  STATE: where it is in it, and what it got of it
+    size_t image_at, workers, jobs;
+    uint64_t digest;
+    filter_t *had;       //  STATE: what this filter let through, the client has
+    unsigned context;    //  of its audience's packer; 0: it is not within
+    pack_sum_t entered;  //  the audience's sum when it came within
+    uint64_t missed, conflated, resumed;
+    time_us_t began, beat_at, ends_at;  //  steady; ends_at 0: never
+    unsigned retry_ms;
+    bool watched_for_room, conflating, farewell;
+    const char *ending;  //  what the farewell says
+    char id [CLIENT_ID_SIZE];
+    char *name, *user, *address;  //  may be null
+};
+
+//  What shared->words holds, as the client's own.
+void client_say (client_t *self);
+
+//  The state begins for it, from this image; what the client had by an earlier filter, null for
+//  nothing, is left out, and so are the marks then.
+void client_begin_state (client_t *self, image_t *image, filter_t *had);
+
+//  Its cursor cannot be served from the log: it is told, and waits for a state.
+void client_reset (client_t *self, const char *reason, const char *requested);
+
+//  The stream ends for it when it has what it is owed.
+void client_end (client_t *self, const char *message, unsigned retry_ms);
+
+//  Its own heartbeat, with its own counts.
+void client_beat (client_t *self);
+
+//  Writes what the client can take, and makes it live when it has all. It may be closed, and gone,
+//  when this returns.
+void client_pump (client_t *self);
+
+//  How many events, bytes and microseconds it is behind.
+uint64_t client_events_behind (const client_t *self);
+size_t client_bytes_behind (const client_t *self);
+time_us_t client_lag (const client_t *self);
+
+#endif

@@ -1,0 +1,136 @@
+// frame.c - see frame.h.
+//
+// SPDX-License-Identifier: MIT
+
+#include "frame.h"
+
+#include "pack.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char *
+put_text (char *at, const char **slot, const char *text)
+{
+    size_t size = strlen (text) + 1;
+
+    *slot = memcpy (at, text, size);
+    return at + size;
+}
+
+static frame_t *
+make (const feed_header_t *what, const char *head, size_t head_size, const void *json, size_t size)
+{
+    size_t whole = head_size + size + 2,
+           texts = strlen (what->region) + strlen (what->worker_id) + strlen (what->job_type) + 3;
+    frame_t *self = malloc (sizeof *self + whole + texts);
+
+    if (self) {
+        *self = (frame_t){.references = 1,
+                          .priority = what->priority,
+                          .json_offset = (uint32_t) head_size,
+                          .size = whole};
+        memcpy (self->bytes, head, head_size);
+        memcpy (self->bytes + head_size, json, size);
+        memcpy (self->bytes + head_size + size, "\n\n", 2);
+        char *at = put_text (self->bytes + whole, &self->region, what->region);
+        at = put_text (at, &self->worker_id, what->worker_id);
+        put_text (at, &self->job_type, what->job_type);
+    }
+    return self;
+}
+
+frame_t *
+frame_of_event (const feed_header_t *header, time_us_t now, const void *json, size_t size)
+{
+    char head [160];
+    int id = snprintf (head, sizeof head, "id: %s-%" PRIu64 "\n", header->epoch, header->seq);
+    int rest =
+        snprintf (head + id, sizeof head - (size_t) id, "event: %s\ndata: ", header->type_name);
+    frame_t *self = make (header, head, (size_t) (id + rest), json, size);
+
+    if (self) {
+        self->seq = header->seq;
+        self->time = now;
+        self->type = header->type;
+        self->id_size = (uint32_t) id;
+    }
+    return self;
+}
+
+frame_t *
+frame_of_state (const feed_header_t *what, event_type_t type, const void *json, size_t size)
+{
+    char head [100];
+    int head_size = snprintf (head, sizeof head, "event: %s\ndata: ", event_type_name (type));
+    frame_t *self = make (what, head, (size_t) head_size, json, size);
+
+    if (self) {
+        self->type = type;
+    }
+    return self;
+}
+
+void
+frame_write_envelope (buffer_t *out, event_type_t type)
+{
+    char time [CLOCK_TEXT_SIZE];
+
+    buffer_format (out, "{\"type\":\"%s\",\"source\":\"%s\",\"time\":\"%s\",\"seq\":null,\"data\":",
+                   event_type_name (type), event_type_source (type),
+                   clock_format (time, clock_now ().wall));
+}
+
+frame_t *
+frame_of_bytes (const void *bytes, size_t size)
+{
+    frame_t *self = malloc (sizeof *self + size + 1);
+
+    if (self) {
+        *self = (frame_t){.references = 1, .type = EVENT_UNKNOWN, .size = size};
+        memcpy (self->bytes, bytes, size);
+        self->bytes [size] = '\0';
+        self->region = self->worker_id = self->job_type = self->bytes + size;
+    }
+    return self;
+}
+
+frame_t *
+frame_hold (frame_t *self)
+{
+    self->references++;
+    return self;
+}
+
+void
+frame_release (frame_t **self_p)
+{
+    if (*self_p && --(*self_p)->references == 0) {
+        free ((*self_p)->packed);
+        free (*self_p);
+    }
+    *self_p = NULL;
+}
+
+const packed_t *
+frame_packed (frame_t *self, packer_t *packer)
+{
+    if (!self->packed) {
+        self->packed = packer_alone (packer, self->bytes, self->size);
+    }
+    return self->packed;
+}
+
+const char *
+frame_data (const frame_t *self, size_t *size)
+{
+    static const char DATA [] = "\"data\":";
+    const char *json = self->bytes + self->json_offset, *end = self->bytes + self->size - 2;
+    const char *at = memmem (json, (size_t) (end - json), DATA, sizeof DATA - 1);
+
+    at = at ? at + sizeof DATA - 1 : end - 1;
+    *size = (size_t) (end - at) - 1;
+    return at;
+}

@@ -1,0 +1,60 @@
+// frame.h - bytes that go to clients as they are, shared by all of them, never changed.
+//
+// One event framed once (`id:`, `event:`, `data:`, blank line), or several in a row for one
+// write. The parts that own clients hold references; nobody copies a frame for a client. Each
+// frame has a second form, deflated, made when the first client that wants it comes, and then
+// shared as well: a run of deflate blocks that refers to nothing before it and ends on a byte's
+// border, so that any such runs behind each other are one valid stream (pack.h).
+//
+// SPDX-License-Identifier: MIT
+
+#ifndef GATEWAY_FRAME_H
+#define GATEWAY_FRAME_H
+
+#include "../common/feed_frame.h"
+
+#include <stdint.h>
+
+typedef struct packed {
+    size_t size;
+    uint32_t crc;  //  of the plain bytes
+    char bytes [];
+} packed_t;
+
+typedef struct frame {
+    uint64_t seq;     //  0: the gateway's own word
+    time_us_t time;   //  steady, when it came
+    uint64_t end;     //  where it ends in the log, in bytes since the log began
+    uint64_t digest;  //  of a worker's snapshot in a state (common/digest.h)
+    packed_t *packed;
+    unsigned references;
+    event_type_t type;
+    int priority;
+    uint32_t id_size;      //  the id's line at the beginning; 0: none
+    uint32_t json_offset;  //  the event's JSON within bytes; it ends 2 before the frame does
+    size_t size;
+    const char *region, *worker_id, *job_type;  //  behind the bytes; "" where none applies
+    char bytes [];
+} frame_t;
+
+//  An event of the feed; json is on one line. Null when memory is out.
+frame_t *frame_of_event (const feed_header_t *header, time_us_t now, const void *json, size_t size);
+//  A part of a state: no number. what says whose it is.
+frame_t *frame_of_state (const feed_header_t *what, event_type_t type, const void *json,
+                         size_t size);
+//  The beginning of such JSON, up to its data; `}` ends it.
+void frame_write_envelope (buffer_t *out, event_type_t type);
+//  Whole frames, as they are.
+frame_t *frame_of_bytes (const void *bytes, size_t size);
+
+frame_t *frame_hold (frame_t *self);
+void frame_release (frame_t **self_p);
+
+//  The deflated form, made alone (pack.h) and kept with the frame; null when memory is out.
+struct packer;
+const packed_t *frame_packed (frame_t *self, struct packer *packer);
+
+//  What stands behind `"data":` in the event's JSON.
+const char *frame_data (const frame_t *self, size_t *size);
+
+#endif

@@ -1,0 +1,75 @@
+// image.c - see image.h.
+//
+// SPDX-License-Identifier: MIT
+
+#include "image.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static frame_t *
+frame_of_stats (const replica_t *replica)
+{
+    static const feed_header_t NOBODYS;
+    buffer_t event = {0};
+
+    frame_write_envelope (&event, EVENT_SYSTEM_STATS);
+    buffer_text (&event, replica_stats (replica));
+    buffer_text (&event, "}");
+    frame_t *frame = buffer_failed (&event)
+                         ? NULL
+                         : frame_of_state (&NOBODYS, EVENT_SYSTEM_STATS, event.data, event.size);
+    buffer_clear (&event);
+    return frame;
+}
+
+image_t *
+image_new (replica_t *replica, const event_log_t *log, time_us_t now)
+{
+    size_t workers = replica_size (replica), jobs = replica_jobs (replica);
+    image_t *self = calloc (1, sizeof *self + (workers + jobs + 1) * sizeof (frame_t *));
+    frame_t *stats = frame_of_stats (replica);
+
+    if (!self || !stats) {
+        free (self);
+        frame_release (&stats);
+        return NULL;
+    }
+    self->references = 1;
+    self->seq = event_log_last (log);
+    self->time = now;
+    self->workers = workers;
+    self->jobs = jobs;
+    snprintf (self->epoch, sizeof self->epoch, "%s", event_log_epoch (log));
+    for (const replica_worker_t *worker = replica_next (replica, ""); worker;
+         worker = replica_next (replica, worker->worker_id)) {
+        self->frames [self->count++] = frame_hold (worker->frame);
+    }
+    for (frame_t *job = replica_next_job (replica); job; job = replica_next_job (replica)) {
+        self->frames [self->count++] = frame_hold (job);
+    }
+    self->frames [self->count++] = stats;
+    return self;
+}
+
+image_t *
+image_hold (image_t *self)
+{
+    self->references++;
+    return self;
+}
+
+void
+image_release (image_t **self_p)
+{
+    image_t *self = *self_p;
+
+    if (self && --self->references == 0) {
+        for (size_t i = 0; i < self->count; i++) {
+            frame_release (&self->frames [i]);
+        }
+        free (self);
+    }
+    *self_p = NULL;
+}

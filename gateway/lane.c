@@ -1,0 +1,125 @@
+// lane.c - see lane.h.
+//
+// SPDX-License-Identifier: MIT
+
+#include "lane.h"
+
+#include <czmq.h>
+#include <string.h>
+
+bool
+lane_is_used (const filter_t *filter, lane_t lane)
+{
+    return lane == LANE_DIRECT || (lane == LANE_SNAPSHOTS && filter->snapshot_period > 0) ||
+           (lane == LANE_METRICS && filter->batches);
+}
+
+bool
+lane_has_rhythm (const filter_t *filter)
+{
+    return lane_is_used (filter, LANE_SNAPSHOTS) || lane_is_used (filter, LANE_METRICS);
+}
+
+static lane_t
+lane_of_type (event_type_t type)
+{
+    return type == EVENT_WORKER_SNAPSHOT          ? LANE_SNAPSHOTS
+           : type == EVENT_WORKER_METRICS_UPDATED ? LANE_METRICS
+                                                  : LANE_DIRECT;
+}
+
+lane_t
+lane_of (const filter_t *filter, const frame_t *frame)
+{
+    lane_t lane = lane_of_type (frame->type);
+
+    return lane_is_used (filter, lane) ? lane : LANE_DIRECT;
+}
+
+time_us_t
+lane_period (const filter_t *filter, lane_t lane)
+{
+    return lane == LANE_SNAPSHOTS ? filter->snapshot_period : filter->metrics_period;
+}
+
+bool
+lane_is_superseded (replica_t *replica, const filter_t *filter, const frame_t *frame)
+{
+    if (lane_of_type (frame->type) == LANE_DIRECT ||
+        !filter_wants_type (filter, EVENT_WORKER_SNAPSHOT)) {
+        return false;
+    }
+    const replica_worker_t *worker = replica_find (replica, frame->worker_id);
+    return worker && worker->event > frame->seq;
+}
+
+static size_t
+write_snapshots (const fanout_t *shared, const filter_t *filter, uint64_t from, uint64_t to,
+                 buffer_t *out)
+{
+    size_t count = 0;
+
+    while (from < to) {
+        const frame_t *frame = event_log_get (shared->log, ++from);
+        if (frame && frame->type == EVENT_WORKER_SNAPSHOT && filter_wants (filter, frame) &&
+            !lane_is_superseded (shared->replica, filter, frame)) {
+            buffer_append (out, frame->bytes + frame->id_size, frame->size - frame->id_size);
+            count++;
+        }
+    }
+    return count;
+}
+
+//  Of a metrics event: whose, and read by which source.
+static char *
+key_of (const frame_t *frame, char *key, size_t size)
+{
+    static const char SOURCE [] = "\"source\":\"";
+    const char *at = memmem (frame->bytes + frame->json_offset,
+                             frame->size - frame->json_offset - 2, SOURCE, sizeof SOURCE - 1);
+    at = at ? at + sizeof SOURCE - 1 : "";
+
+    snprintf (key, size, "%s %.*s", frame->worker_id, (int) strcspn (at, "\""), at);
+    return key;
+}
+
+static size_t
+write_batch (const fanout_t *shared, const filter_t *filter, uint64_t from, uint64_t to,
+             buffer_t *out)
+{
+    zhashx_t *newest = zhashx_new ();  //  the last frame of each worker and source
+    size_t count = 0, size;
+    char key [200];
+
+    for (uint64_t seq = from + 1; seq <= to; seq++) {
+        frame_t *frame = event_log_get (shared->log, seq);
+        if (frame && frame->type == EVENT_WORKER_METRICS_UPDATED && filter_wants (filter, frame)) {
+            zhashx_update (newest, key_of (frame, key, sizeof key), frame);
+        }
+    }
+    if (zhashx_size (newest) > 0) {
+        buffer_format (out, "event: %s\ndata: ", event_type_name (EVENT_WORKER_METRICS_BATCH));
+        frame_write_envelope (out, EVENT_WORKER_METRICS_BATCH);
+        buffer_format (out, "{\"count\":%zu,\"events\":[", zhashx_size (newest));
+        for (uint64_t seq = from + 1; seq <= to; seq++) {
+            const frame_t *frame = event_log_get (shared->log, seq);
+            if (frame && frame->type == EVENT_WORKER_METRICS_UPDATED &&
+                zhashx_lookup (newest, key_of (frame, key, sizeof key)) == frame) {
+                const char *data = frame_data (frame, &size);
+                buffer_text (out, count++ > 0 ? "," : "");
+                buffer_append (out, data, size);
+            }
+        }
+        buffer_text (out, "]}}\n\n");
+    }
+    zhashx_destroy (&newest);
+    return count > 0;
+}
+
+size_t
+lane_write_tick (const fanout_t *shared, const filter_t *filter, lane_t lane, uint64_t from,
+                 uint64_t to, buffer_t *out)
+{
+    return lane == LANE_SNAPSHOTS ? write_snapshots (shared, filter, from, to, out)
+                                  : write_batch (shared, filter, from, to, out);
+}
