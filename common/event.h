@@ -44,6 +44,7 @@
     EVENT (COLLECTOR_JOINED,               "collector.joined",               FEED,    "domain.collector")             \
     EVENT (COLLECTOR_LEFT,                 "collector.left",                 FEED,    "domain.collector")             \
     EVENT (SYSTEM_STATS,                   "system.stats",                   FEED,    "system")                       \
+    EVENT (WORKER_METRICS_BATCH,           "worker.metrics.batch",           STREAM,  "gateway")                      \
     EVENT (CONNECTED,                      "connected",                      STREAM,  "gateway")                      \
     EVENT (SYSTEM_STATE_BEGIN,             "system.state.begin",             STREAM,  "gateway")                      \
     EVENT (SYSTEM_STATE_END,               "system.state.end",               STREAM,  "gateway")                      \

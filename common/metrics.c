@@ -249,13 +249,19 @@ metric_set (metric_t *self, double value)
 void
 metric_observe (metric_t *self, double seconds)
 {
+    metric_observe_times (self, seconds, 1);
+}
+
+void
+metric_observe_times (metric_t *self, double seconds, size_t times)
+{
     size_t slot = 0;
 
     while (slot < BOUNDS_COUNT && seconds > BOUNDS [slot]) {
         slot++;
     }
-    self->buckets [slot]++;
-    self->value += seconds;
+    self->buckets [slot] += times;
+    self->value += seconds * (double) times;
 }
 
 double

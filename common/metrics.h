@@ -45,6 +45,8 @@ void metric_increment (metric_t *self);                //  counter
 void metric_count (metric_t *self, double amount);     //  counter: amount >= 0
 void metric_set (metric_t *self, double value);        //  gauge
 void metric_observe (metric_t *self, double seconds);  //  histogram of durations, 100 us to 60 s
+//  The same for many that took as long.
+void metric_observe_times (metric_t *self, double seconds, size_t times);
 double metric_value (const metric_t *self);
 
 //  Drops every series of a family, before a collect function fills it anew.

@@ -29,6 +29,7 @@ const schema_row_t SCHEMA_TYPES [] = {
     {"pause_reason",  "{\"enum\":[\"idle_timeout\",\"manual\",\"external\"]}"},
     {"job_status", "{\"enum\":[\"pending\",\"assigned\",\"in_progress\",\"completed\",\"failed\",\"cancelled\"]}"},
     {"metric", "{\"enum\":[\"cpu_utilization\",\"memory_utilization\",\"storage_utilization\",\"cml_labs_count\"]}"},
+    {"client_mode", "{\"enum\":[\"waiting\",\"state\",\"behind\",\"live\"]}"},
     {"resume_reason", "{\"enum\":[\"automatic\",\"manual\",\"external\"]}"},
     {"why_sent",  "{\"enum\":[\"initial\",\"metrics_collected\",\"refresh\",\"created\",\"status_updated\",\"terminated\"]}"},
     {NULL, NULL}};
@@ -45,6 +46,7 @@ const schema_row_t SCHEMA_OBJECTS [] = {
     {"other",    "kind:text cpu_utilization:percent|null memory_utilization:percent|null storage_utilization:percent|null observed_at:time counts:flag"},
     {"sample",   "at:time value:number"},
     {"activity_event", "category:text timestamp:time"},
+    {"client", "id:text name:text|null user:text|null address:text|null mode:client_mode filter:text heartbeat_seconds:count compressed:flag age_seconds:count last_event_id:event_id events_behind:count bytes_behind:count lag_ms:count queued_bytes:count sent_bytes:count events_missed:count conflated:count events_resumed:count"},
     {"license_detail", "status:license|null token:text|null info:object|null"},
     {NULL, NULL}};
 
@@ -70,6 +72,7 @@ const char *const SCHEMA_EVENTS [EVENT_TYPE_COUNT] = {
     [EVENT_COLLECTOR_JOINED]              = "collector_id:text kind:text workers_owned:count reason:text",
     [EVENT_COLLECTOR_LEFT]                = "collector_id:text kind:text workers_owned:count reason:text",
     [EVENT_SYSTEM_STATS]                  = "total_workers:count active_workers:count by_status:{count} by_region:{count} total_jobs:count pending_jobs:count active_jobs:count completed_jobs:count failed_jobs:count",
+    [EVENT_WORKER_METRICS_BATCH]          = "count:count events:[object]",
     [EVENT_CONNECTED]                     = "client_id:text server_time:time epoch:epoch last_event_id:event_id heartbeat_seconds:count retry_ms:count user:text|null",
     [EVENT_SYSTEM_STATE_BEGIN]            = "workers:count jobs:count",
     [EVENT_SYSTEM_STATE_END]              = "workers:count jobs:count digest:digest|null",
@@ -87,6 +90,8 @@ const schema_row_t SCHEMA_REST [] = {
     {"rest.worker.idle_detection", "worker_id:uuid is_idle_detection_enabled:flag changed:flag"},
     {"rest.state",   "workers:{snapshot} jobs:jobs system_stats:stats last_event_id:event_id digest:digest|null"},
     {"rest.events",  "events:[object] next:event_id more:flag last_event_id:event_id"},
+    {"rest.clients", "clients:[client]"},
+    {"rest.client.change", "id:text filter:text"},
     {"rest.problem", "type:text title:text status:count detail:text"},
     {"rest.healthz", "status:text version:text"},
     {"rest.readyz",  "status:text reason:text|null"},

@@ -4,24 +4,21 @@
 
 #include "audience.h"
 
+#include "../common/cleanup.h"
 #include "../common/digest.h"
 #include "notice.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK_BYTES  262144     //  of one write to all
-#define RESTART_US   SECOND_US  //  those outside the packer's context wait at most so long
+#define BLOCK_BYTES  262144  //  of one write to all
 #define ID_PERIOD_US (5 * SECOND_US)
 #define NOT_LIVE     SIZE_MAX
 
 struct audience {
-    audiences_t *all;
-    audience_t *previous, *next;
-    char *key;
+    fanout_t *shared;
     filter_t *filter;
     int64_t heartbeat_seconds;
     bool gzip, rhythm;
@@ -32,34 +29,14 @@ struct audience {
     time_us_t due [LANE_COUNT];  //  steady, the lane's next tick
     uint64_t told;               //  the last id that all live members have
     time_us_t told_at, beat_at;
-    packer_t *packer;  //  null: its runs are made alone
-    unsigned context;  //  counts the packer's restarts
-    time_us_t restarted;
-    pack_sum_t sum;  //  of all that went to its live members
+    packing_t packing;
     loop_timer_t *tick;
-};
-
-struct audiences {
-    fanout_t *shared;
-    zhashx_t *by_key;
-    audience_t *first;
-    bool forsaken;  //  some audience has no member any more
 };
 
 static bool
 is_live (const client_t *client)
 {
     return client->mode == CLIENT_LIVE;
-}
-
-void
-audience_leave_context (client_t *client)
-{
-    if (client->context != 0) {
-        pack_sum_t since = pack_sum_since (&client->audience->sum, &client->entered);
-        pack_sum_add (&client->wire.sum, since.crc, since.size);
-        client->context = 0;
-    }
 }
 
 bool
@@ -94,20 +71,27 @@ audience_leave (client_t *client)
     audience_t *self = client->audience;
 
     if (is_live (client)) {
-        audience_leave_context (client);
+        packing_leave (&self->packing, client);
         self->live [client->place] = self->live [--self->count];
         self->live [client->place]->place = client->place;
         client->mode = CLIENT_BEHIND;
         client->told = client->told > self->told ? client->told : self->told;
         client->cursor [LANE_DIRECT] = self->cursor;
         for (int lane = LANE_SNAPSHOTS; lane < LANE_COUNT; lane++) {
-            client->cursor [lane] = self->base [lane];
+            client->cursor [lane] =
+                lane_is_used (self->filter, (lane_t) lane) ? self->base [lane] : self->cursor;
         }
     }
 }
 
 const filter_t *
 audience_filter (const audience_t *self)
+{
+    return self->filter;
+}
+
+filter_t *
+audience_filter_shared (audience_t *self)
 {
     return self->filter;
 }
@@ -145,55 +129,23 @@ audience_safe (const audience_t *self)
 
 //  --- one block to all live members
 
-//  All who are live are within the context now: the next run refers to nothing before it.
-static void
-restart (audience_t *self)
-{
-    fanout_t *shared = self->all->shared;
-
-    packer_restart (self->packer);
-    self->context++;
-    self->restarted = loop_now (shared->loop).steady;
-    for (size_t i = 0; i < self->count; i++) {
-        audience_leave_context (self->live [i]);
-        self->live [i]->context = self->context;
-        self->live [i]->entered = self->sum;
-    }
-}
-
 typedef struct forms {
     frame_t *plain, *within, *alone;
     uint32_t crc;
 } forms_t;
 
-static void
-need_restart (audience_t *self)
-{
-    time_us_t now = loop_now (self->all->shared->loop).steady;
-    size_t outside = 0;
-
-    if (now - self->restarted >= RESTART_US) {
-        for (size_t i = 0; i < self->count; i++) {
-            outside += self->live [i]->context == 0;
-        }
-        if (outside > 0) {
-            restart (self);
-        }
-    }
-}
-
 //  The form of the block for this client, made when the first one wants it.
 static frame_t *
 form_for (audience_t *self, const client_t *client, forms_t *forms)
 {
-    fanout_t *shared = self->all->shared;
+    fanout_t *shared = self->shared;
     frame_t *plain = forms->plain;
 
     if (!self->gzip) {
         return plain;
     }
     if (client->context != 0 && !forms->within) {
-        forms->within = packer_run (self->packer, plain->bytes, plain->size);
+        forms->within = packer_run (self->packing.packer, plain->bytes, plain->size);
         metric_count (shared->packed, forms->within ? (double) forms->within->size : 0);
     }
     if (client->context == 0 && !forms->alone) {
@@ -208,7 +160,7 @@ form_for (audience_t *self, const client_t *client, forms_t *forms)
 static void
 write_to (audience_t *self, client_t *client, forms_t *forms)
 {
-    fanout_t *shared = self->all->shared;
+    fanout_t *shared = self->shared;
     frame_t *frame = form_for (self, client, forms);
 
     if (self->gzip && client->context == 0) {
@@ -231,12 +183,11 @@ send_block (audience_t *self, frame_t *block, bool only_whole)
     forms_t forms = {.plain = block};
 
     if (self->gzip) {
-        if (self->packer) {
-            need_restart (self);
-        }
+        packing_refresh (&self->packing, self->live, self->count,
+                         loop_now (self->shared->loop).steady);
         forms.crc = pack_crc (block->bytes, block->size);
-        pack_sum_add (&self->sum, forms.crc, block->size);
-        metric_count (self->all->shared->plain, (double) block->size);
+        pack_sum_add (&self->packing.sum, forms.crc, block->size);
+        metric_count (self->shared->plain, (double) block->size);
     }
     for (size_t i = 0; i < self->count;) {
         client_t *client = self->live [i];
@@ -247,7 +198,7 @@ send_block (audience_t *self, frame_t *block, bool only_whole)
         write_to (self, client, &forms);
         i += i < self->count && self->live [i] == client;
     }
-    metric_increment (self->all->shared->writes);
+    metric_increment (self->shared->writes);
     frame_release (&forms.within);
     frame_release (&forms.alone);
 }
@@ -271,7 +222,7 @@ send_bytes (audience_t *self, buffer_t *bytes, bool only_whole)
 static void
 count_delivery (audience_t *self, size_t frames, time_us_t oldest)
 {
-    fanout_t *shared = self->all->shared;
+    fanout_t *shared = self->shared;
 
     metric_count (shared->frames, (double) (frames * self->count));
     metric_observe_times (
@@ -282,7 +233,7 @@ count_delivery (audience_t *self, size_t frames, time_us_t oldest)
 static void
 send_direct (audience_t *self, uint64_t last)
 {
-    fanout_t *shared = self->all->shared;
+    fanout_t *shared = self->shared;
     frame_t *only = NULL;
     size_t count = 0;
     uint64_t newest = self->told;
@@ -321,7 +272,7 @@ send_direct (audience_t *self, uint64_t last)
 static void
 send_ticks (audience_t *self)
 {
-    fanout_t *shared = self->all->shared;
+    fanout_t *shared = self->shared;
     time_us_t now = loop_now (shared->loop).steady, next = 0;
 
     for (int lane = LANE_SNAPSHOTS; lane < LANE_COUNT; lane++) {
@@ -383,10 +334,9 @@ lose (audience_t *self)
 void
 audience_turn (audience_t *self)
 {
-    uint64_t last = event_log_last (self->all->shared->log);
+    uint64_t last = event_log_last (self->shared->log);
 
-    if (audience_safe (self) + 1 < event_log_first (self->all->shared->log) ||
-        self->cursor > last) {
+    if (audience_safe (self) + 1 < event_log_first (self->shared->log) || self->cursor > last) {
         lose (self);
     }
     if (self->count == 0) {
@@ -402,151 +352,75 @@ audience_turn (audience_t *self)
     }
 }
 
-//  --- all of them
+//  --- its life
 
-static void
-forget (audiences_t *self, audience_t *audience)
+audience_t *
+audience_new (fanout_t *shared, filter_t **filter_p, int64_t heartbeat_seconds, bool gzip)
 {
-    if (audience->previous) {
-        audience->previous->next = audience->next;
-    } else {
-        self->first = audience->next;
-    }
-    if (audience->next) {
-        audience->next->previous = audience->previous;
-    }
-    zhashx_delete (self->by_key, audience->key);
-    self->shared->packers -= audience->packer != NULL;
-    packer_destroy (&audience->packer);
-    loop_timer_destroy (&audience->tick);
-    filter_release (&audience->filter);
-    free (audience->live);
-    free (audience->key);
-    free (audience);
-}
+    audience_t *self = calloc (1, sizeof *self);
 
-//  Takes the filter and the key over when it succeeds.
-static audience_t *
-add (audiences_t *self, client_t *client, filter_t *filter, int64_t heartbeat_seconds, char *key)
-{
-    fanout_t *shared = self->shared;
-    audience_t *audience = calloc (1, sizeof *audience);
-
-    if (!audience || !(audience->tick = loop_timer_new (shared->loop, on_tick, audience))) {
-        free (audience);
+    if (!self || !(self->tick = loop_timer_new (shared->loop, on_tick, self))) {
+        free (self);
         return NULL;
     }
-    audience->all = self;
-    audience->key = key;
-    audience->filter = filter;
-    audience->heartbeat_seconds = heartbeat_seconds;
-    audience->gzip = client->wire.gzip;
-    audience->rhythm = lane_has_rhythm (filter);
-    audience->told_at = loop_now (shared->loop).steady;
-    audience->beat_at = audience->told_at + heartbeat_seconds * SECOND_US;
-    if (audience->gzip && shared->packers < (size_t) shared->settings.packers_max &&
-        (audience->packer = packer_new ())) {
+    self->shared = shared;
+    self->filter = take_ptr (*filter_p);
+    self->heartbeat_seconds = heartbeat_seconds;
+    self->gzip = gzip;
+    self->rhythm = lane_has_rhythm (self->filter);
+    self->told_at = loop_now (shared->loop).steady;
+    self->beat_at = self->told_at + heartbeat_seconds * SECOND_US;
+    if (gzip && shared->packers < (size_t) shared->settings.packers_max &&
+        (self->packing.packer = packer_new ())) {
         shared->packers++;
     }
-    pass_over (audience, event_log_last (shared->log));
-    audience->next = self->first;
-    if (self->first) {
-        self->first->previous = audience;
-    }
-    self->first = audience;
-    zhashx_insert (self->by_key, key, audience);
-    return audience;
-}
-
-int
-audiences_admit (audiences_t *self, client_t *client, filter_t **filter_p,
-                 int64_t heartbeat_seconds)
-{
-    buffer_t key = {0};
-
-    filter_write_key (*filter_p, &key);
-    buffer_format (&key, "&heartbeat=%" PRId64 "%s", heartbeat_seconds,
-                   client->wire.gzip ? "&gzip" : "");
-    if (buffer_failed (&key)) {
-        buffer_clear (&key);
-        return -ENOMEM;
-    }
-    audience_t *audience = zhashx_lookup (self->by_key, key.data);
-    if (audience) {
-        buffer_clear (&key);
-        filter_release (filter_p);
-    } else if ((audience = add (self, client, *filter_p, heartbeat_seconds, key.data))) {
-        *filter_p = NULL;
-    } else {
-        buffer_clear (&key);
-        return -ENOMEM;
-    }
-    audience->members++;
-    client->audience = audience;
-    return 0;
-}
-
-void
-audiences_dismiss (audiences_t *self, client_t *client)
-{
-    audience_leave (client);
-    self->forsaken |= --client->audience->members == 0;
-    client->audience = NULL;
-}
-
-audiences_t *
-audiences_new (fanout_t *shared)
-{
-    audiences_t *self = calloc (1, sizeof *self);
-
-    if (self) {
-        self->shared = shared;
-        self->by_key = zhashx_new ();
-    }
+    pass_over (self, event_log_last (shared->log));
     return self;
 }
 
 void
-audiences_destroy (audiences_t **self_p)
+audience_destroy (audience_t **self_p)
 {
-    audiences_t *self = *self_p;
+    audience_t *self = *self_p;
 
     if (self) {
-        while (self->first) {
-            forget (self, self->first);
-        }
-        zhashx_destroy (&self->by_key);
+        assert (self->members == 0);
+        self->shared->packers -= self->packing.packer != NULL;
+        packer_destroy (&self->packing.packer);
+        loop_timer_destroy (&self->tick);
+        filter_release (&self->filter);
+        free (self->live);
         free (self);
         *self_p = NULL;
     }
 }
 
-size_t
-audiences_count (const audiences_t *self)
+void
+audience_admit (audience_t *self, client_t *client)
 {
-    return zhashx_size (self->by_key);
-}
-
-//  Those whose last member has gone; not while one of them is being served.
-static void
-sweep (audiences_t *self)
-{
-    for (audience_t *audience = self->first, *next; self->forsaken && audience; audience = next) {
-        next = audience->next;
-        if (audience->members == 0) {
-            forget (self, audience);
-        }
-    }
-    self->forsaken = false;
+    assert (!client->audience);
+    self->members++;
+    client->audience = self;
 }
 
 void
-audiences_turn (audiences_t *self)
+audience_dismiss (client_t *client)
 {
-    for (audience_t *audience = self->first; audience; audience = audience->next) {
-        audience_turn (audience);
-    }
-    sweep (self);
+    audience_leave (client);
+    client->audience->members--;
+    client->audience = NULL;
+}
+
+packing_t *
+audience_packing (audience_t *self)
+{
+    return &self->packing;
+}
+
+size_t
+audience_members (const audience_t *self)
+{
+    return self->members;
 }
 
 //  --- heartbeats
@@ -567,7 +441,7 @@ beat_counted (audience_t *self)
 static void
 beat (audience_t *self)
 {
-    fanout_t *shared = self->all->shared;
+    fanout_t *shared = self->shared;
     char digest [DIGEST_TEXT_SIZE];
     uint64_t safe = audience_safe (self);
     heartbeat_t heartbeat = {.cursor = safe,
@@ -584,23 +458,20 @@ beat (audience_t *self)
 }
 
 void
-audiences_beat (audiences_t *self)
+audience_beat (audience_t *self)
 {
     time_us_t now = loop_now (self->shared->loop).steady;
+    bool has_news = self->count > 0 && audience_safe (self) > self->told;
 
-    for (audience_t *audience = self->first; audience; audience = audience->next) {
-        if (now >= audience->beat_at) {
-            audience->beat_at = now + audience->heartbeat_seconds * SECOND_US;
-            if (audience->count > 0) {
-                beat (audience);
-            }
-        } else if (audience->count > 0 && audience_safe (audience) > audience->told &&
-                   now - audience->told_at >= ID_PERIOD_US) {
-            audience->told = audience_safe (audience);
-            audience->told_at = now;
-            notice_id (&self->shared->block, self->shared->log, audience->told);
-            send_bytes (audience, &self->shared->block, false);
+    if (now >= self->beat_at) {
+        self->beat_at = now + self->heartbeat_seconds * SECOND_US;
+        if (self->count > 0) {
+            beat (self);
         }
+    } else if (has_news && now - self->told_at >= ID_PERIOD_US) {
+        self->told = audience_safe (self);
+        self->told_at = now;
+        notice_id (&self->shared->block, self->shared->log, self->told);
+        send_bytes (self, &self->shared->block, false);
     }
-    sweep (self);
 }

@@ -12,26 +12,21 @@
 #define GATEWAY_AUDIENCE_H
 
 #include "client.h"
+#include "packing.h"
 
-//  The one that fits, made when there is none; the client becomes its member, not live yet. The
-//  filter is taken over. 0 or -ENOMEM.
-typedef struct audiences audiences_t;
+//  The filter is taken over when it succeeds; null when memory is out.
+audience_t *audience_new (fanout_t *shared, filter_t **filter_p, int64_t heartbeat_seconds,
+                          bool gzip);
+//  Nobody is a member any more.
+void audience_destroy (audience_t **self_p);
 
-audiences_t *audiences_new (fanout_t *shared);
-void audiences_destroy (audiences_t **self_p);
-size_t audiences_count (const audiences_t *self);
-
-int audiences_admit (audiences_t *self, client_t *client, filter_t **filter_p,
-                     int64_t heartbeat_seconds);
-//  The client is a member no more; an audience without members goes.
-void audiences_dismiss (audiences_t *self, client_t *client);
-
-//  The turn's end: what came goes out.
-void audiences_turn (audiences_t *self);
-//  Heartbeats that are due, and ids alone where a filter has let nothing through.
-void audiences_beat (audiences_t *self);
+//  The client becomes a member, not live yet; or is one no more.
+void audience_admit (audience_t *self, client_t *client);
+void audience_dismiss (client_t *client);
+size_t audience_members (const audience_t *self);
 
 const filter_t *audience_filter (const audience_t *self);
+filter_t *audience_filter_shared (audience_t *self);  //  to be held
 int64_t audience_heartbeat_seconds (const audience_t *self);
 //  Up to where its live members were served, and each lane's last tick told.
 uint64_t audience_cursor (const audience_t *self);
@@ -39,14 +34,17 @@ uint64_t audience_base (const audience_t *self, lane_t lane);
 //  The last number that claims nothing which a live member has not had.
 uint64_t audience_safe (const audience_t *self);
 
-//  What came goes to its live members now, before the turn's end: so it stands at the log's end.
+//  What came goes to its live members: at the turn's end, and before that when a member's state
+//  begins, so that the audience stands where the state does.
 void audience_turn (audience_t *self);
+//  Heartbeats that are due, and an id alone where the filter has let nothing through.
+void audience_beat (audience_t *self);
 
-//  A member that has all becomes live; a live one, maybe, is so no more.
-//  False: memory is out.
+//  A member that has all becomes live. False: memory is out.
 bool audience_join (client_t *client);
+//  A live one, maybe, is so no more.
 void audience_leave (client_t *client);
-//  It says something of its own: what its audience's packer makes fits it no more.
-void audience_leave_context (client_t *client);
+//  What its live members share of deflate.
+packing_t *audience_packing (audience_t *self);
 
 #endif

@@ -17,7 +17,7 @@ client_say (client_t *self)
 {
     fanout_t *shared = self->shared;
 
-    audience_leave_context (self);
+    packing_leave (audience_packing (self->audience), self);
     wire_say (&self->wire, shared->alone, shared->words.data, shared->words.size);
     buffer_reset (&shared->words);
 }
@@ -119,6 +119,8 @@ client_beat (client_t *self)
                                         : NULL};
 
     self->told = safe;
+    self->beat_at = loop_now (self->shared->loop).steady +
+                    audience_heartbeat_seconds (self->audience) * SECOND_US;
     notice_heartbeat (&self->shared->words, self->shared->log, &beat);
     client_say (self);
 }
@@ -307,13 +309,17 @@ judge (client_t *self)
     }
 }
 
-//  The log holds all that it has not had.
-static bool
-is_held (const client_t *self)
+bool
+client_is_held (const client_t *self)
 {
-    uint64_t first = event_log_first (self->shared->log);
-    bool held = self->cursor [LANE_DIRECT] + 1 >= first;
+    const event_log_t *log = self->shared->log;
+    uint64_t first = event_log_first (log), last = event_log_last (log), at;
 
+    if (self->mode == CLIENT_LIVE) {
+        at = audience_safe (self->audience);
+        return at + 1 >= first && audience_cursor (self->audience) <= last;
+    }
+    bool held = self->cursor [LANE_DIRECT] + 1 >= first && self->cursor [LANE_DIRECT] <= last;
     for (int lane = LANE_SNAPSHOTS; lane < LANE_COUNT; lane++) {
         held &= !lane_is_used (audience_filter (self->audience), (lane_t) lane) ||
                 self->cursor [lane] + 1 >= first ||
@@ -325,7 +331,7 @@ is_held (const client_t *self)
 static wire_result_t
 write_past (client_t *self)
 {
-    if (!is_held (self)) {
+    if (!client_is_held (self)) {
         client_reset (self, "too old", NULL);
         return wire_flush (&self->wire, loop_now (self->shared->loop).steady);
     }
@@ -360,10 +366,18 @@ write_next (client_t *self, wire_result_t *result)
         *result = wire_flush (&self->wire, now);
         return true;
     }
-    if (self->farewell || self->mode == CLIENT_WAITING || self->mode == CLIENT_LIVE) {
+    if (self->farewell || self->mode == CLIENT_LIVE) {
         return false;
     }
-    *result = self->mode == CLIENT_STATE ? write_state (self) : write_past (self);
+    if (now >= self->beat_at) {
+        client_beat (self);
+    } else if (self->mode == CLIENT_WAITING) {
+        return false;
+    }
+    *result = wire_flush (&self->wire, now);
+    if (*result == WIRE_CLEAR && self->mode != CLIENT_WAITING) {
+        *result = self->mode == CLIENT_STATE ? write_state (self) : write_past (self);
+    }
     if (*result == WIRE_CLEAR) {
         *result = wire_flush (&self->wire, now);
     }

@@ -32,12 +32,27 @@ struct client {
     pack_sum_t entered;  //  the audience's sum when it came within
     uint64_t missed, conflated, resumed;
     time_us_t began, beat_at, ends_at;  //  steady; ends_at 0: never
+    const char *ends_with;              //  what is said then
     unsigned retry_ms;
     bool watched_for_room, conflating, farewell;
     const char *ending;  //  what the farewell says
     char id [CLIENT_ID_SIZE];
     char *name, *user, *address;  //  may be null
 };
+
+//  In client_start.c, as the next three: null when memory is out; it has no audience yet.
+client_t *client_new (fanout_t *shared, const hub_request_t *request);
+//  It is in nobody's list any more.
+void client_free (client_t **self_p);
+//  Its first words, and from where it goes on: nothing is written yet.
+void client_start (client_t *self, const hub_request_t *request);
+
+//  How long it is to wait before it comes again: a second, and up to spread_ms more.
+#define CLIENT_RETRY_SPREAD_MS 2000
+unsigned client_choose_retry (uint32_t spread_ms);
+
+//  As an object, for the list of clients.
+void client_write (const client_t *self, json_writer_t *out);
 
 //  What shared->words holds, as the client's own.
 void client_say (client_t *self);
@@ -58,6 +73,9 @@ void client_beat (client_t *self);
 //  Writes what the client can take, and makes it live when it has all. It may be closed, and gone,
 //  when this returns.
 void client_pump (client_t *self);
+
+//  The log holds all that it has not had.
+bool client_is_held (const client_t *self);
 
 //  How many events, bytes and microseconds it is behind.
 uint64_t client_events_behind (const client_t *self);

@@ -19,24 +19,25 @@
 typedef struct client client_t;
 typedef struct audience audience_t;
 
-#define IMAGES_MAX 64
-
 typedef struct fanout {
+    hub_t *hub;
     loop_t *loop;
     hub_settings_t settings;
     replica_t *replica;
     event_log_t *log;
-    packer_t *alone;               //  makes runs that fit every client
-    buffer_t words;                //  what is being said to one client or one audience
-    buffer_t block;                //  what an audience gets in one write
-    size_t packers;                //  of audiences
-    image_t *images [IMAGES_MAX];  //  the newest last
-    size_t images_count;
+    packer_t *alone;  //  makes runs that fit every client
+    buffer_t words;   //  what is being said to one client
+    buffer_t block;   //  what an audience gets in one write
+    size_t packers;   //  of audiences
     metrics_t *metrics;
     metric_t *frames, *writes, *resumed, *resets, *states, *conflated, *missed, *packed, *plain,
         *stepped_back, *delay;
 } fanout_t;
 
+//  In fanout.c.
+void fanout_add_counters (fanout_t *self);
+
+//  The rest in hub.c.
 //  Behind a client's back: it is closed, and gone when this returns.
 void fanout_close (client_t *client, const char *reason);
 //  The client waits for a state.

@@ -41,7 +41,7 @@ filter_hold (filter_t *self)
 }
 
 static void
-names_clear (names_t *self)
+names_clear (name_set_t *self)
 {
     for (size_t i = 0; i < self->count; i++) {
         free (self->list [i]);
@@ -63,9 +63,73 @@ filter_release (filter_t **self_p)
     *self_p = NULL;
 }
 
+static bool
+names_copy (name_set_t *self, const name_set_t *other)
+{
+    self->list = calloc (other->count + 1, sizeof *self->list);
+    bool copied = self->list != NULL;
+    while (copied && self->count < other->count) {
+        copied = (self->list [self->count] = strdup (other->list [self->count])) != NULL;
+        self->count += copied;
+    }
+    return copied;
+}
+
+filter_t *
+filter_copy (const filter_t *self)
+{
+    filter_t *copy = malloc (sizeof *copy);
+
+    if (copy) {
+        *copy = *self;
+        copy->references = 1;
+        copy->regions = copy->workers = copy->job_types = (name_set_t){0};
+        if (!names_copy (&copy->regions, &self->regions) ||
+            !names_copy (&copy->workers, &self->workers) ||
+            !names_copy (&copy->job_types, &self->job_types)) {
+            filter_release (&copy);
+        }
+    }
+    return copy;
+}
+
+static void
+names_forget (name_set_t *self)
+{
+    names_clear (self);
+    *self = (name_set_t){0};
+}
+
+int
+filter_unset (filter_t *self, const char *name, reason_t *why)
+{
+    if (strcmp (name, "event_types") == 0 || strcmp (name, "topics") == 0) {
+        memset (self->types, 0, sizeof self->types);
+        self->all_types = true;
+    } else if (strcmp (name, "regions") == 0) {
+        names_forget (&self->regions);
+    } else if (strcmp (name, "worker_ids") == 0) {
+        names_forget (&self->workers);
+    } else if (strcmp (name, "job_types") == 0) {
+        names_forget (&self->job_types);
+    } else if (strcmp (name, "min_priority") == 0) {
+        self->priority_least = INT_MIN;
+    } else if (strcmp (name, "max_priority") == 0) {
+        self->priority_most = INT_MAX;
+    } else if (strcmp (name, "max_hz") == 0) {
+        self->snapshot_period = 0;
+    } else if (strcmp (name, "batch_ms") == 0) {
+        self->metrics_period = 0;
+        self->batches = false;
+    } else {
+        return reason_set (why, -ENOENT, "unknown parameter '%.60s'", name);
+    }
+    return 0;
+}
+
 //  Where the name is, or would stand.
 static size_t
-names_place (const names_t *self, const char *name, bool *found)
+names_place (const name_set_t *self, const char *name, bool *found)
 {
     size_t low = 0, high = self->count;
 
@@ -84,7 +148,7 @@ names_place (const names_t *self, const char *name, bool *found)
 }
 
 static bool
-names_allow (const names_t *self, const char *name)
+names_allow (const name_set_t *self, const char *name)
 {
     bool found = self->count == 0;
 
@@ -95,7 +159,7 @@ names_allow (const names_t *self, const char *name)
 }
 
 static int
-names_add (names_t *self, size_t most, const char *word, const char *parameter, reason_t *why)
+names_add (name_set_t *self, size_t most, const char *word, const char *parameter, reason_t *why)
 {
     bool found;
     size_t place = names_place (self, word, &found);
@@ -315,7 +379,7 @@ filter_wants (const filter_t *self, const frame_t *frame)
 }
 
 static void
-write_list (buffer_t *out, const char *name, const names_t *names)
+write_list (buffer_t *out, const char *name, const name_set_t *names)
 {
     for (size_t i = 0; i < names->count; i++) {
         buffer_format (out, "%s%s", i > 0 ? "," : name, names->list [i]);

@@ -13,17 +13,17 @@
 #include <stdbool.h>
 
 //  In order, each once. Empty: all are wanted.
-typedef struct names {
+typedef struct name_set {
     char **list;
     size_t count;
-} names_t;
+} name_set_t;
 
 typedef struct filter {
     unsigned references;
     size_t names_max;  //  of each list
     bool types [EVENT_TYPE_COUNT];
     bool all_types;
-    names_t regions, workers, job_types;
+    name_set_t regions, workers, job_types;
     int priority_least, priority_most;  //  of jobs
     time_us_t snapshot_period;          //  of a worker; 0: each is told at once
     time_us_t metrics_period;           //  metrics are told in batches; 0: one by one
@@ -31,12 +31,17 @@ typedef struct filter {
 } filter_t;
 
 filter_t *filter_new (size_t names_max);
+//  One that may be changed; null when memory is out.
+filter_t *filter_copy (const filter_t *self);
 filter_t *filter_hold (filter_t *self);
 void filter_release (filter_t **self_p);
 
 //  One parameter of the query. 0; -ENOENT for an unknown name, -EINVAL for a bad value; why
 //  names it.
 int filter_set (filter_t *self, const char *name, const char *value, reason_t *why);
+
+//  As if the parameter had not been given; -ENOENT for an unknown name.
+int filter_unset (filter_t *self, const char *name, reason_t *why);
 
 bool filter_wants (const filter_t *self, const frame_t *frame);
 bool filter_wants_type (const filter_t *self, event_type_t type);

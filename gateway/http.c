@@ -30,60 +30,6 @@ struct http {
     int epoll_fd;
 };
 
-typedef struct query {
-    filter_t filter;
-    reason_t why;
-    const char *last_event_id;
-    int rc;
-} query_t;
-
-static enum MHD_Result
-take_parameter (void *argument, enum MHD_ValueKind kind, const char *name, const char *value)
-{
-    query_t *query = argument;
-
-    (void) kind;
-    if (strcmp (name, "last_event_id") == 0) {
-        query->last_event_id = value ? value : "";
-        return MHD_YES;
-    }
-    query->rc = strchr (value ? value : "", '%')
-                    ? reason_set (&query->why, -EINVAL, "%s: a malformed escape", name)
-                    : filter_set (&query->filter, name, value ? value : "", &query->why);
-    return query->rc == 0 ? MHD_YES : MHD_NO;
-}
-
-static enum MHD_Result
-on_stream (const http_parts_t *parts, struct MHD_Connection *connection, const char *rest,
-           request_t *request)
-{
-    query_t query = {0};
-
-    (void) rest;
-    filter_init (&query.filter, parts->heartbeat_seconds);
-    MHD_get_connection_values (connection, MHD_GET_ARGUMENT_KIND, take_parameter, &query);
-    if (query.rc < 0) {
-        return reply_problem (connection, MHD_HTTP_BAD_REQUEST, "Bad parameter", query.why.text,
-                              NULL);
-    }
-    const char *header = MHD_lookup_connection_value (connection, MHD_HEADER_KIND, "Last-Event-ID");
-    query.last_event_id = header ? header : query.last_event_id;
-    bool joined = feed_client_has_joined (parts->feed);
-    if (!joined || hub_size (parts->hub) >= (size_t) parts->clients_max ||
-        loop_is_draining (parts->loop)) {
-        //  Anything but 200 makes an EventSource give up for ever (traps 20).
-        buffer_t out = {0};
-        buffer_text (&out, "retry: 3000\n\n");
-        return reply_send (connection, MHD_HTTP_OK, "text/event-stream", &out, NULL);
-    }
-    MHD_suspend_connection (connection);
-    request->is_stream = true;
-    if (hub_add (parts->hub, connection, &query.filter, query.last_event_id) < 0) {
-        MHD_resume_connection (connection);
-    }
-    return MHD_YES;
-}
-
 static const char *
 query_value (void *argument, const char *name)
 {
@@ -198,8 +144,10 @@ on_file (const http_parts_t *parts, struct MHD_Connection *connection, const cha
 static const struct {
     const char *method, *path;
     route_fn *fn;
-} ROUTES [] = {{"GET", "/api/events/stream", on_stream},
+} ROUTES [] = {{"GET", "/api/events/stream", route_stream},
                {"GET", "/api/events", route_events},
+               {"GET", "/api/clients", route_clients},
+               {"PATCH", "/api/clients/*", route_client_change},
                {"GET", "/api/workers", on_workers},
                {"GET", "/api/workers/*", route_worker},
                {"PUT", "/api/workers/*", route_worker_put},
@@ -277,7 +225,7 @@ on_request (void *argument, struct MHD_Connection *connection, const char *url, 
     if (!request) {
         //  The first call comes before the body: it says only that there is a request.
         *state = request = calloc (1, sizeof *request);
-        if (!request || strcmp (method, "PUT") == 0) {
+        if (!request || strcmp (method, "PUT") == 0 || strcmp (method, "PATCH") == 0) {
             return request ? MHD_YES : MHD_NO;
         }
     }

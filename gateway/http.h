@@ -19,7 +19,8 @@ typedef struct http_parts {
     feed_client_t *feed;
     asks_t *asks;
     metrics_t *metrics;
-    int64_t clients_max, heartbeat_seconds, body_max_bytes;
+    int64_t clients_max, heartbeat_seconds, body_max_bytes, filter_names_max;
+    bool compression;
     const char *dashboard_dir;
 } http_parts_t;
 

@@ -1,15 +1,18 @@
 // hub.h - the clients of the stream, and who gets what.
 //
 // A client is a descriptor that libmicrohttpd accepted and parsed and then left to us (its
-// connection is suspended: traps 19 c). It holds a cursor into the shared log; at the end of
-// a turn each client with something to get is written to once, with one call for all it has
-// not had. What a client cannot take waits in the log, not in a queue of its own.
+// connection is suspended: traps 19 c). What comes over the feed is framed once, and written at
+// the turn's end to all whose sockets take it, audience by audience (audience.h). What a client
+// cannot take waits in the log, not in a queue of its own; a client that is behind by more than
+// queue_max_bytes gets the newest snapshot of each worker instead of every one (client.h). Full
+// states are given at a pace, first come, first served (admission.h).
 //
 // SPDX-License-Identifier: MIT
 
 #ifndef GATEWAY_HUB_H
 #define GATEWAY_HUB_H
 
+#include "../common/json.h"
 #include "../common/loop.h"
 #include "../common/metrics.h"
 #include "event_log.h"
@@ -21,7 +24,9 @@
 typedef struct hub hub_t;
 
 typedef struct hub_settings {
-    int64_t clients_max, heartbeat_seconds, stall_timeout_seconds, send_buffer_bytes;
+    int64_t clients_max, heartbeat_seconds, stall_timeout_seconds, send_buffer_bytes,
+        queue_max_bytes, states_per_second, images_max, stream_lifetime_seconds, packers_max;
+    bool compression;
 } hub_settings_t;
 
 hub_t *hub_new (loop_t *loop, const hub_settings_t *settings, replica_t *replica, event_log_t *log,
@@ -29,13 +34,38 @@ hub_t *hub_new (loop_t *loop, const hub_settings_t *settings, replica_t *replica
 //  Every client must be closed and its connection resumed before MHD_stop_daemon.
 void hub_destroy (hub_t **self_p);
 
-//  Takes a suspended connection over. The filter is copied. last_event_id is null or as asked.
-int hub_add (hub_t *self, struct MHD_Connection *connection, const filter_t *filter,
-             const char *last_event_id);
+//  fn is called when a connection was given back to libmicrohttpd, which must then be run.
+void hub_on_resumed (hub_t *self, loop_fn *fn, void *argument);
+
+typedef struct hub_request {
+    struct MHD_Connection *connection;  //  suspended
+    filter_t *filter;                   //  taken over
+    const char *last_event_id;          //  null: none was sent
+    bool state;                         //  the full state is wanted
+    bool gzip;
+    int64_t heartbeat_seconds;
+    const char *name, *user, *address;  //  for people; may be null
+    const char *headers;                //  more of HTTP's head, each line with its CR LF; or null
+    time_us_t expires_at;               //  steady; 0: never
+} hub_request_t;
+
+//  Takes the connection over. 0 or -ENOMEM: it is still the caller's then.
+int hub_add (hub_t *self, const hub_request_t *request);
 
 //  The state was taken anew: clients whose cursor the log holds go on; the others are told and
 //  get it.
 void hub_reset (hub_t *self);
+
+//  Another filter for a live stream, which is taken over; snapshots of the workers that it lets
+//  through and the old one did not follow. 0; -ENOENT: no such client; -EBUSY: it is not live at
+//  the moment; -EAGAIN: too many states are asked for; -ENOMEM.
+int hub_change (hub_t *self, const char *client_id, filter_t *filter);
+
+//  The filter of an open stream, borrowed; null: no such client.
+const filter_t *hub_filter (const hub_t *self, const char *client_id);
+
+//  The clients as an array: how old, what they want, how far behind, what they missed.
+void hub_write_clients (const hub_t *self, json_writer_t *out);
 
 size_t hub_size (const hub_t *self);
 void hub_close_all (hub_t *self);

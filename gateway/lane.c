@@ -88,7 +88,7 @@ write_batch (const fanout_t *shared, const filter_t *filter, uint64_t from, uint
              buffer_t *out)
 {
     zhashx_t *newest = zhashx_new ();  //  the last frame of each worker and source
-    size_t count = 0, size;
+    size_t count = 0;
     char key [200];
 
     for (uint64_t seq = from + 1; seq <= to; seq++) {
@@ -105,9 +105,9 @@ write_batch (const fanout_t *shared, const filter_t *filter, uint64_t from, uint
             const frame_t *frame = event_log_get (shared->log, seq);
             if (frame && frame->type == EVENT_WORKER_METRICS_UPDATED &&
                 zhashx_lookup (newest, key_of (frame, key, sizeof key)) == frame) {
-                const char *data = frame_data (frame, &size);
                 buffer_text (out, count++ > 0 ? "," : "");
-                buffer_append (out, data, size);
+                buffer_append (out, frame->bytes + frame->json_offset,
+                               frame->size - frame->json_offset - 2);
             }
         }
         buffer_text (out, "]}}\n\n");

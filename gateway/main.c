@@ -21,7 +21,7 @@ typedef struct settings {
         dashboard_dir [CONFIG_TEXT_SIZE];
     bool allow_unauthenticated_remote;
     int64_t event_log_max, event_log_max_bytes, feed_buffer_max, replay_max, ask_timeout_ms,
-        body_max_bytes;
+        body_max_bytes, filter_names_max;
     hub_settings_t hub;
 } settings_t;
 
@@ -36,6 +36,13 @@ static const config_key_t KEYS [] = {
     {"heartbeat_seconds",   CONFIG_INTEGER, offsetof (settings_t, hub.heartbeat_seconds), "30",              1, 60,              NULL, "heartbeat of a stream that does not ask for its own"},
     {"stall_timeout_seconds", CONFIG_INTEGER, offsetof (settings_t, hub.stall_timeout_seconds), "60",        1, 3600,            NULL, "a client that takes nothing for so long is closed"},
     {"send_buffer_bytes",   CONFIG_INTEGER, offsetof (settings_t, hub.send_buffer_bytes), "65536",           4096, 16777216,     NULL, "the kernel's buffer for one client; what it cannot take waits in the log"},
+    {"queue_max_bytes",     CONFIG_INTEGER, offsetof (settings_t, hub.queue_max_bytes), "1048576",           1024, 1073741824, NULL, "a stream behind by more gets the newest snapshot of each worker instead of every one"},
+    {"states_per_second",   CONFIG_INTEGER, offsetof (settings_t, hub.states_per_second), "500",             1, 1000000,       NULL, "full states begun in a second; the others wait for their turn"},
+    {"images_max",          CONFIG_INTEGER, offsetof (settings_t, hub.images_max),      "16",                1, 1024,          NULL, "full states held at once for slow streams to read; the others share them"},
+    {"stream_lifetime_seconds", CONFIG_INTEGER, offsetof (settings_t, hub.stream_lifetime_seconds), "0",     0, 31536000,      NULL, "a stream is ended after about so long, so that streams spread over gateways; 0: never"},
+    {"compression",         CONFIG_FLAG,    offsetof (settings_t, hub.compression),     "yes",               0, 0,             NULL, "compress the streams of clients that accept gzip, once for all of them"},
+    {"packers_max",         CONFIG_INTEGER, offsetof (settings_t, hub.packers_max),     "64",                0, 100000,        NULL, "distinct filters whose events are compressed in the context of earlier ones; the others one by one"},
+    {"filter_names_max",    CONFIG_INTEGER, offsetof (settings_t, filter_names_max),    "256",               1, 100000,        NULL, "names in each list of a filter"},
     {"event_log_max",       CONFIG_INTEGER, offsetof (settings_t, event_log_max),       "100000",            16, 10000000,       NULL, "events held for clients that are behind or come back"},
     {"event_log_max_bytes", CONFIG_INTEGER, offsetof (settings_t, event_log_max_bytes), "134217728",         65536, 17179869184, NULL, "bytes of these; the oldest go first"},
     {"feed_buffer_max",     CONFIG_INTEGER, offsetof (settings_t, feed_buffer_max),     "100000",            100, 10000000,      NULL, "feed messages kept while the state is asked for; beyond it the join starts over"},
@@ -106,6 +113,8 @@ run (const settings_t *settings, reason_t *why)
                           .feed = feed,
                           .asks = asks,
                           .body_max_bytes = settings->body_max_bytes,
+                          .filter_names_max = settings->filter_names_max,
+                          .compression = settings->hub.compression,
                           .metrics = metrics,
                           .clients_max = settings->hub.clients_max,
                           .heartbeat_seconds = settings->hub.heartbeat_seconds,

@@ -35,6 +35,12 @@ route_fn route_worker, route_worker_put;
 //  routes_events.c: /api/events, past events as JSON.
 route_fn route_events;
 
+//  routes_stream.c: /api/events/stream.
+route_fn route_stream;
+
+//  routes_clients.c: /api/clients and /api/clients/{id}.
+route_fn route_clients, route_client_change;
+
 //  routes_schema.c: /api/schema, the contract as documents.
 route_fn route_schema;
 

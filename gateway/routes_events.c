@@ -21,7 +21,7 @@
 #define ID_SIZE       40
 
 typedef struct query {
-    filter_t filter;
+    filter_t *filter;
     const char *after;
     int64_t limit;
     reason_t why;
@@ -45,7 +45,8 @@ take_limit (query_t *query, const char *value)
 static enum MHD_Result
 take_parameter (void *argument, enum MHD_ValueKind kind, const char *name, const char *value)
 {
-    static const char *const FILTERS [] = {"topics", "event_types", "worker_ids", "regions", NULL};
+    static const char *const FILTERS [] = {"topics",    "event_types",  "worker_ids",   "regions",
+                                           "job_types", "min_priority", "max_priority", NULL};
     query_t *query = argument;
 
     (void) kind;
@@ -60,7 +61,7 @@ take_parameter (void *argument, enum MHD_ValueKind kind, const char *name, const
     }
     for (const char *const *filter = FILTERS; *filter; filter++) {
         if (strcmp (*filter, name) == 0) {
-            query->rc = filter_set (&query->filter, name, value, &query->why);
+            query->rc = filter_set (query->filter, name, value, &query->why);
             return query->rc < 0 ? MHD_NO : MHD_YES;
         }
     }
@@ -88,7 +89,7 @@ write_events (const event_log_t *log, const query_t *query, uint64_t seq, json_w
     json_open_array (json);
     while (seq < event_log_last (log) && count < query->limit) {
         const frame_t *frame = event_log_get (log, ++seq);
-        if (filter_wants (&query->filter, frame->type, frame->region, frame->worker_id)) {
+        if (filter_wants (query->filter, frame)) {
             json_put_raw (json, frame->bytes + frame->json_offset,
                           frame->size - frame->json_offset - 2);
             count++;
@@ -114,27 +115,39 @@ refuse (struct MHD_Connection *connection, const event_log_t *log, const query_t
                           malformed ? "Bad parameter" : "Gone", detail, NULL);
 }
 
-enum MHD_Result
-route_events (const http_parts_t *parts, struct MHD_Connection *connection, const char *rest,
-              request_t *request)
+static enum MHD_Result
+answer (const http_parts_t *parts, struct MHD_Connection *connection, query_t *query)
 {
-    query_t query = {.limit = LIMIT_DEFAULT};
     const event_log_t *log = parts->log;
     uint64_t seq = event_log_first (log) - 1;
     buffer_t out = {0};
     json_writer_t json = json_writer (&out);
 
-    (void) rest, (void) request;
-    filter_init (&query.filter, parts->heartbeat_seconds);
-    MHD_get_connection_values (connection, MHD_GET_ARGUMENT_KIND, take_parameter, &query);
-    if (query.rc < 0) {
-        return reply_problem (connection, MHD_HTTP_BAD_REQUEST, "Bad parameter", query.why.text,
+    MHD_get_connection_values (connection, MHD_GET_ARGUMENT_KIND, take_parameter, query);
+    if (query->rc < 0) {
+        return reply_problem (connection, MHD_HTTP_BAD_REQUEST, "Bad parameter", query->why.text,
                               NULL);
     }
-    const char *reason = query.after ? event_log_check (log, query.after, &seq) : NULL;
+    const char *reason = query->after ? event_log_check (log, query->after, &seq) : NULL;
     if (reason) {
-        return refuse (connection, log, &query, reason);
+        return refuse (connection, log, query, reason);
     }
-    write_events (log, &query, seq, &json);
+    write_events (log, query, seq, &json);
     return reply_send (connection, MHD_HTTP_OK, "application/json", &out, NULL);
+}
+
+enum MHD_Result
+route_events (const http_parts_t *parts, struct MHD_Connection *connection, const char *rest,
+              request_t *request)
+{
+    query_t query = {.filter = filter_new ((size_t) parts->filter_names_max),
+                     .limit = LIMIT_DEFAULT};
+
+    (void) rest, (void) request;
+    if (!query.filter) {
+        return MHD_NO;
+    }
+    enum MHD_Result result = answer (parts, connection, &query);
+    filter_release (&query.filter);
+    return result;
 }

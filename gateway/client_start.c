@@ -1,0 +1,217 @@
+// client_start.c - how a client comes: what it is, its first words, and where it goes on from.
+//
+// SPDX-License-Identifier: MIT
+
+#include "audience.h"
+#include "notice.h"
+
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+
+#define RETRY_LEAST_MS  1000
+#define LIFETIME_JITTER 10  //  a tenth, either way
+
+static uint32_t
+random_below (uint32_t bound)
+{
+    uint32_t number = 0;
+    ssize_t got = getrandom (&number, sizeof number, 0);
+
+    (void) got;
+    return number % bound;
+}
+
+unsigned
+client_choose_retry (uint32_t spread)
+{
+    return RETRY_LEAST_MS + random_below (spread);
+}
+
+static void
+prepare_socket (const fanout_t *shared, int fd)
+{
+    const hub_settings_t *settings = &shared->settings;
+    int one = 1, size = (int) settings->send_buffer_bytes,
+        timeout = (int) settings->stall_timeout_seconds * 1000;
+
+    setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    setsockopt (fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
+    setsockopt (fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+    setsockopt (fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof timeout);
+}
+
+static void
+write_head (client_t *client, const char *headers)
+{
+    buffer_t *words = &client->shared->words;
+
+    buffer_format (words,
+                   "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                   "Cache-Control: no-store, no-transform\r\nX-Accel-Buffering: no\r\n"
+                   "X-Content-Type-Options: nosniff\r\nVary: Accept-Encoding\r\n%s%s"
+                   "Connection: close\r\n\r\n",
+                   client->wire.gzip ? "Content-Encoding: gzip\r\n" : "", headers ? headers : "");
+    wire_head (&client->wire, words->data, words->size);
+    buffer_reset (words);
+}
+
+static void
+write_welcome (client_t *client)
+{
+    fanout_t *shared = client->shared;
+    welcome_t welcome = {.client_id = client->id,
+                         .user = client->user,
+                         .heartbeat_seconds = audience_heartbeat_seconds (client->audience),
+                         .retry_ms = client->retry_ms};
+
+    buffer_format (&shared->words, "retry: %u\n\n", client->retry_ms);
+    notice_connected (&shared->words, shared->log, &welcome);
+    client_say (client);
+}
+
+static char *
+copy_of (const char *text)
+{
+    return text && *text ? strdup (text) : NULL;
+}
+
+static void
+set_end (client_t *client, time_us_t expires_at)
+{
+    time_us_t lifetime = client->shared->settings.stream_lifetime_seconds * SECOND_US;
+
+    if (lifetime > 0) {
+        time_us_t spread = 2 * lifetime / LIFETIME_JITTER;
+        client->ends_at = client->began + lifetime - spread / 2 +
+                          (time_us_t) random_below ((uint32_t) (spread / MS_US) + 1) * MS_US;
+        client->ends_with = "the stream has had its lifetime; come back";
+    }
+    if (expires_at > 0 && (client->ends_at == 0 || expires_at < client->ends_at)) {
+        client->ends_at = expires_at;
+        client->ends_with = "the login has expired; come back with a new one";
+    }
+}
+
+client_t *
+client_new (fanout_t *shared, const hub_request_t *request)
+{
+    client_t *client = calloc (1, sizeof *client);
+
+    if (client) {
+        struct MHD_Connection *connection = request->connection;
+        const union MHD_ConnectionInfo *tls =
+            MHD_get_connection_info (connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+        client->shared = shared;
+        client->connection = connection;
+        client->wire.fd =
+            MHD_get_connection_info (connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+        client->wire.tls = tls ? tls->tls_session : NULL;
+        client->wire.gzip = request->gzip;
+        client->wire.moved = client->began = loop_now (shared->loop).steady;
+        client->beat_at = client->began + request->heartbeat_seconds * SECOND_US;
+        client->retry_ms = client_choose_retry (CLIENT_RETRY_SPREAD_MS);
+        client->name = copy_of (request->name);
+        client->user = copy_of (request->user);
+        client->address = copy_of (request->address);
+        set_end (client, request->expires_at);
+        snprintf (client->id, sizeof client->id, "%08x%08x", random_below (UINT32_MAX),
+                  random_below (UINT32_MAX));
+    }
+    return client;
+}
+
+void
+client_free (client_t **self_p)
+{
+    client_t *self = *self_p;
+
+    if (self) {
+        image_release (&self->image);
+        filter_release (&self->had);
+        wire_clear (&self->wire);
+        free (self->name);
+        free (self->user);
+        free (self->address);
+        free (self);
+        *self_p = NULL;
+    }
+}
+
+//  From where it goes on, or that it waits for a state.
+static void
+place (client_t *client, const hub_request_t *request)
+{
+    const event_log_t *log = client->shared->log;
+    uint64_t seq = event_log_last (log);
+    const char *id = request->last_event_id, *why = id ? event_log_check (log, id, &seq) : NULL;
+
+    if (why) {
+        client_reset (client, why, id);
+        return;
+    }
+    if (!id && request->state) {
+        fanout_await_state (client);
+        return;
+    }
+    if (id) {
+        metric_increment (client->shared->resumed);
+        client->resumed = event_log_last (log) - seq;
+    }
+    client->mode = CLIENT_BEHIND;
+    client->told = seq;
+    client->exact = event_log_last (log);
+    for (int lane = 0; lane < LANE_COUNT; lane++) {
+        client->cursor [lane] = seq;
+    }
+}
+
+void
+client_start (client_t *self, const hub_request_t *request)
+{
+    prepare_socket (self->shared, self->wire.fd);
+    write_head (self, request->headers);
+    write_welcome (self);
+    place (self, request);
+}
+
+//  --- for the list of clients
+
+void
+client_write (const client_t *self, json_writer_t *out)
+{
+    static const char *const MODES [] = {"waiting", "state", "behind", "live"};
+    const event_log_t *log = self->shared->log;
+    buffer_t filter = {0};
+    char id [ENVELOPE_EPOCH_SIZE + 24];
+
+    filter_write_key (audience_filter (self->audience), &filter);
+    snprintf (id, sizeof id, "%s-%" PRIu64, event_log_epoch (log),
+              event_log_last (log) - client_events_behind (self));
+    json_open_object (out);
+    json_member_text (out, "id", self->id);
+    json_member_text (out, "name", self->name);
+    json_member_text (out, "user", self->user);
+    json_member_text (out, "address", self->address);
+    json_member_text (out, "mode", MODES [self->mode]);
+    json_member_text (out, "filter", filter.size > 0 ? filter.data + 1 : "");
+    json_member_integer (out, "heartbeat_seconds", audience_heartbeat_seconds (self->audience));
+    json_member_bool (out, "compressed", self->wire.gzip);
+    json_member_integer (out, "age_seconds",
+                         (loop_now (self->shared->loop).steady - self->began) / SECOND_US);
+    json_member_text (out, "last_event_id", id);
+    json_member_integer (out, "events_behind", (int64_t) client_events_behind (self));
+    json_member_integer (out, "bytes_behind", (int64_t) client_bytes_behind (self));
+    json_member_integer (out, "lag_ms", client_lag (self) / MS_US);
+    json_member_integer (out, "queued_bytes", (int64_t) wire_queued (&self->wire));
+    json_member_integer (out, "sent_bytes", (int64_t) self->wire.sent);
+    json_member_integer (out, "events_missed", (int64_t) self->missed);
+    json_member_integer (out, "conflated", (int64_t) self->conflated);
+    json_member_integer (out, "events_resumed", (int64_t) self->resumed);
+    json_close_object (out);
+    buffer_clear (&filter);
+}

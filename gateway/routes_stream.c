@@ -1,0 +1,158 @@
+// routes_stream.c - GET /api/events/stream: the request for a stream, checked and handed to the hub.
+//
+// Anything but 200 makes an EventSource give up for ever (traps 20): who cannot be served now is
+// told when to come back, and only who asks for nonsense is refused.
+//
+// SPDX-License-Identifier: MIT
+
+#include "reply.h"
+#include "route.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HEARTBEAT_MOST 60
+#define NAME_MOST      64
+
+typedef struct query {
+    filter_t *filter;
+    hub_request_t request;
+    reason_t why;
+    int rc;
+} query_t;
+
+static int
+take_heartbeat (query_t *query, const char *value)
+{
+    char *end = NULL;
+    long seconds = strtol (value, &end, 10);
+
+    if (!isdigit ((unsigned char) *value) || *end || seconds < 1 || seconds > HEARTBEAT_MOST) {
+        return reason_set (&query->why, -EINVAL,
+                           "heartbeat: '%.40s' is not a whole number within 1 to %d", value,
+                           HEARTBEAT_MOST);
+    }
+    query->request.heartbeat_seconds = seconds;
+    return 0;
+}
+
+static int
+take_state (query_t *query, const char *value)
+{
+    if (strcmp (value, "0") != 0 && strcmp (value, "1") != 0) {
+        return reason_set (&query->why, -EINVAL, "state: '%.40s' is neither 0 nor 1", value);
+    }
+    query->request.state = *value == '1';
+    return 0;
+}
+
+static int
+take_name (query_t *query, const char *value)
+{
+    size_t size = strlen (value);
+
+    for (size_t i = 0; i < size; i++) {
+        if (!isprint ((unsigned char) value [i]) || size > NAME_MOST) {
+            return reason_set (&query->why, -EINVAL,
+                               "client: a name is at most %d printable ASCII characters",
+                               NAME_MOST);
+        }
+    }
+    query->request.name = value;
+    return 0;
+}
+
+static int
+take (query_t *query, const char *name, const char *value)
+{
+    if (strcmp (name, "last_event_id") == 0) {
+        query->request.last_event_id = value;
+        return 0;
+    }
+    if (strchr (value, '%')) {
+        return reason_set (&query->why, -EINVAL, "%.60s: a malformed escape", name);
+    }
+    return strcmp (name, "heartbeat") == 0 ? take_heartbeat (query, value)
+           : strcmp (name, "state") == 0   ? take_state (query, value)
+           : strcmp (name, "client") == 0  ? take_name (query, value)
+                                           : filter_set (query->filter, name, value, &query->why);
+}
+
+static enum MHD_Result
+take_parameter (void *argument, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    query_t *query = argument;
+
+    (void) kind;
+    query->rc = take (query, name, value ? value : "");
+    return query->rc == 0 ? MHD_YES : MHD_NO;
+}
+
+//  `gzip` (or `*`) stands in the list, and not with a weight of zero (RFC 9110, 12.5.3).
+static bool
+accepts_gzip (const char *list)
+{
+    while (list && *list) {
+        size_t size = strcspn (list, ","), skip = strspn (list, " \t");
+        const char *word = list + skip;
+        size_t length = strcspn (word, " \t;,");
+        bool named = (length == 4 && strncasecmp (word, "gzip", 4) == 0) ||
+                     (length == 6 && strncasecmp (word, "x-gzip", 6) == 0);
+        if (named) {
+            const char *weight = memmem (list, size, "q=", 2);
+            return !weight || strtod (weight + 2, NULL) > 0;
+        }
+        list += size + (list [size] == ',');
+    }
+    return false;
+}
+
+//  Also for HEAD: the stream's head alone.
+static enum MHD_Result
+come_back (struct MHD_Connection *connection)
+{
+    buffer_t out = {0};
+
+    buffer_text (&out, "retry: 3000\n\n");
+    return reply_send (connection, MHD_HTTP_OK, "text/event-stream", &out, NULL);
+}
+
+enum MHD_Result
+route_stream (const http_parts_t *parts, struct MHD_Connection *connection, const char *rest,
+              request_t *request)
+{
+    query_t query = {.filter = filter_new ((size_t) parts->filter_names_max),
+                     .request = {.connection = connection,
+                                 .state = true,
+                                 .heartbeat_seconds = parts->heartbeat_seconds}};
+
+    (void) rest;
+    if (!query.filter) {
+        return MHD_NO;
+    }
+    MHD_get_connection_values (connection, MHD_GET_ARGUMENT_KIND, take_parameter, &query);
+    if (query.rc < 0) {
+        filter_release (&query.filter);
+        return reply_problem (connection, MHD_HTTP_BAD_REQUEST, "Bad parameter", query.why.text,
+                              NULL);
+    }
+    if (!feed_client_has_joined (parts->feed) ||
+        hub_size (parts->hub) >= (size_t) parts->clients_max || loop_is_draining (parts->loop)) {
+        filter_release (&query.filter);
+        return come_back (connection);
+    }
+    const char *header = MHD_lookup_connection_value (connection, MHD_HEADER_KIND, "Last-Event-ID");
+    query.request.last_event_id = header ? header : query.request.last_event_id;
+    query.request.gzip =
+        parts->compression && accepts_gzip (MHD_lookup_connection_value (
+                                  connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT_ENCODING));
+    query.request.filter = query.filter;
+    MHD_suspend_connection (connection);
+    request->is_stream = true;
+    if (hub_add (parts->hub, &query.request) < 0) {
+        MHD_resume_connection (connection);
+    }
+    return MHD_YES;
+}
