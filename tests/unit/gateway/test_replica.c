@@ -132,19 +132,31 @@ state_taken_anew_replaces_the_old_at_its_end_whatever_the_numbers (void **state)
 }
 
 static void
+put_job (replica_t *replica, const char *id, const char *json, size_t size)
+{
+    feed_header_t header = {.priority = 3, .job_type = "metrics.refresh"};
+
+    replica_put_job (replica, &header, id, json, size);
+}
+
+static void
 open_jobs_are_held_until_they_are_open_no_more (void **state)
 {
     (void) state;
     _cleanup_ (replica_destroy) replica_t *replica = replica_new ();
 
-    replica_put_job (replica, "j1", "{\"id\":\"j1\"}x", 11);
-    replica_put_job (replica, "j1", "{\"id\":\"j1\"}x", 11);
-    replica_put_job (replica, "j2", "{\"id\":\"j2\"}", 11);
-    size_t both = replica_jobs (replica);
+    put_job (replica, "j1", "{\"id\":\"j1\"}x", 11);
+    put_job (replica, "j1", "{\"id\":\"j1\"}x", 11);
+    put_job (replica, "j2", "{\"id\":\"j2\"}", 11);
+    size_t both = replica_jobs (replica), size;
     replica_remove_job (replica, "j2");
+    const frame_t *job = replica_next_job (replica);
 
     assert_int_equal (both, 2);
-    assert_string_equal (replica_next_job (replica), "{\"id\":\"j1\"}");
+    assert_memory_equal (frame_data (job, &size), "{\"id\":\"j1\"}", 11);
+    assert_int_equal (size, 11);
+    assert_string_equal (job->job_type, "metrics.refresh");
+    assert_int_equal (job->priority, 3);
     assert_null (replica_next_job (replica));
     assert_non_null (replica_next_job (replica));
     replica_begin (replica);
