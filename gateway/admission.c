@@ -227,7 +227,8 @@ admission_tidy (admission_t *self)
     image_t *newest = self->count > 0 ? self->images [self->count - 1] : NULL;
 
     sweep (self);
-    if (newest && newest->references == 1 && !is_fresh (self, newest)) {
+    if (newest && newest->references == 1 &&
+        loop_now (self->shared->loop).steady - newest->time >= IMAGE_FRESH_US) {
         image_release (&self->images [--self->count]);
     }
 }

@@ -296,14 +296,16 @@ has_all (const client_t *self)
     return all;
 }
 
-//  It falls behind by more than it may: from now on it gets the newest instead of everything.
+//  It falls behind by more than it may, and not only for the moment that a burst takes: from now
+//  on it gets the newest instead of everything.
 static void
 judge (client_t *self)
 {
     fanout_t *shared = self->shared;
 
     if (!self->conflating && self->cursor [LANE_DIRECT] >= self->exact &&
-        client_bytes_behind (self) > (size_t) shared->settings.queue_max_bytes) {
+        client_bytes_behind (self) > (size_t) shared->settings.queue_max_bytes &&
+        client_lag (self) > shared->settings.slow_after_ms * MS_US) {
         self->conflating = true;
         metric_increment (shared->stepped_back);
     }

@@ -13,8 +13,9 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 
-#define RETRY_LEAST_MS  1000
-#define LIFETIME_JITTER 10  //  a tenth, either way
+#define RETRY_LEAST_MS   1000
+#define LIFETIME_JITTER  10  //  a tenth, either way
+#define VANISHED_SECONDS 5   //  after the stall's own end, the kernel gives a peer up
 
 static uint32_t
 random_below (uint32_t bound)
@@ -37,7 +38,7 @@ prepare_socket (const fanout_t *shared, int fd)
 {
     const hub_settings_t *settings = &shared->settings;
     int one = 1, size = (int) settings->send_buffer_bytes,
-        timeout = (int) settings->stall_timeout_seconds * 1000;
+        timeout = ((int) settings->stall_timeout_seconds + VANISHED_SECONDS) * 1000;
 
     setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     setsockopt (fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);

@@ -327,6 +327,7 @@ http_new (const char *listen, const http_parts_t *parts, reason_t *why)
     self->parts = *parts;
     self->epoll_fd = -1;
     asks_on_resumed (parts->asks, on_resumed, self);
+    hub_on_resumed (parts->hub, on_resumed, self);
     return start (self, listen, why) == 0 ? take_ptr (self) : NULL;
 }
 
@@ -339,6 +340,7 @@ http_destroy (http_t **self_p)
     if (self) {
         loop_unwatch (self->parts.loop, self->epoll_fd);
         hub_close_all (self->parts.hub);
+        hub_on_resumed (self->parts.hub, NULL, NULL);
         asks_end (self->parts.asks);
         if (self->daemon) {
             MHD_run (

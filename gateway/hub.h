@@ -25,7 +25,8 @@ typedef struct hub hub_t;
 
 typedef struct hub_settings {
     int64_t clients_max, heartbeat_seconds, stall_timeout_seconds, send_buffer_bytes,
-        queue_max_bytes, states_per_second, images_max, stream_lifetime_seconds, packers_max;
+        queue_max_bytes, slow_after_ms, states_per_second, images_max, stream_lifetime_seconds,
+        packers_max;
     bool compression;
 } hub_settings_t;
 

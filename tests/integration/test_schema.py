@@ -127,14 +127,22 @@ def test_every_type_is_a_message_of_the_asyncapi_document():
 OPERATIONS = [(path, method) for path, item in CONTRACT["openapi"]["paths"].items() for method in item]
 VALUES = {"metric": "cpu_utilization", "since": "2026-01-01T00:00:00.000Z", "limit": "3", "region": "us-east-1",
           "status": "running", "topics": "workers", "event_types": "worker.*", "regions": "us-east-1",
+          "job_types": "labs.refresh", "min_priority": "0", "max_priority": "9",
           "worker_ids": "00000000-0000-5000-8000-000000000000", "cursor": "00000000-0000-5000-8000-000000000000"}
 
 
+BODIES = {"setIdleDetection": '{"enabled": true}', "changeClient": '{"regions": "us-east-1"}'}
+
+
 def call(stack, path, method, query=""):
-    worker = stack.gateway.workers()[0]["worker_id"]
     operation = CONTRACT["openapi"]["paths"][path][method]
-    body = '{"enabled": true}' if "requestBody" in operation else None
-    return harness.http(stack.gateway.url + path.replace("{id}", worker) + query, method.upper(), body,
+    body = BODIES[operation["operationId"]] if "requestBody" in operation else None
+    name, stream = stack.gateway.workers()[0]["worker_id"], None
+    if path.startswith("/api/clients"):
+        stream = stack.gateway.stream("?heartbeat=1")
+        name = stream.next().data["client_id"]
+        stream.wait("heartbeat", "it is live")
+    return harness.http(stack.gateway.url + path.replace("{id}", name) + query, method.upper(), body,
                         {"Content-Type": "application/json"} if body else None)
 
 
@@ -175,6 +183,7 @@ def test_parameter_that_the_document_does_not_know_is_refused(shared, path, meth
 def test_stream_takes_every_parameter_that_the_document_names(shared):
     parameters = CONTRACT["openapi"]["paths"]["/api/events/stream"]["get"]["parameters"]
     values = {"topics": "workers", "event_types": "worker.*", "worker_ids": VALUES["cursor"], "regions": "us-east-1",
+              "job_types": "labs.refresh", "min_priority": "-3", "max_priority": "9", "max_hz": "0.5", "batch_ms": "100",
               "state": "0", "heartbeat": "5", "last_event_id": "deadbeef-1", "client": "test"}
 
     stream = shared.gateway.stream("?" + "&".join(f"{p['name']}={values[p['name']]}" for p in parameters))
