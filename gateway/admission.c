@@ -34,7 +34,7 @@ admission_new (fanout_t *shared)
 
     if (self) {
         self->shared = shared;
-        self->images = calloc ((size_t) shared->settings.images_max, sizeof *self->images);
+        self->images = calloc ((size_t) shared->settings.images_max, sizeof (image_t *));
         self->timer = loop_timer_new (shared->loop, on_timer, self);
         if (!self->images || !self->timer) {
             admission_destroy (&self);

@@ -47,7 +47,7 @@ audience_join (client_t *client)
     assert (!is_live (client));
     if (self->count == self->room) {
         size_t room = self->room ? 2 * self->room : 8;
-        client_t **live = realloc (self->live, room * sizeof *live);
+        client_t **live = realloc (self->live, room * sizeof (client_t *));
         if (!live) {
             return false;
         }

@@ -176,7 +176,7 @@ static wire_result_t
 write_state (client_t *self)
 {
     frame_t *frames [WIRE_FRAMES_MAX];
-    size_t places [WIRE_FRAMES_MAX], count = 0, taken = 0, at = self->image_at;
+    size_t places [WIRE_FRAMES_MAX] = {0}, count = 0, taken = 0, at = self->image_at;
 
     for (; at < self->image->count && count < WIRE_FRAMES_MAX; at++) {
         if (is_owed (self, self->image->frames [at])) {

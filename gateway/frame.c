@@ -49,7 +49,7 @@ frame_of_event (const feed_header_t *header, time_us_t now, const void *json, si
     int id = snprintf (head, sizeof head, "id: %s-%" PRIu64 "\n", header->epoch, header->seq);
     int rest =
         snprintf (head + id, sizeof head - (size_t) id, "event: %s\ndata: ", header->type_name);
-    frame_t *self = make (header, head, (size_t) (id + rest), json, size);
+    frame_t *self = make (header, head, (size_t) id + (size_t) rest, json, size);
 
     if (self) {
         self->seq = header->seq;
