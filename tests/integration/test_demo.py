@@ -24,6 +24,13 @@ def children(pid):
     return found
 
 
+def is_cml(pid):
+    try:
+        return "cmlwatch-collector-cml" in open(f"/proc/{pid}/cmdline").read()
+    except OSError:
+        return False  # a short-lived one, gone by now
+
+
 @pytest.fixture
 def demo(tmp_path):
     taken = []
@@ -58,12 +65,11 @@ def test_demo_shows_the_fleet_restarts_the_dead_and_leaves_no_process(demo):
     below = children(demo.process.pid)
     assert len(below) >= 6
 
-    victim = next(pid for pid in below if "cmlwatch-collector-cml" in open(f"/proc/{pid}/cmdline").read())
+    victim = next(pid for pid in below if is_cml(pid))
     os.kill(victim, signal.SIGKILL)
     wait_until(lambda: re.search(rf"cmlwatch-collector-cml \(pid {victim}\) ended with signal 9; starting it again",
                                  demo.output()), "the line that says so")
-    again = wait_until(lambda: [pid for pid in children(demo.process.pid) if pid != victim and "cmlwatch-collector-cml"
-                                in open(f"/proc/{pid}/cmdline").read()], "it is there again")
+    again = wait_until(lambda: [pid for pid in children(demo.process.pid) if pid != victim and is_cml(pid)], "it is there again")
 
     everyone = children(demo.process.pid)
     os.killpg(demo.process.pid, signal.SIGINT)
