@@ -3,10 +3,15 @@
 // For people, for moving to another machine, and for a later format to be loaded from. A line is
 // one of
 //
-//   {"epoch": "0badcafe"}                                  the first
+//   {"format": 1, "epoch": "0badcafe", "written_by": "<version>"}     the first
 //   {"worker": "<id>", "row": {...}}                       as worker_save writes it
 //   {"source": "<name>", "row": "<epoch> <number>"}
+//   {"samples": "<name>", "row": "<base64>"}               a block of history.h
+//   {"job": "<id>", "row": {...}}
 //   {"event": 12, "at_us": 17…, "header": "event|…", "json": {...}}   by number, without gaps
+//   {"end": 1234}                                          the last: so many lines went before
+//
+// Format is the dump's own. A store that was loaded gives the same dump, byte for byte.
 //
 // SPDX-License-Identifier: MIT
 

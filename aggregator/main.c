@@ -69,8 +69,10 @@ static const config_key_t KEYS [] = {
     {"store_bytes_max",   CONFIG_INTEGER, offsetof (settings_t, store.bytes_max),      "8589934592",        67108864, 1099511627776, NULL, "size up to which the store grows; beyond it nothing is taken in or told"},
     {"events_max",        CONFIG_INTEGER, offsetof (settings_t, store.events_max),     "100000",            1, 100000000,   NULL, "events kept for clients that come back; the oldest go first"},
     {"events_keep_hours", CONFIG_INTEGER, offsetof (settings_t, store.events_keep_hours), "72",             1, 8760,        NULL, "how long at most"},
+    {"store_check",       CONFIG_FLAG,    offsetof (settings_t, store.check),          "yes",               0, 0,              NULL, "check every page and row of the store before it is used, about a second for each GB; a damaged one is refused"},
     {"backup",            CONFIG_TEXT,    offsetof (settings_t, backup),               "",                  0, 0,              NULL, "copy the store into this new folder, also while an aggregator has it, and end"},
     {"dump",              CONFIG_FLAG,    offsetof (settings_t, dump),                 "no",                0, 0,              NULL, "print the store as lines of JSON, and end"},
+    {"salvage",           CONFIG_FLAG,    offsetof (settings_t, store.salvage),        "no",                0, 0,              NULL, "print what can be read of a damaged store as --dump does, and end; what is left out is logged"},
     {"load",              CONFIG_TEXT,    offsetof (settings_t, load),                 "",                  0, 0,              NULL, "fill an empty store from such lines in this file (- for standard input), and end"},
     {"jobs_max",          CONFIG_INTEGER, offsetof (settings_t, jobs_max),             "10000",              1, 1000000,        NULL, "jobs open at once; more are refused and counted"},
     {"metrics_workers_max", CONFIG_INTEGER, offsetof (settings_t, metrics_workers_max), "1000",              0, 1000000,        NULL, "workers with gauges of their own in /metrics; the rest count in the sums alone"},
@@ -116,21 +118,23 @@ load (store_t *store, const char *path, reason_t *why)
 static int
 serve_store (const settings_t *settings, reason_t *why)
 {
-    bool asked = *settings->backup || settings->dump || *settings->load;
+    bool is_dump = settings->dump || settings->store.salvage;
+    bool asked = *settings->backup || is_dump || *settings->load;
 
     if (asked && !*settings->store.path) {
-        return reason_set (why, -EINVAL, "backup, dump and load want a store");
+        return reason_set (why, -EINVAL, "backup, dump, salvage and load want a store");
     }
     if (!asked || *settings->backup) {
         return asked ? store_backup (settings->store.path, settings->backup, why) : 1;
     }
     _cleanup_ (metrics_destroy) metrics_t *metrics = metrics_new (SERIES_MAX);
-    _cleanup_ (store_destroy) store_t *store =
-        metrics ? store_open (&settings->store, metrics, why) : NULL;
+    store_settings_t how = settings->store;
+    how.check &= !how.salvage;
+    _cleanup_ (store_destroy) store_t *store = metrics ? store_open (&how, metrics, why) : NULL;
     if (!store) {
         return -1;
     }
-    return settings->dump ? dump_write (store, stdout, why) : load (store, settings->load, why);
+    return is_dump ? dump_write (store, stdout, why) : load (store, settings->load, why);
 }
 
 //  Its sockets are bound before the loop runs; what can fail later is the store.

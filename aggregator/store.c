@@ -7,9 +7,9 @@
 
 #include "store.h"
 
-#include "../common/buffer.h"
 #include "../common/cleanup.h"
-#include "store_file.h"
+#include "store_seal.h"
+#include "store_state.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -19,46 +19,6 @@
 #include <string.h>
 
 #define TRIM_MOST 2000  //  events dropped by age in one commit, so that none takes long
-typedef struct event_head {
-    int64_t at;
-    uint32_t header_size, reserved;
-} event_head_t;
-
-typedef enum operation_kind { PUT_ROW, DELETE_ROW, PUT_EVENT } operation_kind_t;
-
-typedef struct operation {  //  gathered; key and value lie in the buffer
-    operation_kind_t kind;
-    store_table_t table;  //  of a row
-    uint64_t seq;         //  of an event
-    size_t key, key_size, value, value_size;
-} operation_t;
-
-struct store {
-    store_settings_t settings;
-    store_file_t file;
-    uint64_t last, first;
-    bool unsynced;
-    operation_t *operations;
-    size_t count, size;
-    buffer_t bytes;
-    metric_t *commits, *failures, *written, *used, *held, *trimmed;
-};
-
-static uint64_t
-swapped (uint64_t number)
-{
-    return __builtin_bswap64 (number);
-}
-
-static uint64_t
-number_of (const MDB_val *key)
-{
-    uint64_t seq;
-
-    memcpy (&seq, key->mv_data, sizeof seq);
-    return swapped (seq);
-}
-
 static int
 read_ends (store_t *self, reason_t *why)
 {
@@ -70,9 +30,9 @@ read_ends (store_t *self, reason_t *why)
     rc = rc ? rc : mdb_cursor_open (txn, self->file.events, &cursor);
     if (rc == 0) {
         rc = mdb_cursor_get (cursor, &key, &value, MDB_LAST);
-        self->last = rc == 0 ? number_of (&key) : 0;
+        self->last = rc == 0 ? store_number (&key) : 0;
         rc = rc ? rc : mdb_cursor_get (cursor, &key, &value, MDB_FIRST);
-        self->first = rc == 0 ? number_of (&key) : 1;
+        self->first = rc == 0 ? store_number (&key) : 1;
         mdb_cursor_close (cursor);
     }
     if (txn) {
@@ -98,6 +58,8 @@ add_metrics (store_t *self, metrics_t *metrics)
                               "Events held for clients that come back");
     self->trimmed = metrics_add (metrics, METRIC_COUNTER, "cmlwatch_store_events_trimmed_total",
                                  "Events dropped by count or age");
+    self->damaged = metrics_add (metrics, METRIC_COUNTER, "cmlwatch_store_damaged_rows_total",
+                                 "Rows found that are not what was written");
 }
 
 store_t *
@@ -112,7 +74,8 @@ store_open (const store_settings_t *settings, metrics_t *metrics, reason_t *why)
     self->settings = *settings;
     add_metrics (self, metrics);
     self->first = 1;
-    if (store_file_open (&self->file, &self->settings, why) < 0 || read_ends (self, why) < 0) {
+    if (store_file_open (&self->file, &self->settings, why) < 0 || read_ends (self, why) < 0 ||
+        (settings->salvage && store_pass_damaged (self, why) < 0)) {
         return NULL;
     }
     metric_set (self->used, (double) self->file.map_bytes);
@@ -180,6 +143,19 @@ add_key (store_t *self, operation_t *operation, const void *key, size_t size)
     operation->value = self->bytes.size;
 }
 
+//  Key and value lie one after the other.
+static void
+seal (store_t *self, operation_t *operation)
+{
+    if (!buffer_failed (&self->bytes)) {
+        MDB_val key = {operation->key_size, self->bytes.data + operation->key};
+        MDB_val value = {self->bytes.size - operation->value, self->bytes.data + operation->value};
+        uint32_t sum = store_seal (&key, &value);
+        buffer_append (&self->bytes, &sum, sizeof sum);
+        operation->value_size = self->bytes.size - operation->value;
+    }
+}
+
 void
 store_put (store_t *self, store_table_t table, const char *key, const void *bytes, size_t size)
 {
@@ -188,7 +164,7 @@ store_put (store_t *self, store_table_t table, const char *key, const void *byte
     operation->table = table;
     add_key (self, operation, key, strlen (key));
     buffer_append (&self->bytes, bytes, size);
-    operation->value_size = size;
+    seal (self, operation);
 }
 
 void
@@ -212,14 +188,14 @@ store_put_event (store_t *self, uint64_t seq, time_us_t at, const void *header, 
 {
     operation_t *operation = add_operation (self, PUT_EVENT);
     event_head_t head = {.at = at, .header_size = (uint32_t) header_size};
-    uint64_t key = swapped (seq);
+    uint64_t key = store_swapped (seq);
 
     operation->seq = seq;
     add_key (self, operation, &key, sizeof key);
     buffer_append (&self->bytes, &head, sizeof head);
     buffer_append (&self->bytes, header, header_size);
     buffer_append (&self->bytes, body, body_size);
-    operation->value_size = sizeof head + header_size + body_size;
+    seal (self, operation);
 }
 
 //  --- committing
@@ -272,7 +248,7 @@ trim (store_t *self, MDB_txn *txn, time_us_t now, uint64_t *first, size_t *dropp
         rc = rc ? rc : mdb_cursor_get (cursor, &key, &value, MDB_FIRST);
     }
     if (rc == 0) {
-        *first = number_of (&key);
+        *first = store_number (&key);
     }
     mdb_cursor_close (cursor);
     return rc == MDB_NOTFOUND ? 0 : rc;
@@ -348,90 +324,6 @@ store_sync (store_t *self)
         self->unsynced = false;
         (void) mdb_env_sync (self->file.env, 1);
     }
-}
-
-//  --- reading
-
-int
-store_each (store_t *self, store_table_t table, const char *prefix, store_row_fn *fn,
-            void *argument, reason_t *why)
-{
-    size_t size = strlen (prefix);
-    MDB_val key = {size, (void *) (uintptr_t) prefix}, value;
-    MDB_txn *txn;
-    MDB_cursor *cursor;
-    char name [512];
-    int rc = mdb_txn_begin (self->file.env, NULL, MDB_RDONLY, &txn);
-
-    if (rc) {
-        return store_file_explain (&self->file, rc, "reading its rows", why);
-    }
-    rc = mdb_cursor_open (txn, self->file.tables [table], &cursor);
-    if (rc == 0) {
-        rc = mdb_cursor_get (cursor, &key, &value, size ? MDB_SET_RANGE : MDB_FIRST);
-        while (rc == 0 && key.mv_size >= size && memcmp (key.mv_data, prefix, size) == 0) {
-            snprintf (name, sizeof name, "%.*s", (int) key.mv_size, (char *) key.mv_data);
-            fn (argument, name, value.mv_data, value.mv_size);
-            rc = mdb_cursor_get (cursor, &key, &value, MDB_NEXT);
-        }
-        mdb_cursor_close (cursor);
-    }
-    mdb_txn_abort (txn);
-    return rc == 0 || rc == MDB_NOTFOUND
-               ? 0
-               : store_file_explain (&self->file, rc, "reading its rows", why);
-}
-
-static void
-tell_event (const MDB_val *key, const MDB_val *value, store_event_fn *fn, void *argument)
-{
-    event_head_t head;
-    const char *bytes = (const char *) value->mv_data + sizeof head;
-
-    memcpy (&head, value->mv_data, sizeof head);
-    fn (argument, number_of (key), head.at, bytes, head.header_size, bytes + head.header_size,
-        value->mv_size - sizeof head - head.header_size);
-}
-
-int
-store_each_event (store_t *self, uint64_t after, size_t limit, store_event_fn *fn, void *argument,
-                  reason_t *why)
-{
-    uint64_t from = swapped (after + 1);
-    MDB_val key = {sizeof from, &from}, value;
-    MDB_txn *txn;
-    MDB_cursor *cursor;
-    int rc = mdb_txn_begin (self->file.env, NULL, MDB_RDONLY, &txn);
-
-    if (rc) {
-        return store_file_explain (&self->file, rc, "reading events", why);
-    }
-    rc = mdb_cursor_open (txn, self->file.events, &cursor);
-    if (rc == 0) {
-        rc = mdb_cursor_get (cursor, &key, &value, MDB_SET_RANGE);
-        for (size_t count = 0; rc == 0 && count < limit; count++) {
-            tell_event (&key, &value, fn, argument);
-            rc = mdb_cursor_get (cursor, &key, &value, MDB_NEXT);
-        }
-        mdb_cursor_close (cursor);
-    }
-    mdb_txn_abort (txn);
-    return rc == 0 || rc == MDB_NOTFOUND
-               ? 0
-               : store_file_explain (&self->file, rc, "reading events", why);
-}
-
-size_t
-store_count (const store_t *self, store_table_t table)
-{
-    MDB_txn *txn;
-    MDB_stat stat = {0};
-
-    if (mdb_txn_begin (self->file.env, NULL, MDB_RDONLY, &txn) == 0) {
-        (void) mdb_stat (txn, self->file.tables [table], &stat);
-        mdb_txn_abort (txn);
-    }
-    return stat.ms_entries;
 }
 
 int

@@ -37,10 +37,12 @@ typedef struct store_settings {
     int durability;     //  store_durability_t
     int64_t bytes_max;  //  the file grows up to it
     int64_t events_max, events_keep_hours;
+    bool check;    //  every page and row before it is used: about a second for a GB
+    bool salvage;  //  read alone, and as far as it goes: what is damaged is left out and logged
 } store_settings_t;
 
-//  Opens or makes it. Null and why: another process has it; a file of a newer format; no store of
-//  ours; damaged, and how to go on. Nothing is changed then.
+//  Opens or makes it; brings an older format forward. Null and why: another process has it; a file
+//  of a newer format; no store of ours; damaged, and how to go on. Nothing is changed then.
 store_t *store_open (const store_settings_t *settings, metrics_t *metrics, reason_t *why);
 void store_destroy (store_t **self_p);  //  syncs; what was not committed is lost
 

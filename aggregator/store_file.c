@@ -5,25 +5,24 @@
 #include "store_file.h"
 
 #include "../common/log.h"
+#include "store_format.h"
+#include "store_seal.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define FORMAT      "cmlwatch store 1"
-#define FORMAT_NAME "cmlwatch store "
-#define MAP_FIRST   ((size_t) 64 * 1024 * 1024)
-#define DISK_LEAST  ((size_t) 1024 * 1024)
-#define PATH_MOST   1100
-#define SALVAGE                                                                                  \
-    "it may be damaged: keep the folder, `mdb_copy` it to another place or begin with an empty " \
-    "one"
+#define MAP_FIRST  ((size_t) 64 * 1024 * 1024)
+#define DISK_LEAST ((size_t) 1024 * 1024)
+#define PATH_MOST  1100
+#define SALVAGE                                                                            \
+    "it is damaged: keep the folder; go on with a backup, or load into an empty one what " \
+    "`--salvage` or `mdb_copy` can still read of it"
 
 static const char *const TABLES [STORE_TABLE_COUNT] = {"workers", "sources", "samples", "jobs"};
 
@@ -61,6 +60,7 @@ static int
 lock_folder (store_file_t *self, reason_t *why)
 {
     char path [PATH_MOST];
+    struct stat found;
 
     if (mkdir (self->settings->path, 0755) < 0 && errno != EEXIST) {
         return reason_set (why, -errno, "store %s: cannot be made: %s", self->settings->path,
@@ -75,13 +75,15 @@ lock_folder (store_file_t *self, reason_t *why)
         return reason_set (why, -EBUSY, "store %s: another aggregator has it",
                            self->settings->path);
     }
+    self->was_made = fstat (self->lock_fd, &found) == 0 && found.st_size > 0;
     return 0;
 }
 
 static int
 open_env (store_file_t *self, reason_t *why)
 {
-    unsigned flags = self->settings->durability == STORE_POWER ? 0 : MDB_NOSYNC;
+    unsigned flags = (self->settings->durability == STORE_POWER ? 0u : MDB_NOSYNC) |
+                     (self->settings->salvage ? MDB_RDONLY : 0u);
     char path [PATH_MOST];
     struct stat found = {0};
 
@@ -106,99 +108,89 @@ open_env (store_file_t *self, reason_t *why)
 }
 
 static int
-put_meta (MDB_txn *txn, MDB_dbi meta, const char *name, const void *bytes, size_t size)
+open_handles (store_file_t *self, MDB_txn *txn, bool *is_empty)
 {
-    MDB_val key = {strlen (name), (void *) (uintptr_t) name};
-    MDB_val value = {size, (void *) (uintptr_t) bytes};
+    unsigned create = self->settings->salvage ? 0 : MDB_CREATE;
+    MDB_stat main_stat = {0};
+    MDB_dbi main_table;
 
-    return mdb_put (txn, meta, &key, &value, 0);
+    int rc = mdb_dbi_open (txn, NULL, 0, &main_table);
+    rc = rc ? rc : mdb_stat (txn, main_table, &main_stat);
+    rc = rc ? rc : mdb_dbi_open (txn, "meta", create, &self->meta);
+    for (int table = 0; table < STORE_TABLE_COUNT; table++) {
+        rc = rc ? rc : mdb_dbi_open (txn, TABLES [table], create, &self->tables [table]);
+    }
+    *is_empty = main_stat.ms_entries == 0;
+    return rc ? rc : mdb_dbi_open (txn, "events", create, &self->events);
 }
 
+//  LMDB's code; or 0 and *refused, why says it.
 static int
-get_meta (MDB_txn *txn, MDB_dbi meta, const char *name, MDB_val *value)
+settle_format (store_file_t *self, MDB_txn *txn, int *refused, reason_t *why)
 {
-    MDB_val key = {strlen (name), (void *) (uintptr_t) name};
+    bool is_empty;
 
-    return mdb_get (txn, meta, &key, value);
-}
-
-static int
-make_new (store_file_t *self, MDB_txn *txn)
-{
-    uint32_t epoch = 0;
-    ssize_t got = getrandom (&epoch, sizeof epoch, 0);
-
-    (void) got;
-    snprintf (self->epoch, sizeof self->epoch, "%08x", epoch);
-    int rc = put_meta (txn, self->meta, "format", FORMAT, strlen (FORMAT));
-    return rc ? rc : put_meta (txn, self->meta, "epoch", self->epoch, strlen (self->epoch));
-}
-
-//  1: it is new. 0: it is one of ours. Else why.
-static int
-check_format (store_file_t *self, MDB_txn *txn, bool empty, reason_t *why)
-{
-    MDB_val format, epoch;
-    int rc = get_meta (txn, self->meta, "format", &format);
-
-    if (rc == MDB_NOTFOUND && empty) {
-        return 1;
+    int rc = open_handles (self, txn, &is_empty);
+    if (rc) {
+        return rc;
     }
-    if (rc == MDB_NOTFOUND ||
-        (rc == 0 && (format.mv_size < strlen (FORMAT_NAME) ||
-                     memcmp (format.mv_data, FORMAT_NAME, strlen (FORMAT_NAME)) != 0))) {
-        return reason_set (why, -EBADMSG, "store %s: an LMDB file, but not one of cmlwatch's",
-                           self->settings->path);
+    *refused = store_format_read (self, txn, is_empty, &self->format, why);
+    if (*refused < 0) {
+        return 0;
     }
-    if (rc == 0 && (format.mv_size != strlen (FORMAT) ||
-                    memcmp (format.mv_data, FORMAT, strlen (FORMAT)) != 0)) {
-        return reason_set (why, -EPROTO,
-                           "store %s: its format is '%.*s', this program knows '%s': it was "
-                           "written by a newer one",
-                           self->settings->path, (int) format.mv_size, (char *) format.mv_data,
-                           FORMAT);
-    }
-    rc = rc ? rc : get_meta (txn, self->meta, "epoch", &epoch);
-    if (rc || epoch.mv_size != ENVELOPE_EPOCH_SIZE - 1) {
-        return store_file_explain (self, rc ? rc : MDB_CORRUPTED, "reading its epoch", why);
-    }
-    snprintf (self->epoch, sizeof self->epoch, "%.*s", (int) epoch.mv_size, (char *) epoch.mv_data);
-    return 0;
+    rc = self->settings->salvage ? 0 : store_format_bring (self, txn, self->format);
+    return rc ? rc : store_format_get_epoch (self, txn);
 }
 
 static int
 open_tables (store_file_t *self, reason_t *why)
 {
-    MDB_txn *txn = NULL;
-    MDB_stat main_stat = {0};
-    MDB_dbi main_table;
-    int rc = mdb_txn_begin (self->env, NULL, 0, &txn);
+    int rc, refused;
 
-    rc = rc ? rc : mdb_dbi_open (txn, NULL, 0, &main_table);
-    rc = rc ? rc : mdb_stat (txn, main_table, &main_stat);
-    rc = rc ? rc : mdb_dbi_open (txn, "meta", MDB_CREATE, &self->meta);
-    for (int table = 0; table < STORE_TABLE_COUNT; table++) {
-        rc = rc ? rc : mdb_dbi_open (txn, TABLES [table], MDB_CREATE, &self->tables [table]);
-    }
-    rc = rc ? rc : mdb_dbi_open (txn, "events", MDB_CREATE, &self->events);
-    if (rc) {
-        if (txn) {
+    do {
+        MDB_txn *txn = NULL;
+        refused = 0;
+        rc = mdb_txn_begin (self->env, NULL, self->settings->salvage ? MDB_RDONLY : 0, &txn);
+        rc = rc ? rc : settle_format (self, txn, &refused, why);
+        if (txn && (rc || refused)) {
             mdb_txn_abort (txn);
+        } else if (txn) {
+            rc = mdb_txn_commit (txn);
         }
-        return store_file_explain (self, rc, "opening its tables", why);
+    } while (rc == MDB_MAP_FULL && store_file_grow (self));
+    if (refused < 0) {
+        return refused;
     }
-    int kind = check_format (self, txn, main_stat.ms_entries == 0, why);
-    if (kind < 0) {
-        mdb_txn_abort (txn);
-        return kind;
+    return rc ? store_file_explain (self, rc, "opening its tables", why) : 0;
+}
+
+//  What the folder is known to have held is not made anew because its file has become empty.
+static int
+check_file (store_file_t *self, reason_t *why)
+{
+    char path [PATH_MOST];
+    struct stat found;
+    reason_t what = {0};
+
+    snprintf (path, sizeof path, "%s/data.mdb", self->settings->path);
+    if (stat (path, &found) == 0 && found.st_size == 0 && self->was_made) {
+        return reason_set (why, -EBADMSG, "store %s: data.mdb is empty, though it held a store; %s",
+                           self->settings->path, SALVAGE);
     }
-    rc = kind == 1 ? make_new (self, txn) : 0;
-    if (rc) {
-        mdb_txn_abort (txn);
-        return store_file_explain (self, rc, "writing to it", why);
+    int rc = self->settings->check ? store_format_check (self->settings->path, &what) : 0;
+    return rc < 0 ? reason_set (why, rc, "store %s: %s; %s", self->settings->path, what.text,
+                                rc == -EBADMSG ? SALVAGE : "see to it that it can be read")
+                  : 0;
+}
+
+//  The owner's file says that a store was made here.
+static void
+note_made (store_file_t *self)
+{
+    if (!self->was_made && !self->settings->salvage) {
+        ssize_t written = pwrite (self->lock_fd, self->epoch, strlen (self->epoch), 0);
+        (void) written;  //  a hint: what it guards is rare
     }
-    rc = mdb_txn_commit (txn);
-    return rc ? store_file_explain (self, rc, "writing to it", why) : 0;
 }
 
 int
@@ -207,8 +199,13 @@ store_file_open (store_file_t *self, const store_settings_t *settings, reason_t 
     *self = (store_file_t){.settings = settings, .lock_fd = -1};
     int rc = lock_folder (self, why);
 
+    rc = rc < 0 ? rc : check_file (self, why);
     rc = rc < 0 ? rc : open_env (self, why);
-    return rc < 0 ? rc : open_tables (self, why);
+    rc = rc < 0 ? rc : open_tables (self, why);
+    if (rc == 0) {
+        note_made (self);
+    }
+    return rc;
 }
 
 void
@@ -239,6 +236,12 @@ store_file_grow (store_file_t *self)
     return true;
 }
 
+bool
+store_file_unseal (const store_file_t *self, const MDB_val *key, MDB_val *value)
+{
+    return self->format < STORE_FORMAT_SEALED || store_unseal (key, value);
+}
+
 int
 store_file_set_epoch (store_file_t *self, const char *epoch, reason_t *why)
 {
@@ -250,7 +253,7 @@ store_file_set_epoch (store_file_t *self, const char *epoch, reason_t *why)
     }
     int rc = mdb_txn_begin (self->env, NULL, 0, &txn);
     if (rc == 0) {
-        rc = put_meta (txn, self->meta, "epoch", epoch, strlen (epoch));
+        rc = store_format_put_epoch (self, txn, epoch);
         rc = rc ? rc : mdb_txn_commit (txn);
     }
     if (rc) {

@@ -35,7 +35,8 @@ settings_of (const bench_t *bench, store_durability_t durability)
     store_settings_t settings = {.durability = durability,
                                  .bytes_max = (int64_t) 8 << 30,
                                  .events_max = 10000000,
-                                 .events_keep_hours = 72};
+                                 .events_keep_hours = 72,
+                                 .check = true};
 
     snprintf (settings.path, sizeof settings.path, "%s/store", bench->folder);
     return settings;

@@ -346,10 +346,21 @@ def test_backup_while_running_goes_on_where_it_was_taken(kept, start, tmp_path):
     assert again.returncode == 2 and b"exists" in again.stderr, "a backup is not written over"
 
 
-def test_dump_and_load_make_the_same_store(kept, start, tmp_path):
+def test_dump_and_load_make_the_same_store(start, bus, tmp_path):
+    kept = Kept(start, bus, tmp_path, "--auto-pause", "--snooze-minutes", 0)
+    now = datetime.datetime.now(datetime.timezone.utc)
+    for minutes in range(30, 0, -1):
+        kept.publisher.publish("utilization.observed", f"{REGION}/i-0kept",
+                               {"cpu_percent": minutes + 0.1, "interval_seconds": 3600},
+                               time=(now - datetime.timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
+    kept.publisher.publish("labs.observed", f"{REGION}/i-0kept", {"labs": []})
+    kept.publisher.publish("activity.observed", f"{REGION}/i-0kept", {"last_activity_at": "2026-01-01T00:00:00.000Z",
+                                                                     "interval_seconds": 3600})
+    wait_until(lambda: http_json(f"{kept.gateway.url}/api/state")["jobs"]["pending"], "the job")
     kept.until_load(12.5)
     position = http_json(f"{kept.gateway.url}/api/events?limit=1")["next"]
     before = http_json(f"{kept.gateway.url}/api/state")
+    samples = http_json(f"{kept.gateway.url}/api/workers/i-0kept/history?metric=cpu_utilization")["samples"]
     kept.aggregator.stop()
     dumped = aggregator_once("--store", kept.folder, "--dump")
     loaded = aggregator_once("--store", tmp_path / "other", "--load", "-", input=dumped.stdout)
@@ -363,20 +374,50 @@ def test_dump_and_load_make_the_same_store(kept, start, tmp_path):
     stream = gateway.stream(headers={"Last-Event-ID": position})
 
     assert dumped.returncode == 0 and loaded.returncode == 0, loaded.stderr
-    assert all(json.loads(line) for line in dumped.stdout.splitlines()) and same.stdout == dumped.stdout
-    assert after["workers"] == before["workers"]
+    lines = [json.loads(line) for line in dumped.stdout.splitlines()]
+    for kind in ("epoch", "worker", "source", "samples", "job", "event", "end"):
+        assert any(kind in line for line in lines), kind
+    assert same.stdout == dumped.stdout
+    assert after["workers"] == before["workers"] and after["jobs"]["pending"] == before["jobs"]["pending"]
+    assert http_json(f"{gateway.url}/api/workers/i-0kept/history?metric=cpu_utilization")["samples"] == samples
     assert stream.wait(lambda e: e.data.get("cloudwatch_cpu_utilization") == 12.5, "what it missed")
     assert not any(e.type == "system.reset" for e in stream.events)
     assert twice.returncode == 2 and b"empty store" in twice.stderr
+
+    cut = b"".join(dumped.stdout.splitlines(keepends=True)[:-3])
+    short = aggregator_once("--store", tmp_path / "short", "--load", "-", input=cut)
+    assert short.returncode == 2 and b"it was cut" in short.stderr
+    assert aggregator_once("--store", tmp_path / "short", "--dump").stdout.count(b"\n") == 2, "none of it was loaded"
+    newer = aggregator_once("--store", tmp_path / "newer", "--load", "-",
+                            input=b'{"format":9,"epoch":"0badcafe","written_by":"v9"}\n')
+    assert newer.returncode == 2 and b"newer program (v9)" in newer.stderr
+
+
+def test_salvage_prints_what_can_be_read_of_a_damaged_store(kept, tmp_path):
+    kept.until_load(21.5)
+    kept.aggregator.stop()
+    path = kept.folder / "data.mdb"
+    content = path.read_bytes().replace(b'"name":"mark', b'"name":"mask')  # of each copy: which one counts is LMDB's
+    path.write_bytes(content)
+
+    said = refused(kept.folder)
+    saved = aggregator_once("--store", kept.folder, "--salvage")
+    loaded = aggregator_once("--store", tmp_path / "saved", "--load", "-", input=saved.stdout)
+
+    assert "not what was written" in said and "--salvage" in said
+    assert saved.returncode == 0 and b"left out" in saved.stderr
+    assert loaded.returncode == 0, loaded.stderr
+    assert path.read_bytes() == content, "the damaged one is kept as it is"
 
 
 @pytest.mark.parametrize("line,says", [(b"hello", b"line 2"), (b'{"x":1}', b"line 2"), (b'{"event":3}', b"at_us"),
                                        (b'{"epoch":"zz"}', b"8 hex digits")])
 def test_line_that_is_no_dump_is_named_and_nothing_is_loaded(tmp_path, line, says):
-    result = aggregator_once("--store", tmp_path / "store", "--load", "-", input=b'{"epoch":"0badcafe"}\n' + line + b"\n")
+    head = b"" if b"epoch" in line else b'{"epoch":"0badcafe"}\n'
+    result = aggregator_once("--store", tmp_path / "store", "--load", "-", input=head + line + b"\n")
 
     assert result.returncode != 0 and says in result.stderr
-    assert aggregator_once("--store", tmp_path / "store", "--dump").stdout.count(b"\n") == 1
+    assert aggregator_once("--store", tmp_path / "store", "--dump").stdout.count(b"\n") == 2, "its head and its end"
 
 
 @pytest.mark.parametrize("arguments", [("--dump",), ("--backup", "/tmp/nowhere"), ("--load", "-")])
