@@ -30,7 +30,7 @@ sources   = $(wildcard $(1:%=%/*.c))
 objects   = $(patsubst %.c,$B/%.o,$(call sources,$1))
 assembly  = $(patsubst %.S,$B/%.o,$(wildcard $(1:%=%/*.S)))
 
-.PHONY: all help bench schemas deps deps-test deps-lint demo test unit integration memcheck lint format install clean
+.PHONY: all help bench schemas deps deps-test deps-lint demo test unit integration faults memcheck lint format install clean
 .DEFAULT_GOAL := all
 
 all: $(PROGRAMS:%=$B/%)  ## build every program
@@ -113,6 +113,10 @@ unit: deps-test $(UNIT)  ## the unit tests alone
 
 integration: deps-test all $B/print_schemas  ## the real programs against the simulator, over real sockets
 	@PYTHONDONTWRITEBYTECODE=1 $(PYTEST) tests/integration $(PYTEST_FLAGS)
+
+faults: deps-test all  ## kill -9 a hundred times under load, stalls, cuts, a full disk: one line of JSON for each table row
+	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_KILLS=$${CMLWATCH_KILLS:-100} CMLWATCH_RATE=$${CMLWATCH_RATE:-2000} \
+	  $(PYTEST) -s --timeout 1200 tests/integration/test_kills.py tests/integration/test_faults.py $(PYTEST_FLAGS)
 
 memcheck: deps-test all  ## the whole stack once under valgrind: no leak, no invalid access
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_WRAP="valgrind" $(PYTEST) tests/integration/test_stack.py -k whole_stack $(PYTEST_FLAGS)

@@ -2,8 +2,9 @@
 //
 // Applies each observation to its worker (worker.h) and has the change told (announce.h). When a
 // snapshot is sent: at once for a worker that appears or whose status changes; at the end of the
-// loop's turn, once, for each whose collection round ended; never for what concerns activity
-// alone. Replicas are told of every other change by a `state` message. Then the feed is flushed.
+// loop's turn, once, for each whose collection round ended or of which anything changed that the
+// digest covers (W8: who has the last snapshot of each worker has the digest of the fleet); never
+// for what concerns activity alone. Replicas are told of every other change by a `state` message. Then the feed is flushed.
 // Watches deadlines: a silent source becomes stale at its time, a terminated worker leaves the
 // state after terminated_keep_minutes. system.stats goes out at most once a second, and only when
 // a number changed. Keeps the samples of each worker (history.h).
@@ -37,6 +38,10 @@ fleet_t *fleet_new (loop_t *loop, feed_t *feed, jobs_t *jobs, store_t *store,
 //  The workers of the store, as they were. 0, or a negative errno and why.
 int fleet_restore (fleet_t *self, reason_t *why);
 void fleet_destroy (fleet_t **self_p);
+
+//  Before what has come is applied: was the clock set back, by more than a second? Then what was
+//  seen in what is now the future was seen now.
+void fleet_follow_clock (fleet_t *self);
 
 //  Each takes an observation of its type. 0; -EINVAL when it lacks what names its worker;
 //  -ENOENT for a fact of a worker nobody has told of; -ENOSPC at workers_max.

@@ -77,6 +77,18 @@ follow_idleness (fleet_t *self, entry_t *entry, const worker_change_t *change)
     }
 }
 
+//  W8. What the digest covers (common/digest.h).
+static bool
+counts_in_digest (const field_set_t *fields)
+{
+    int field = 0;
+
+    while (field < SNAPSHOT_ec2_freshness && !field_set_has (fields, (snapshot_field_t) field)) {
+        field++;
+    }
+    return field < SNAPSHOT_ec2_freshness;
+}
+
 void
 fleet_tell (fleet_t *self, entry_t *entry, const worker_change_t *change, bool round)
 {
@@ -94,7 +106,10 @@ fleet_tell (fleet_t *self, entry_t *entry, const worker_change_t *change, bool r
         bool over = worker_status (entry->worker) == WORKER_TERMINATED;
         feed_snapshot (self->feed, entry->worker, over ? "terminated" : "status_updated");
     }
-    fleet_touch (self, entry, status ? OWED_NOTHING : round ? OWED_SNAPSHOT : OWED_STATE);
+    fleet_touch (self, entry,
+                 status                                        ? OWED_NOTHING
+                 : round || counts_in_digest (&change->fields) ? OWED_SNAPSHOT
+                                                               : OWED_STATE);
     announce_activity (self->feed, entry->worker, change);
     self->revision += status || field_set_has_group (&change->fields, SNAPSHOT_GROUP_DETAILS);
     keep_samples (self, entry, change);

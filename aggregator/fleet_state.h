@@ -44,7 +44,8 @@ struct fleet {
     uint64_t revision;
     loop_timer_t *deadlines, *stats;
     buffer_t told_stats;
-    metric_t *refused;
+    time_us_t clock_ahead;  //  wall time less steady time, as it was last
+    metric_t *refused, *set_back;
 };
 
 //  fleet.c: by worker id. A new one, null at workers_max.

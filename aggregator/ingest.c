@@ -273,6 +273,7 @@ on_message (void *argument, const bus_message_t *message)
         return;
     }
     follow (self, &observation);
+    fleet_follow_clock (self->fleet);
     believe_no_future (self, &observation.envelope);
     rc = APPLY [observation.envelope.type](self->fleet, &observation, &why);
     if (rc < 0) {

@@ -23,7 +23,7 @@ typedef struct walk {
     layout_t file;
     uint64_t last;     //  page
     uint8_t *claimed;  //  a bit for each page
-    const tree_t *tree;
+    tree_t tree;       //  that is walked
     uint64_t entries;  //  of the tree so far
     tree_t tables [TABLES_MOST];
     size_t tables_count;
@@ -42,7 +42,7 @@ typedef struct bounds {
 static int
 wrong (const walk_t *self, uint64_t page, const char *what)
 {
-    return reason_set (self->why, -EBADMSG, "page %" PRIu64 " of '%s': %s", page, self->tree->name,
+    return reason_set (self->why, -EBADMSG, "page %" PRIu64 " of '%s': %s", page, self->tree.name,
                        what);
 }
 
@@ -76,7 +76,7 @@ claim (walk_t *self, uint64_t first, uint64_t count, bool free)
 static int
 compare (const walk_t *self, const MDB_val *a, const MDB_val *b)
 {
-    if (self->tree->flags & INTEGER_KEYS) {
+    if (self->tree.flags & INTEGER_KEYS) {
         uint64_t first = layout_number (a->mv_data), second = layout_number (b->mv_data);
         return (first > second) - (first < second);
     }
@@ -89,7 +89,7 @@ static int
 check_key (const walk_t *self, uint64_t page, const MDB_val *key, const MDB_val *low, bool low_too,
            const MDB_val *high)
 {
-    if (self->tree->flags & INTEGER_KEYS && key->mv_size != sizeof (uint64_t)) {
+    if (self->tree.flags & INTEGER_KEYS && key->mv_size != sizeof (uint64_t)) {
         return wrong (self, page, "a key is no number");
     }
     int above = low ? compare (self, key, low) : 1;
@@ -190,7 +190,7 @@ walk_page (walk_t *self, uint64_t page, unsigned level, bounds_t bounds, take_fn
 static int
 walk_tree (walk_t *self, const tree_t *tree, unsigned flags, take_fn *take)
 {
-    self->tree = tree;
+    self->tree = *tree;
     self->entries = 0;
     if (tree->flags != flags) {
         return wrong (self, tree->root, "the table is of a kind that we do not write");
@@ -217,7 +217,7 @@ take_value (walk_t *self, uint64_t page, const node_t *node)
     if (node->flags & IS_TREE) {
         return wrong (self, page, "a table within a table");
     }
-    return self->fn (self->argument, self->tree->name, &node->key, &node->value, self->why);
+    return self->fn (self->argument, self->tree.name, &node->key, &node->value, self->why);
 }
 
 static int
@@ -278,7 +278,7 @@ check_newest_free (walk_t *self, const meta_t *meta)
     uint64_t page = meta->free.root;
     node_t node = {0};
 
-    self->tree = &meta->free;
+    self->tree = meta->free;
     for (unsigned level = meta->free.depth; page != NO_PAGE && level > 0; level--) {
         if (!is_in_file (self, page, 1)) {
             return wrong (self, page, "there is no such page");
@@ -340,7 +340,7 @@ check_all (walk_t *self)
     meta_t meta;
 
     int rc = choose_meta (self, &meta);
-    if (rc != 0) {
+    if (rc != 0 || self->file.page_bytes == 0) {
         return rc;
     }
     uint64_t pages = self->file.size / self->file.page_bytes;

@@ -257,3 +257,28 @@ worker_snapshot (const worker_t *self)
     snapshot.cml_last_synced_at = self->sources [SOURCE_CML].good_at;
     return snapshot;
 }
+
+static void
+forget_future (time_us_t *at, time_us_t now)
+{
+    if (*at != TIME_UNKNOWN && *at > now) {
+        *at = now;
+    }
+}
+
+void
+worker_forget_future (worker_t *self, time_us_t now)
+{
+    for (int each = 0; each < SOURCE_COUNT; each++) {
+        forget_future (&self->sources [each].at, now);
+    }
+    forget_future (&self->labs_at, now);
+    forget_future (&self->activity_at, now);
+    forget_future (&self->status_at, now);
+    for (size_t i = 0; i < self->others_count; i++) {
+        forget_future (&self->others [i].at, now);
+    }
+    for (size_t i = 0; self->elements && i < WORKER_ELEMENTS; i++) {
+        forget_future (&self->elements [i].at, now);
+    }
+}

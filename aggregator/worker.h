@@ -177,6 +177,10 @@ worker_change_t worker_set_idle_detection (worker_t *self, bool enabled, time_us
 worker_change_t worker_pause (worker_t *self, const char *reason, const char *by, time_us_t at);
 worker_change_t worker_resume (worker_t *self, const char *reason, const char *by, time_us_t at);
 
+//  The clock was set back to now: nothing was seen after that, or W2 would turn away all that is
+//  seen until the clock is there again. Tells of nothing: no field of the snapshot differs.
+void worker_forget_future (worker_t *self, time_us_t now);
+
 //  All there is to know of a worker as one line of JSON: {"format", "snapshot", "inside"}, and a
 //  worker out of it, whose snapshot has the same bytes and which goes on as that one would have.
 //  A source that was fresh has MISSED_ROUNDS intervals from now to speak. Null and why: not such

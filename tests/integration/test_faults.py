@@ -1,5 +1,6 @@
 """Processes that stall, networks that are cut, clients that all come back at once.
 SPDX-License-Identifier: MIT"""
+import os
 import resource
 import selectors
 import signal
@@ -13,6 +14,7 @@ import pytest
 import harness
 import outside
 from harness import http_json, metric, wait_until
+from picture import Picture
 
 REGION, SUBJECT = "us-east-1", "us-east-1/i-0fault"
 
@@ -250,6 +252,54 @@ def test_thousand_clients_that_come_back_at_once_are_all_served(start, bus, tmp_
 
     assert len(done) == count
     assert not any(b"system.reset" in text for text in heard.values())
+
+
+FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
+
+
+@pytest.mark.skipif(harness.VALGRIND or "address" in harness.BUILD.name or not os.path.exists(FAKETIME),
+                    reason="the clock is set by a preloaded library")
+def test_clock_that_is_set_back_stops_nothing(start, bus, tmp_path, monkeypatch):
+    """The aggregator's own, by an hour, while it runs and over a restart: numbers and values go on."""
+    clock = tmp_path / "clock"
+    clock.write_text("+0")
+    for name, value in {"LD_PRELOAD": FAKETIME, "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1",
+                        "DONT_FAKE_MONOTONIC": "1"}.items():
+        monkeypatch.setenv(name, value)
+    aggregator = start(harness.Aggregator, bus, "--store", tmp_path / "store")
+    monkeypatch.delenv("LD_PRELOAD")
+    gateway = start(harness.Gateway, bus)
+    publisher = outside.Publisher(bus.ingest, "/collector/cloudwatch/fault")
+    publisher.until_heard(gateway, REGION, "i-0fault", interval_seconds=3600)
+    stream, events, stop, picture = gateway.stream("?heartbeat=1"), [], threading.Event(), Picture()
+    threading.Thread(target=follow, args=(stream, events, stop), daemon=True).start()
+    shows = lambda value: (w := gateway.worker("i-0fault")) and w["cloudwatch_cpu_utilization"] == value
+
+    def say(value):
+        publisher.publish("utilization.observed", SUBJECT, {"cpu_percent": value, "interval_seconds": 3600})
+    say(1)
+    wait_until(lambda: shows(1), "a value")
+
+    clock.write_text("-1h")
+    wait_until(lambda: (say(2), shows(2))[1], "a value after it was set back")
+    monkeypatch.setenv("LD_PRELOAD", FAKETIME)
+    clock.write_text("-2h")
+    aggregator.kill()
+    aggregator = start(harness.Aggregator, bus, "--store", tmp_path / "store")
+    monkeypatch.delenv("LD_PRELOAD")
+    wait_until(lambda: (say(3), shows(3))[1], "a value after it was set back over a restart")
+    state = http_json(f"{gateway.url}/api/state")
+    wait_until(lambda: any(e.type == "heartbeat" and e.data["digest"] == state["digest"] for e in list(events)), "a beat")
+    stop.set()
+
+    told = numbers(events)
+    assert told == list(range(told[0], told[-1] + 1))
+    assert not any(e.type == "system.reset" for e in events)
+    for event in events:
+        picture.take(event)
+    assert picture.digest() == state["digest"]
+    times = [e.body["time"] for e in events if e.body["seq"]]
+    assert max(times) > min(times[-3:]), "the clock was really set back"
 
 
 @pytest.fixture

@@ -118,12 +118,14 @@ def test_life_of_a_worker_is_told_event_by_event(life, tmp_path):
         "worker.snapshot metrics_collected"]
 
     life.cml.publish("labs.observed", SUBJECT, {"labs": [LAB]})
-    assert life.events("worker.labs.updated") == ["worker.metrics.updated cml_metrics", "worker.labs.updated"]
+    assert life.events("worker.snapshot metrics_collected") == [
+        "worker.metrics.updated cml_metrics", "worker.labs.updated", "worker.snapshot metrics_collected"]
     life.cml.publish("lab.state_changed", SUBJECT, {"lab_id": "l1", "element_type": "lab", "element_id": "l1",
                                                     "event": "STOPPED", "state": "STOPPED"})
     assert life.events("worker.lab.state_changed") == ["worker.lab.state_changed"]
     life.cml.publish("labs.observed", SUBJECT, {"labs": [{**LAB, "state": "STOPPED"}]})
-    assert life.events("worker.labs.updated") == ["worker.metrics.updated cml_metrics", "worker.labs.updated"]
+    assert life.events("worker.snapshot metrics_collected") == [
+        "worker.metrics.updated cml_metrics", "worker.labs.updated", "worker.snapshot metrics_collected"]
 
     life.cml.publish("activity.observed", SUBJECT, {"last_activity_at": ago(90), "interval_seconds": 60, "events": [
         {"category": "stop_lab", "timestamp": ago(90)}]})

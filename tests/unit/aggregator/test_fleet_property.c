@@ -3,6 +3,7 @@
 // After each the two must agree, and the feed must have numbered what it said without a gap.
 #include "../../../aggregator/fleet.h"
 #include "../../../common/bus.h"
+#include "../../../common/digest.h"
 
 #include "fleet_model.h"
 
@@ -25,8 +26,9 @@ typedef struct world {
     bus_subscriber_t *subscriber;
     uint64_t heard, first_heard;
     bool gap;
+    uint64_t mirror [WORKERS];  //  what a client knows: the digests of the last snapshots
     model_t models [WORKERS];
-    size_t accepted, refused, damaged, repeated;
+    size_t accepted, refused, damaged, repeated, mirrored;
 } world_t;
 
 static uint32_t
@@ -34,6 +36,52 @@ draw (world_t *world, uint32_t below)
 {
     world->random = world->random * 1664525u + 1013904223u;
     return (world->random >> 8) % below;
+}
+
+static void
+id_of (char id [WORKER_ID_SIZE], size_t worker)
+{
+    char instance_id [20];
+
+    snprintf (instance_id, sizeof instance_id, "i-%zu", worker);
+    worker_id_make (id, "r", instance_id);
+}
+
+static void
+mirror_snapshot (world_t *world, const feed_header_t *header, const char *body)
+{
+    char id [WORKER_ID_SIZE];
+
+    for (size_t worker = 0; worker < WORKERS; worker++) {
+        id_of (id, worker);
+        if (strcmp (id, header->worker_id) == 0) {
+            world->mirror [worker] =
+                digest_of_snapshot (body + header->snapshot_offset, header->snapshot_size);
+        }
+    }
+}
+
+//  W8: whoever has the last snapshot of each worker has the digest of the fleet.
+static void
+check_mirror (world_t *world, size_t step)
+{
+    char id [WORKER_ID_SIZE];
+
+    loop_turn (world->loop, 0);
+    bool is_whole = world->heard == feed_sequence (world->feed);
+    world->mirrored += is_whole;
+    for (size_t i = 0; is_whole && i < WORKERS; i++) {
+        _cleanup_ (buffer_clear) buffer_t header = {0}, json = {0};
+        id_of (id, i);
+        const worker_t *worker = fleet_find (world->fleet, id);
+        if (worker) {
+            feed_write_state (world->feed, worker, AT (0), &header, &json);
+        }
+        if (worker && digest_of_snapshot (json.data, json.size) != world->mirror [i]) {
+            fail_msg ("seed %u, step %zu: no snapshot told of what changed in %s", SEED, step,
+                      json.data);
+        }
+    }
 }
 
 static void
@@ -48,6 +96,9 @@ on_feed (void *argument, const bus_message_t *message)
         return;
     }
     world->first_heard = world->first_heard ? world->first_heard : header.seq;
+    if (header.type == EVENT_WORKER_SNAPSHOT) {
+        mirror_snapshot (world, &header, (const char *) message->bytes [1]);
+    }
     world->gap |= world->heard && header.seq != world->heard + 1;
     world->heard = header.seq;
 }
@@ -290,11 +341,10 @@ check_silent (const snapshot_t *before, const snapshot_t *after, event_type_t by
 static void
 apply_said (world_t *world, size_t kind, const observation_t *seen, size_t worker, size_t step)
 {
-    char id [WORKER_ID_SIZE], instance_id [20];
+    char id [WORKER_ID_SIZE];
     reason_t why = {""};
 
-    snprintf (instance_id, sizeof instance_id, "i-%zu", worker);
-    worker_id_make (id, "r", instance_id);
+    id_of (id, worker);
     uint64_t said = feed_sequence (world->feed);
 
     int rc = KINDS [kind].apply (world->fleet, seen, &why);
@@ -356,6 +406,7 @@ fleet_is_a_fold_over_what_was_accepted_and_numbers_grow_by_one (void **state)
         say (&world, step);
         if (step % 64 == 0) {
             loop_turn (world.loop, 0);
+            check_mirror (&world, step);
         }
     }
     for (int i = 0; i < 1000 && world.heard < feed_sequence (world.feed); i++) {
@@ -365,6 +416,7 @@ fleet_is_a_fold_over_what_was_accepted_and_numbers_grow_by_one (void **state)
     assert_false (world.gap);
     assert_int_equal (world.heard, feed_sequence (world.feed));
     assert_true (world.heard > 10000);
+    assert_true (world.mirrored > OBSERVATIONS / 64 / 2);
     assert_true (world.accepted > OBSERVATIONS / 2 && world.refused > 1000);
     assert_true (world.damaged > 5000 && world.repeated > 10000);
     close_world (&world);
