@@ -13,6 +13,7 @@
 #include <string.h>
 #include <zmq.h>
 
+#define UNACKNOWLEDGED_MS          45000  //  TCP_USER_TIMEOUT; longer than a stall that is got over
 #define KEEPALIVE_IDLE_SECONDS     30
 #define KEEPALIVE_INTERVAL_SECONDS 10
 #define RECONNECT_MS               100
@@ -62,6 +63,7 @@ bus_socket (int zmq_type, bus_role_t role, const char *endpoint, int high_water_
     zsock_set_tcp_keepalive (socket, 1);  //  not ZMTP heartbeats: traps 1
     zsock_set_tcp_keepalive_idle (socket, KEEPALIVE_IDLE_SECONDS);
     zsock_set_tcp_keepalive_intvl (socket, KEEPALIVE_INTERVAL_SECONDS);
+    zsock_set_tcp_maxrt (socket, UNACKNOWLEDGED_MS);
     zsock_set_reconnect_ivl (socket, RECONNECT_MS);
     zsock_set_reconnect_ivl_max (socket, RECONNECT_MOST_MS);
     if (attach (socket, role, endpoint, why) < 0) {
@@ -196,6 +198,15 @@ bus_subscriber_pause (bus_subscriber_t *self, bool paused)
     loop_unwatch_socket (self->loop, self->socket);
     if (!paused && loop_watch_socket (self->loop, self->socket, on_readable, self) < 0) {
         log_error ("bus: not watched any more", LOG_TEXT ("endpoint", self->endpoint));
+    }
+}
+
+void
+bus_subscriber_reconnect (bus_subscriber_t *self)
+{
+    (void) zsock_disconnect (self->socket, "%s", self->endpoint);
+    if (zsock_connect (self->socket, "%s", self->endpoint) < 0) {
+        log_error ("bus: cannot connect again", LOG_TEXT ("endpoint", self->endpoint));
     }
 }
 

@@ -89,6 +89,9 @@ bus_subscriber_t *bus_subscriber_new (loop_t *loop, bus_role_t role, const char 
                                       const char *const topics [], int high_water_mark,
                                       bus_message_fn *fn, void *argument, metrics_t *metrics,
                                       reason_t *why);
+//  Of one that connects: gives its connection up, which may look open and lead nowhere, and makes
+//  a new one. What was on its way is lost.
+void bus_subscriber_reconnect (bus_subscriber_t *self);
 void bus_subscriber_destroy (bus_subscriber_t **self_p);
 //  Takes nothing until it is told to go on: messages wait in the socket, up to its high-water
 //  mark, and then at those who speak.

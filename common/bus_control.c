@@ -27,16 +27,18 @@ typedef struct question {
     uint64_t number;  //  0: free
     bus_answer_fn *fn;
     void *argument;
-    time_us_t deadline;  //  steady
+    time_us_t asked_at, deadline;  //  steady
 } question_t;
 
 struct bus_client {
     loop_t *loop;
     zsock_t *socket;
     loop_timer_t *timer;
+    char endpoint [256];
     question_t waiting [WAITING_MAX];
     uint64_t last;
-    metric_t *asked, *timeouts, *late;
+    time_us_t heard;  //  steady: the last answer to anything
+    metric_t *asked, *timeouts, *late, *reconnects;
 };
 
 static question_t *
@@ -77,18 +79,35 @@ set_timer (bus_client_t *self)
     }
 }
 
+//  Not a word since it was asked: the connection may look open and lead nowhere. A new one costs
+//  little, and what was asked on the old one has its deadline.
+static void
+reconnect (bus_client_t *self)
+{
+    metric_increment (self->reconnects);
+    (void) zsock_disconnect (self->socket, "%s", self->endpoint);
+    if (zsock_connect (self->socket, "%s", self->endpoint) < 0) {
+        log_error ("bus: cannot connect again", LOG_TEXT ("endpoint", self->endpoint));
+    }
+}
+
 static void
 on_timer (void *argument)
 {
     bus_client_t *self = argument;
+    bool silent = false;
     bus_answer_t silence = {.code = -ETIMEDOUT, .error = "no answer from the aggregator in time"};
     time_us_t now = clock_now ().steady;
 
     for (size_t i = 0; i < WAITING_MAX; i++) {
         if (self->waiting [i].number && self->waiting [i].deadline <= now) {
             metric_increment (self->timeouts);
+            silent |= self->heard <= self->waiting [i].asked_at;
             answer (&self->waiting [i], &silence);
         }
+    }
+    if (silent) {
+        reconnect (self);
     }
     set_timer (self);
 }
@@ -158,6 +177,7 @@ on_answer (void *argument)
         if (!msg) {
             return;
         }
+        self->heard = clock_now ().steady;
         take_answer (self, msg);
     }
 }
@@ -172,6 +192,9 @@ bus_client_new (loop_t *loop, const char *endpoint, metrics_t *metrics, reason_t
         return NULL;
     }
     self->loop = loop;
+    snprintf (self->endpoint, sizeof self->endpoint, "%s", endpoint);
+    self->reconnects = metrics_add (metrics, METRIC_COUNTER, "cmlwatch_control_reconnects_total",
+                                    "Connections given up because no answer came");
     self->asked = metrics_add (metrics, METRIC_COUNTER, "cmlwatch_control_asked_total",
                                "Questions sent to the aggregator");
     self->timeouts = metrics_add (metrics, METRIC_COUNTER, "cmlwatch_control_timeouts_total",
@@ -226,6 +249,7 @@ bus_client_ask (bus_client_t *self, const char *operation, const char *json, siz
     *question = (question_t){.number = self->last,
                              .fn = fn,
                              .argument = argument,
+                             .asked_at = clock_now ().steady,
                              .deadline = clock_now ().steady + timeout_ms * MS_US};
     set_timer (self);
     return 0;

@@ -16,6 +16,7 @@
 #include <sys/random.h>
 
 #define SILENCE_US    (2 * SECOND_US)
+#define GIVE_UP_US    (5 * SECOND_US)  //  ticks come several times a second
 #define PAGE          1000
 #define ANSWER_MS     5000
 #define REJOIN_LEAST  50  //  ms; a random pause keeps many gateways from asking at once
@@ -34,7 +35,7 @@ struct feed_client {
     loop_t *loop;
     bus_subscriber_t *subscriber;
     bus_client_t *control;
-    loop_timer_t *rejoin;
+    loop_timer_t *rejoin, *watch;
     replica_t *replica;
     event_log_t *log;
     feed_listener_t listener;
@@ -46,8 +47,8 @@ struct feed_client {
     char epoch [ENVELOPE_EPOCH_SIZE];  //  of the state that is being taken, and its number
     uint64_t seq;
     feed_past_t *past;
-    time_us_t heard;  //  steady
-    metric_t *joins, *gaps, *malformed, *overflow;
+    time_us_t heard, connected;  //  steady
+    metric_t *joins, *gaps, *malformed, *overflow, *reconnects;
 };
 
 static void
@@ -388,6 +389,20 @@ on_rejoin (void *argument)
     (void) argument;
 }
 
+//  A connection that nobody has closed and on which nothing comes is as good as none.
+static void
+on_watch (void *argument)
+{
+    feed_client_t *self = argument;
+    time_us_t now = loop_now (self->loop).steady;
+
+    if (now - self->heard > GIVE_UP_US && now - self->connected > GIVE_UP_US) {
+        self->connected = now;
+        metric_increment (self->reconnects);
+        bus_subscriber_reconnect (self->subscriber);
+    }
+}
+
 feed_client_t *
 feed_client_new (loop_t *loop, const char *feed, const char *control, int64_t buffer_max,
                  int64_t replay_max, replica_t *replica, event_log_t *log,
@@ -397,6 +412,7 @@ feed_client_new (loop_t *loop, const char *feed, const char *control, int64_t bu
     _cleanup_ (feed_client_destroy) feed_client_t *self = calloc (1, sizeof *self);
 
     if (!self || !(self->rejoin = loop_timer_new (loop, on_rejoin, self)) ||
+        !(self->watch = loop_timer_new (loop, on_watch, self)) ||
         !(self->past = feed_past_new (replay_max)) ||
         !(self->buffer = calloc ((size_t) buffer_max, sizeof *self->buffer))) {
         reason_set (why, -ENOMEM, "out of memory");
@@ -417,11 +433,19 @@ feed_client_new (loop_t *loop, const char *feed, const char *control, int64_t bu
     self->overflow =
         metrics_add (metrics, METRIC_COUNTER, "cmlwatch_gateway_feed_buffer_overflow_total",
                      "Joins given up because the buffer was full");
+    self->reconnects =
+        metrics_add (metrics, METRIC_COUNTER, "cmlwatch_gateway_feed_reconnects_total",
+                     "Connections to the feed given up because nothing came");
     self->control = bus_client_new (loop, control, metrics, why);
     self->subscriber = self->control ? bus_subscriber_new (loop, BUS_CONNECT, feed, EVERYTHING,
                                                            FEED_HWM, on_message, self, metrics, why)
                                      : NULL;
-    return self->subscriber ? take_ptr (self) : NULL;
+    if (!self->subscriber) {
+        return NULL;
+    }
+    self->connected = loop_now (loop).steady;
+    loop_timer_every (self->watch, SECOND_US);
+    return take_ptr (self);
 }
 
 void
@@ -434,6 +458,7 @@ feed_client_destroy (feed_client_t **self_p)
         bus_subscriber_destroy (&self->subscriber);
         bus_client_destroy (&self->control);
         loop_timer_destroy (&self->rejoin);
+        loop_timer_destroy (&self->watch);
         if (self->past) {
             drop_buffer (self);
         }

@@ -10,6 +10,7 @@ import threading
 import time
 
 import pytest
+import zmq
 
 import harness
 import outside
@@ -24,7 +25,7 @@ class Proxy:
 
     def __init__(self, endpoint):
         self.target = ("127.0.0.1", int(endpoint.rsplit(":", 1)[1]))
-        self.port, self.whole, self.pairs = harness.free_port(), True, []
+        self.port, self.whole, self.swallows, self.pairs = harness.free_port(), True, set(), []
         self.endpoint = f"tcp://127.0.0.1:{self.port}"
         self.listener = socket.create_server(("127.0.0.1", self.port))
         self.threads = [threading.Thread(target=self.accept, daemon=True)]
@@ -49,11 +50,11 @@ class Proxy:
             for source, sink in ((near, far), (far, near)):
                 threading.Thread(target=self.pump, args=(source, sink), daemon=True).start()
 
-    @staticmethod
-    def pump(source, sink):
+    def pump(self, source, sink):
         try:
             while data := source.recv(65536):
-                sink.sendall(data)
+                if source not in self.swallows and sink not in self.swallows:
+                    sink.sendall(data)
         except OSError:
             pass
         for end in (source, sink):
@@ -71,6 +72,12 @@ class Proxy:
                 except OSError:
                     pass
         self.pairs = []
+
+    def half_open(self):
+        """As when a firewall forgets them: connections look open, nothing arrives, nobody is told."""
+        self.whole = False
+        for pair in self.pairs:
+            self.swallows.update(pair)
 
     def mend(self):
         self.whole = True
@@ -217,6 +224,42 @@ def test_cut_between_aggregator_and_gateway_shows_no_client_a_gap(start, bus, tm
     told = numbers(events)
     assert told == list(range(told[0], told[-1] + 1))
     assert not any(e.type == "system.reset" for e in events)
+
+
+@pytest.mark.skipif(harness.VALGRIND, reason="silence is told by the bus's heartbeats, in seconds")
+@pytest.mark.parametrize("link", ["ingest", "control", "feed"])
+def test_half_open_connection_is_given_up_and_made_anew(start, bus, tmp_path, proxy, link):
+    """The old connection stays dead for good: who waits for it waits for ever."""
+    ways = {name: proxy(getattr(bus, name)) for name in ("ingest", "control", "feed")}
+    path = Path(bus, **{name: way.endpoint for name, way in ways.items()})
+    aggregator = start(harness.Aggregator, bus, "--store", tmp_path / "store")
+    gateway = start(harness.Gateway, path)
+    publisher = outside.Publisher(path.ingest, "/collector/cloudwatch/fault")
+    for option, milliseconds in ((zmq.HEARTBEAT_IVL, 1000), (zmq.HEARTBEAT_TIMEOUT, 2000), (zmq.RECONNECT_IVL, 100)):
+        publisher.socket.setsockopt(option, milliseconds)
+    publisher.socket.disconnect(path.ingest)
+    publisher.socket.connect(path.ingest)
+    publisher.until_heard(gateway, REGION, "i-0fault", interval_seconds=3600)
+    stream, events, stop = gateway.stream("?heartbeat=1"), [], threading.Event()
+    stream.state()
+    threading.Thread(target=follow, args=(stream, events, stop), daemon=True).start()
+    pulse = Pulse(publisher, 0.01)
+
+    ways[link].half_open()
+    before = pulse.value
+    wait_until(lambda: pulse.value > before + 100, "something is said meanwhile")
+    ways[link].mend()
+    seen = len(numbers(events))
+    wait_until(lambda: len(numbers(events)) > seen + 100, "it is told again")
+    last = pulse.end()
+    said = lambda: publisher.publish("utilization.observed", SUBJECT, {"cpu_percent": last, "interval_seconds": 3600})
+    wait_until(lambda: (said(), any(e.data.get("cloudwatch_cpu_utilization") == last for e in list(events)))[1], "the last")
+    stop.set()
+
+    told = numbers(events)
+    assert told == list(range(told[0], told[-1] + 1))
+    assert not any(e.type == "system.reset" for e in events)
+    wait_until(lambda: harness.http(f"{gateway.url}/api/workers/i-0fault/labs")[0] == 200, "control answers too")
 
 
 @pytest.mark.skipif(harness.VALGRIND, reason="a thousand clients are not for valgrind")
