@@ -124,9 +124,10 @@ memcheck: deps-test all  ## the whole stack once under valgrind: no leak, no inv
 $B/bench_%: $B/tests/bench/bench_%.o $B/lib/aggregator.a $B/lib/common.a
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-bench: $B/bench_aggregate $B/bench_store  ## what speed is worth quoting: medians, one line of JSON each
+bench: all $B/bench_aggregate $B/bench_store  ## what speed is worth quoting: medians, one line of JSON each
 	@$B/bench_aggregate
 	@$B/bench_store $B
+	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/bench/bench_publish.py $B
 
 demo: all  ## the whole stack on simulated AWS and CML, until Ctrl-C
 	@deploy/demo $B

@@ -28,7 +28,7 @@ struct control {
     bus_server_t *server;
     loop_timer_t *expiry;
     int64_t renew_ms;
-    metric_t *collectors;
+    metric_t *collectors, *turned_away;
 };
 
 static bool
@@ -224,7 +224,7 @@ write_losses (control_t *self, json_writer_t *json, const char *collector_id)
 {
     json_key (json, "resend");
     json_open_array (json);
-    losses_ask (self->losses, collector_id, write_range, json);
+    losses_ask (self->losses, collector_id, loop_now (self->loop).steady, write_range, json);
     json_close_array (json);
     if (losses_takes_fresh (self->losses, collector_id)) {
         json_member_bool (json, "fresh", true);
@@ -278,6 +278,8 @@ on_lease (void *argument, bus_request_t *request)
     } else if (leases_renew (self->leases, collector_id, kind, loop_now (self->loop).steady)) {
         tell_collector (self, EVENT_COLLECTOR_JOINED, collector_id, kind,
                         count_owned (self, collector_id, kind), "lease");
+    } else if (!leases_has (self->leases, collector_id)) {
+        metric_increment (self->turned_away);
     }
     answer_lease (self, request, collector_id, kind);
 }
@@ -370,6 +372,8 @@ control_open (loop_t *loop, fleet_t *fleet, feed_t *feed, store_t *store, leases
     self->renew_ms = renew_ms;
     self->collectors = metrics_add (metrics, METRIC_GAUGE, "cmlwatch_collectors",
                                     "Collectors whose lease is alive");
+    self->turned_away = metrics_add (metrics, METRIC_COUNTER, "cmlwatch_leases_refused_total",
+                                     "Times a collector asked for work beyond collectors_max");
     self->server = bus_server_new (loop, endpoint, OPERATIONS, self, metrics, why);
     loop_timer_every (self->expiry, renew_ms * MS_US / 2);
     return self->server ? take_ptr (self) : NULL;

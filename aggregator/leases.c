@@ -80,6 +80,12 @@ leases_renew (leases_t *self, const char *collector_id, const char *kind, time_u
     return fresh;
 }
 
+bool
+leases_has (const leases_t *self, const char *collector_id)
+{
+    return find (self, collector_id) != NULL;
+}
+
 static void
 remove_holder (leases_t *self, holder_t *holder)
 {

@@ -24,6 +24,8 @@ void leases_destroy (leases_t **self_p);
 //  nothing until another has gone.
 bool leases_renew (leases_t *self, const char *collector_id, const char *kind, time_us_t steady);
 
+bool leases_has (const leases_t *self, const char *collector_id);
+
 //  It leaves, or its time is over. True when it was known.
 bool leases_leave (leases_t *self, const char *collector_id);
 

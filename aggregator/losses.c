@@ -13,7 +13,7 @@
 typedef struct range {
     uint64_t from, to;
     time_us_t noted;  //  steady
-    bool asked;
+    time_us_t ask_at;
 } range_t;
 
 typedef struct missing {  //  of one source
@@ -97,7 +97,8 @@ losses_note (losses_t *self, const char *source, const char *epoch, uint64_t fro
         }
         return to - from + 1;
     }
-    missing->ranges [missing->count++] = (range_t){.from = from, .to = to, .noted = steady};
+    missing->ranges [missing->count++] =
+        (range_t){.from = from, .to = to, .noted = steady, .ask_at = steady};
     return 0;
 }
 
@@ -148,13 +149,14 @@ losses_came (losses_t *self, const char *source, const char *epoch, uint64_t num
 }
 
 void
-losses_ask (losses_t *self, const char *source, losses_range_fn *fn, void *argument)
+losses_ask (losses_t *self, const char *source, time_us_t steady, losses_range_fn *fn,
+            void *argument)
 {
     missing_t *missing = zhashx_lookup (self->sources, source);
 
     for (size_t i = 0; missing && i < missing->count; i++) {
-        if (!missing->ranges [i].asked) {
-            missing->ranges [i].asked = true;
+        if (missing->ranges [i].ask_at <= steady) {
+            missing->ranges [i].ask_at = steady + self->wait_us / LOSSES_ASKED_MOST;
             fn (argument, missing->ranges [i].from, missing->ranges [i].to);
         }
     }

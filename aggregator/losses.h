@@ -31,9 +31,12 @@ uint64_t losses_note (losses_t *self, const char *source, const char *epoch, uin
 //  A number came that is not the next: true when it was missing, and it is no more.
 bool losses_came (losses_t *self, const char *source, const char *epoch, uint64_t number);
 
-//  The source asks: calls fn for each range that it has not been asked for yet.
+//  The source asks: calls fn for each range that it has not been asked for yet, and for one that it
+//  has, when it did not come within its share of the wait: what is sent again can be lost again.
+#define LOSSES_ASKED_MOST 3
 typedef void losses_range_fn (void *argument, uint64_t from, uint64_t to);
-void losses_ask (losses_t *self, const char *source, losses_range_fn *fn, void *argument);
+void losses_ask (losses_t *self, const char *source, time_us_t steady, losses_range_fn *fn,
+                 void *argument);
 
 //  True once after something of this source was lost for good: it is to begin anew.
 bool losses_takes_fresh (losses_t *self, const char *source);

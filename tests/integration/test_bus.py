@@ -151,6 +151,17 @@ def ask_lease(bus, collector_id):
     return answer
 
 
+def test_collector_beyond_the_bound_gets_nothing_and_is_counted(start, bus):
+    aggregator = start(harness.Aggregator, bus, "--collectors-max", 1)
+    ask_lease(bus, "/collector/pyzmq/one")
+    before = metric(aggregator.url, "cmlwatch_leases_refused_total")
+    ask_lease(bus, "/collector/pyzmq/one")
+    ask_lease(bus, "/collector/pyzmq/two")
+
+    assert before == 0 and metric(aggregator.url, "cmlwatch_leases_refused_total") == 1
+    assert metric(aggregator.url, "cmlwatch_collectors") == 1
+
+
 def test_missing_messages_are_asked_for_again_and_taken_when_they_come(start, bus):
     aggregator = start(harness.Aggregator, bus, "--resend-wait-ms", 60000)
     gateway = start(harness.Gateway, bus)

@@ -19,12 +19,12 @@ write_lost (void *argument, const char *source, uint64_t count)
 }
 
 static void
-check_asked (losses_t *losses, const char *source, const char *wanted)
+check_asked (losses_t *losses, const char *source, time_us_t steady, const char *wanted)
 {
     _cleanup_ (buffer_clear) buffer_t text = {0};
 
     buffer_text (&text, "");
-    losses_ask (losses, source, write_range, &text);
+    losses_ask (losses, source, steady, write_range, &text);
     assert_string_equal (text.data, wanted);
 }
 
@@ -39,7 +39,7 @@ check_lost (losses_t *losses, time_us_t steady, const char *wanted)
 }
 
 static void
-gap_is_asked_for_once_by_its_own_source (void **state)
+gap_is_asked_for_by_its_own_source_and_again_when_it_does_not_come (void **state)
 {
     (void) state;
     _cleanup_ (losses_destroy) losses_t *losses = losses_new (WAIT);
@@ -47,9 +47,12 @@ gap_is_asked_for_once_by_its_own_source (void **state)
     assert_int_equal (losses_note (losses, SOURCE, EPOCH, 5, 9, 0), 0);
     assert_int_equal (losses_note (losses, SOURCE, EPOCH, 12, 12, 0), 0);
 
-    check_asked (losses, "/collector/ec2/host-2", "");
-    check_asked (losses, SOURCE, "5-9 12-12 ");
-    check_asked (losses, SOURCE, "");
+    check_asked (losses, "/collector/ec2/host-2", 0, "");
+    check_asked (losses, SOURCE, 0, "5-9 12-12 ");
+    check_asked (losses, SOURCE, WAIT / 3 - 1, "");
+    assert_true (losses_came (losses, SOURCE, EPOCH, 12));
+    check_asked (losses, SOURCE, WAIT / 3, "5-9 ");
+    check_asked (losses, SOURCE, WAIT / 3, "");
 }
 
 static void
@@ -97,7 +100,7 @@ source_that_began_anew_misses_nothing_of_before (void **state)
 
     losses_note (losses, SOURCE, "12345678", 1, 2, 0);
 
-    check_asked (losses, SOURCE, "1-2 ");
+    check_asked (losses, SOURCE, 0, "1-2 ");
     check_lost (losses, WAIT + 1, SOURCE " 2;");
 }
 
@@ -119,7 +122,7 @@ int
 main (void)
 {
     static const struct CMUnitTest TESTS [] = {
-        cmocka_unit_test (gap_is_asked_for_once_by_its_own_source),
+        cmocka_unit_test (gap_is_asked_for_by_its_own_source_and_again_when_it_does_not_come),
         cmocka_unit_test (what_came_is_not_lost),
         cmocka_unit_test (source_begins_anew_once_after_a_loss_and_not_when_all_came),
         cmocka_unit_test (source_that_began_anew_misses_nothing_of_before),
