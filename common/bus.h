@@ -114,6 +114,8 @@ typedef struct bus_answer {
 
 typedef void bus_answer_fn (void *argument, const bus_answer_t *answer);
 
+//  A connection on which a question of a second or more got no answer, nor any other since, is given
+//  up for a new one: it may look open and lead nowhere.
 bus_client_t *bus_client_new (loop_t *loop, const char *endpoint, metrics_t *metrics,
                               reason_t *why);
 void bus_client_destroy (bus_client_t **self_p);  //  outstanding questions are dropped unanswered

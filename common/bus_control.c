@@ -16,6 +16,7 @@
 #include <string.h>
 
 #define WAITING_MAX    64
+#define SILENCE_US     SECOND_US
 #define CONTROL_HWM    1000
 #define LINGER_MS      200
 #define OPERATION_SIZE 64
@@ -102,7 +103,8 @@ on_timer (void *argument)
     for (size_t i = 0; i < WAITING_MAX; i++) {
         if (self->waiting [i].number && self->waiting [i].deadline <= now) {
             metric_increment (self->timeouts);
-            silent |= self->heard <= self->waiting [i].asked_at;
+            silent |= self->heard <= self->waiting [i].asked_at &&
+                      now - self->waiting [i].asked_at >= SILENCE_US;
             answer (&self->waiting [i], &silence);
         }
     }
