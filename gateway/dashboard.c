@@ -61,8 +61,7 @@ send_bytes (struct MHD_Connection *connection, const char *bytes, size_t size, c
     }
     MHD_add_response_header (response, "Content-Type", type);
     MHD_add_response_header (response, "Content-Security-Policy", POLICY);
-    MHD_add_response_header (response, "X-Content-Type-Options", "nosniff");
-    MHD_add_response_header (response, "Referrer-Policy", "no-referrer");
+    reply_add_rules (connection, response, NULL);
     MHD_add_response_header (response, "Cache-Control", "no-cache");
     MHD_add_response_header (response, "ETag", etag);
     enum MHD_Result result =

@@ -14,6 +14,8 @@
 #include <assert.h>
 #include <errno.h>
 #include <microhttpd.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -21,6 +23,7 @@
 #define POOL_BYTES      4096  //  a client's resident size hangs on it (traps 17)
 #define TIMEOUT_SECONDS 30
 #define HTTP_MAGIC      0x477701u
+#define METHODS_SIZE    64
 
 struct http {
     unsigned magic;
@@ -179,22 +182,39 @@ is_method (size_t row, const char *method)
            (strcmp (method, "HEAD") == 0 && strcmp (ROUTES [row].method, "GET") == 0);
 }
 
-static enum MHD_Result
-refuse_method (struct MHD_Connection *connection, const char *url)
+//  What the rows with the longest path that fits answer: the page's row fits anything.
+static const char *
+methods_of (const char *url, char out [METHODS_SIZE])
 {
-    size_t first = 0;
-    bool put = false;
+    size_t longest = 0, used = 0;
 
-    while (!fit (first, url)) {
-        first++;
+    for (size_t row = 0; row < ROUTES_COUNT; row++) {
+        size_t size = strlen (ROUTES [row].path);
+        longest = fit (row, url) && size > longest ? size : longest;
     }
-    for (size_t row = first; row < ROUTES_COUNT; row++) {
-        put |= strcmp (ROUTES [row].method, "PUT") == 0 && fit (row, url);
+    for (size_t row = 0; row < ROUTES_COUNT; row++) {
+        bool get = strcmp (ROUTES [row].method, "GET") == 0;
+        if (fit (row, url) && strlen (ROUTES [row].path) == longest) {
+            used += (size_t) snprintf (out + used, METHODS_SIZE - used, "%s, %s",
+                                       ROUTES [row].method, get ? "HEAD, " : "");
+        }
     }
-    return reply_problem (connection, MHD_HTTP_METHOD_NOT_ALLOWED, "Method not allowed",
-                          put ? "only GET, HEAD and PUT are answered here"
-                              : "only GET and HEAD are answered here",
-                          put ? "GET, HEAD, PUT" : "GET, HEAD");
+    snprintf (out + used, METHODS_SIZE - used, "OPTIONS");
+    return out;
+}
+
+static enum MHD_Result
+refuse_method (struct MHD_Connection *connection, const char *url, const char *method)
+{
+    char methods [METHODS_SIZE], detail [METHODS_SIZE + 40];
+
+    (void) methods_of (url, methods);
+    if (strcmp (method, "OPTIONS") == 0) {
+        return reply_methods (connection, methods);
+    }
+    snprintf (detail, sizeof detail, "answered here: %s", methods);
+    return reply_problem (connection, MHD_HTTP_METHOD_NOT_ALLOWED, "Method not allowed", detail,
+                          methods);
 }
 
 //  True while more of the body may come. A body nobody takes is read and dropped.
@@ -229,6 +249,7 @@ on_request (void *argument, struct MHD_Connection *connection, const char *url, 
             return request ? MHD_YES : MHD_NO;
         }
     }
+    request->is_head = strcmp (method, "HEAD") == 0;
     if (request->is_stream) {
         return MHD_NO;  //  resumed: the stream is over
     }
@@ -241,7 +262,7 @@ on_request (void *argument, struct MHD_Connection *connection, const char *url, 
             return ROUTES [row].fn (&self->parts, connection, rest, request);
         }
     }
-    return refuse_method (connection, url);
+    return refuse_method (connection, url, method);
 }
 
 static void
@@ -256,6 +277,19 @@ on_completed (void *argument, struct MHD_Connection *connection, void **state,
         ask_destroy (&request->ask);
         free (request);
         *state = NULL;
+    }
+}
+
+//  reply.h: the list of origins hangs on each connection.
+static void
+on_connection (void *argument, struct MHD_Connection *connection, void **context,
+               enum MHD_ConnectionNotificationCode code)
+{
+    const http_t *self = argument;
+
+    (void) connection;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        *context = (void *) (uintptr_t) self->parts.cors_origins;
     }
 }
 
@@ -305,7 +339,8 @@ start (http_t *self, const char *listen, reason_t *why)
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned) self->parts.clients_max + 256, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t) POOL_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned) TIMEOUT_SECONDS,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION,
+        on_connection, self, MHD_OPTION_END);
     if (!self->daemon) {
         close (fd);
         return reason_set (why, -ENOMEM, "%s: libmicrohttpd did not start", listen);

@@ -21,7 +21,7 @@ typedef struct http_parts {
     metrics_t *metrics;
     int64_t clients_max, heartbeat_seconds, body_max_bytes, filter_names_max;
     bool compression;
-    const char *dashboard_dir;
+    const char *dashboard_dir, *cors_origins;
 } http_parts_t;
 
 http_t *http_new (const char *listen, const http_parts_t *parts, reason_t *why);

@@ -8,6 +8,7 @@
 #include "../common/cleanup.h"
 #include "../common/log.h"
 #include "../common/program.h"
+#include "cors.h"
 #include "http.h"
 
 #include <stdlib.h>
@@ -18,7 +19,7 @@
 typedef struct settings {
     program_settings_t program;
     char listen [CONFIG_TEXT_SIZE], control [CONFIG_TEXT_SIZE], feed [CONFIG_TEXT_SIZE],
-        dashboard_dir [CONFIG_TEXT_SIZE];
+        dashboard_dir [CONFIG_TEXT_SIZE], cors_origins [CONFIG_TEXT_SIZE];
     bool allow_unauthenticated_remote;
     int64_t event_log_max, event_log_max_bytes, feed_buffer_max, replay_max, ask_timeout_ms,
         body_max_bytes, filter_names_max;
@@ -51,6 +52,7 @@ static const config_key_t KEYS [] = {
     {"ask_timeout_ms",      CONFIG_INTEGER, offsetof (settings_t, ask_timeout_ms),      "2000",              100, 60000,         NULL, "longest wait for the aggregator's answer to a request; then 503"},
     {"body_max_bytes",      CONFIG_INTEGER, offsetof (settings_t, body_max_bytes),      "16384",             64, 1048576,        NULL, "largest body of a request; a larger one is refused with 413"},
     {"dashboard_dir",       CONFIG_TEXT,    offsetof (settings_t, dashboard_dir),       "",                  0, 0,               NULL, "folder to serve the page from, instead of the embedded one"},
+    {"cors_origins",        CONFIG_TEXT,    offsetof (settings_t, cors_origins),        "",                  0, 0,               NULL, "origins, apart by commas, whose pages may read the answers, like https://ops.example.com; none otherwise"},
     {0},
 };
 // clang-format on
@@ -70,7 +72,7 @@ check (const void *settings, reason_t *why)
                            "front, or say allow_unauthenticated_remote = yes",
                            own->listen);
     }
-    return 0;
+    return cors_check (own->cors_origins, why);
 }
 
 static const program_t GATEWAY = {
@@ -119,7 +121,8 @@ run (const settings_t *settings, reason_t *why)
                           .metrics = metrics,
                           .clients_max = settings->hub.clients_max,
                           .heartbeat_seconds = settings->hub.heartbeat_seconds,
-                          .dashboard_dir = settings->dashboard_dir};
+                          .dashboard_dir = settings->dashboard_dir,
+                          .cors_origins = settings->cors_origins};
     _cleanup_ (http_destroy) http_t *http = asks ? http_new (settings->listen, &parts, why) : NULL;
     if (!http) {
         return -1;

@@ -5,6 +5,26 @@
 #include "reply.h"
 
 #include "../common/json.h"
+#include "cors.h"
+
+const char *
+reply_origins (struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info (connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    return info && info->socket_context ? info->socket_context : "";
+}
+
+void
+reply_add_rules (struct MHD_Connection *connection, struct MHD_Response *response,
+                 const char *methods)
+{
+    MHD_add_response_header (response, "X-Content-Type-Options", "nosniff");
+    MHD_add_response_header (response, "Referrer-Policy", "no-referrer");
+    MHD_add_response_header (response, "X-Frame-Options", "DENY");
+    cors_add (reply_origins (connection), connection, response, methods);
+}
 
 enum MHD_Result
 reply_send (struct MHD_Connection *connection, unsigned status, const char *type, buffer_t *body,
@@ -19,7 +39,9 @@ reply_send (struct MHD_Connection *connection, unsigned status, const char *type
     }
     MHD_add_response_header (response, "Content-Type", type);
     MHD_add_response_header (response, "Cache-Control", "no-store");
-    MHD_add_response_header (response, "X-Content-Type-Options", "nosniff");
+    MHD_add_response_header (response, "Content-Security-Policy",
+                             "default-src 'none'; frame-ancestors 'none'");
+    reply_add_rules (connection, response, NULL);
     if (allow) {
         MHD_add_response_header (response, "Allow", allow);
     }
@@ -42,4 +64,20 @@ reply_problem (struct MHD_Connection *connection, unsigned status, const char *t
     json_member_text (&json, "detail", detail);
     json_close_object (&json);
     return reply_send (connection, status, "application/problem+json", &out, allow);
+}
+
+enum MHD_Result
+reply_methods (struct MHD_Connection *connection, const char *methods)
+{
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer (0, NULL, MHD_RESPMEM_PERSISTENT);
+
+    if (!response) {
+        return MHD_NO;
+    }
+    MHD_add_response_header (response, "Allow", methods);
+    reply_add_rules (connection, response, methods);
+    enum MHD_Result result = MHD_queue_response (connection, MHD_HTTP_NO_CONTENT, response);
+    MHD_destroy_response (response);
+    return result;
 }

@@ -15,6 +15,7 @@
 #include <microhttpd.h>
 
 typedef struct request {
+    bool is_head;    //  the answer's head alone is wanted
     bool is_stream;  //  suspended for good; when it is resumed it is over
     buffer_t body;
     bool body_too_large;

@@ -5,6 +5,8 @@
 //
 // SPDX-License-Identifier: MIT
 
+#include "../common/cleanup.h"
+#include "cors.h"
 #include "reply.h"
 #include "route.h"
 
@@ -138,7 +140,7 @@ route_stream (const http_parts_t *parts, struct MHD_Connection *connection, cons
         return reply_problem (connection, MHD_HTTP_BAD_REQUEST, "Bad parameter", query.why.text,
                               NULL);
     }
-    if (!feed_client_has_joined (parts->feed) ||
+    if (request->is_head || !feed_client_has_joined (parts->feed) ||
         hub_size (parts->hub) >= (size_t) parts->clients_max || loop_is_draining (parts->loop)) {
         filter_release (&query.filter);
         return come_back (connection);
@@ -149,6 +151,9 @@ route_stream (const http_parts_t *parts, struct MHD_Connection *connection, cons
         parts->compression && accepts_gzip (MHD_lookup_connection_value (
                                   connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT_ENCODING));
     query.request.filter = query.filter;
+    _cleanup_ (buffer_clear) buffer_t headers = {0};
+    cors_write (reply_origins (connection), connection, &headers);
+    query.request.headers = headers.data;
     MHD_suspend_connection (connection);
     request->is_stream = true;
     if (hub_add (parts->hub, &query.request) < 0) {

@@ -1,5 +1,6 @@
 """Processes that stall, networks that are cut, clients that all come back at once.
 SPDX-License-Identifier: MIT"""
+import json
 import os
 import resource
 import selectors
@@ -152,6 +153,14 @@ def numbers(events):
     return [e.body["seq"] for e in events if e.body["seq"]]
 
 
+def summary(fault, **figures):
+    """A row of what `make faults` shows."""
+    print(f"{fault}:", json.dumps(figures))
+    if os.environ.get("CMLWATCH_SUMMARY"):
+        with open(os.environ["CMLWATCH_SUMMARY"], "a") as file:
+            print(json.dumps({"fault": fault, **figures}), file=file)
+
+
 def rss_bytes(program):
     with open(f"/proc/{program.process.pid}/statm") as file:
         return int(file.read().split()[1]) * resource.getpagesize()
@@ -170,9 +179,12 @@ def test_process_that_stalls_goes_on_without_a_gap(start, bus, tmp_path, victim,
     process.process.send_signal(signal.SIGSTOP)
     time.sleep(seconds)  # the stall itself is what is tried: trap 1 needs 30 s of it
     process.process.send_signal(signal.SIGCONT)
+    goes_on = time.monotonic()
     last = pulse.end()
     wait_until(lambda: gateway.worker("i-0fault")["cloudwatch_cpu_utilization"] == last, "all of it was taken in")
     wait_until(lambda: any(e.data.get("cloudwatch_cpu_utilization") == last for e in list(events)), "and told")
+    summary("stall", victim=victim, seconds=seconds, recovery_ms=round((time.monotonic() - goes_on) * 1000),
+            rss_bytes=rss_bytes(process), observations=pulse.value)
     stop.set()
 
     told = numbers(events)
@@ -275,6 +287,7 @@ def test_thousand_clients_that_come_back_at_once_are_all_served(start, bus, tmp_
 
     request = (f"GET /api/events/stream HTTP/1.1\r\nHost: x\r\nLast-Event-ID: {position}\r\n\r\n").encode()
     chooser, heard, count = selectors.DefaultSelector(), {}, min(1000, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 100)
+    begun = time.monotonic()
     for _ in range(count):
         client = socket.create_connection(("127.0.0.1", gateway.port), timeout=30)
         client.sendall(request)
@@ -290,6 +303,7 @@ def test_thousand_clients_that_come_back_at_once_are_all_served(start, bus, tmp_
             heard[key.fileobj] += data
             if b'"cloudwatch_cpu_utilization":20' in heard[key.fileobj]:
                 done.add(key.fileobj)
+    summary("reconnect", clients=count, back=len(done), all_back_ms=round((time.monotonic() - begun) * 1000))
     for client in heard:
         client.close()
 

@@ -216,6 +216,57 @@ def test_error_is_problem_json(fleet, method, path, status):
         assert "GET" in headers["Allow"]
 
 
+@pytest.mark.parametrize("path, methods", [
+    ("/api/state", "GET, HEAD, OPTIONS"), ("/api/events/stream", "GET, HEAD, OPTIONS"), ("/", "GET, HEAD, OPTIONS"),
+    ("/api/workers/i-0one", "GET, HEAD, PUT, OPTIONS"), ("/api/clients/c1", "PATCH, OPTIONS")])
+def test_options_and_405_name_what_is_answered(fleet, path, methods):
+    status, headers, body = http(fleet.gateway.url + path, method="OPTIONS")
+    refused, why, _ = http(fleet.gateway.url + path, method="DELETE")
+
+    assert status == 204 and headers["Allow"] == methods and body == b""
+    assert refused == 405 and why["Allow"] == methods
+
+
+def test_head_of_the_stream_opens_none(fleet):
+    status, headers, body = http(fleet.gateway.url + "/api/events/stream", method="HEAD")
+
+    assert status == 200 and headers["Content-Type"] == "text/event-stream" and body == b""
+    assert http_json(fleet.gateway.url + "/api/clients")["clients"] == []
+    assert http(fleet.gateway.url + "/api/events/stream?colour=red", method="HEAD")[0] == 400
+
+
+def test_pages_of_listed_origins_alone_may_read(start, bus):
+    start(harness.Aggregator, bus)
+    gateway = start(harness.Gateway, bus, "--cors-origins", "https://ops.example.com, http://127.0.0.1:9000")
+    name, other = "Access-Control-Allow-Origin", {"Origin": "https://evil.example.com"}
+    for origin in ("https://ops.example.com", "http://127.0.0.1:9000"):
+        for path, status in (("/api/state", 200), ("/api/nothing", 404), ("/", 200), ("/api/workers?limit=0", 400)):
+            got, headers, _ = http(gateway.url + path, headers={"Origin": origin})
+            assert (got, headers[name], headers["Access-Control-Allow-Credentials"]) == (status, origin, "true"), path
+            assert "Origin" in headers["Vary"]
+            assert http(gateway.url + path, headers=other)[1][name] is None
+        stream = gateway.stream(headers={"Origin": origin})
+        assert stream.headers[name.lower()] == origin and stream.wait("connected", "it opens")
+    assert name.lower() not in gateway.stream(headers=other).headers
+    assert name.lower() not in gateway.stream().headers
+    for near in ("https://ops.example.com.evil.com", "https://ops.example.co", "http://ops.example.com", "null"):
+        assert http(gateway.url + "/api/state", headers={"Origin": near})[1][name] is None
+
+    asks = {"Origin": "https://ops.example.com", "Access-Control-Request-Method": "GET",
+            "Access-Control-Request-Headers": "last-event-id"}
+    status, headers, _ = http(gateway.url + "/api/events/stream", method="OPTIONS", headers=asks)
+    assert status == 204 and headers[name] == "https://ops.example.com"
+    assert "Last-Event-ID" in headers["Access-Control-Allow-Headers"] and "GET" in headers["Access-Control-Allow-Methods"]
+
+
+@pytest.mark.parametrize("origins", ["*", "ops.example.com", "https://ops.example.com/path", "ftp://x"])
+def test_origin_that_is_none_is_refused_at_the_start(origins):
+    result = subprocess.run([harness.BUILD / "cmlwatch-gateway", "--cors-origins", origins, "--check-config"],
+                            capture_output=True, text=True, timeout=30)
+
+    assert result.returncode == 2 and "is no origin" in result.stderr
+
+
 def test_malformed_requests_do_no_harm(fleet):
     for noise in (b"\r\n\r\n\r\n", b"GET\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00", b"GET / HTTP/9.9\r\n\r\n",
                   b"GET / HTTP/1.1\r\nX: " + b"y" * 100000 + b"\r\n\r\n", b"GET " + b"/a" * 50000 + b" HTTP/1.1\r\n\r\n"):
