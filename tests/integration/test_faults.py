@@ -275,17 +275,23 @@ def test_half_open_connection_is_given_up_and_made_anew(start, bus, tmp_path, pr
 
 
 @pytest.mark.skipif(harness.VALGRIND, reason="a thousand clients are not for valgrind")
-def test_thousand_clients_that_come_back_at_once_are_all_served(start, bus, tmp_path):
-    """After a restart of the gateway; each with the id it had; none is refused for good."""
+@pytest.mark.parametrize("resuming", [True, False])
+def test_thousand_clients_that_come_back_at_once_are_all_served(start, bus, tmp_path, resuming):
+    """After a restart of the gateway; with the id they had, or for the whole state; none is refused for good."""
     aggregator, gateway, publisher = known(start, bus, tmp_path)
     position = http_json(f"{gateway.url}/api/state")["last_event_id"]
     for value in range(20):
         publisher.publish("utilization.observed", SUBJECT, {"cpu_percent": value + 1, "interval_seconds": 3600})
     wait_until(lambda: gateway.worker("i-0fault")["cloudwatch_cpu_utilization"] == 20, "the last value")
+    for number in range(100):
+        publisher.instance(REGION, f"i-0crowd{number}", interval_seconds=3600)
+    wait_until(lambda: len(gateway.workers()) == 101, "the fleet")
     gateway.kill()
     gateway = start(harness.Gateway, bus)
 
-    request = (f"GET /api/events/stream HTTP/1.1\r\nHost: x\r\nLast-Event-ID: {position}\r\n\r\n").encode()
+    cursor, wanted = (f"Last-Event-ID: {position}\r\n", b'"cloudwatch_cpu_utilization":20') if resuming else \
+        ("", b"event: system.state.end")
+    request = f"GET /api/events/stream HTTP/1.1\r\nHost: x\r\n{cursor}\r\n".encode()
     chooser, heard, count = selectors.DefaultSelector(), {}, min(1000, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 100)
     begun = time.monotonic()
     for _ in range(count):
@@ -301,9 +307,9 @@ def test_thousand_clients_that_come_back_at_once_are_all_served(start, bus, tmp_
             data = key.fileobj.recv(65536)
             assert data, f"closed after {heard[key.fileobj][-200:]!r}"
             heard[key.fileobj] += data
-            if b'"cloudwatch_cpu_utilization":20' in heard[key.fileobj]:
+            if wanted in heard[key.fileobj]:
                 done.add(key.fileobj)
-    summary("reconnect", clients=count, back=len(done), all_back_ms=round((time.monotonic() - begun) * 1000))
+    summary("reconnect", clients=count, resuming=resuming, workers=101, back=len(done), all_back_ms=round((time.monotonic() - begun) * 1000))
     for client in heard:
         client.close()
 
