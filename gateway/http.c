@@ -7,6 +7,7 @@
 #include "../common/admin.h"
 #include "../common/cleanup.h"
 #include "api.h"
+#include "connections.h"
 #include "dashboard.h"
 #include "reply.h"
 #include "route.h"
@@ -29,6 +30,7 @@ struct http {
     unsigned magic;
     http_parts_t parts;
     struct MHD_Daemon *daemon;
+    connections_t *connections;
     loop_timer_t *timer;
     int epoll_fd;
 };
@@ -256,6 +258,7 @@ on_request (void *argument, struct MHD_Connection *connection, const char *url, 
     if (take_body (self, request, upload, upload_size)) {
         return MHD_YES;
     }
+    connections_asked (connection);
     for (size_t row = 0; row < ROUTES_COUNT; row++) {
         const char *rest = fit (row, url);
         if (rest && is_method (row, method)) {
@@ -271,25 +274,13 @@ on_completed (void *argument, struct MHD_Connection *connection, void **state,
 {
     request_t *request = *state;
 
-    (void) argument, (void) connection, (void) code;
+    (void) argument, (void) code;
+    connections_answered (connection);
     if (request) {
         buffer_clear (&request->body);
         ask_destroy (&request->ask);
         free (request);
         *state = NULL;
-    }
-}
-
-//  reply.h: the list of origins hangs on each connection.
-static void
-on_connection (void *argument, struct MHD_Connection *connection, void **context,
-               enum MHD_ConnectionNotificationCode code)
-{
-    const http_t *self = argument;
-
-    (void) connection;
-    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        *context = (void *) (uintptr_t) self->parts.cors_origins;
     }
 }
 
@@ -340,7 +331,7 @@ start (http_t *self, const char *listen, reason_t *why)
         (unsigned) self->parts.clients_max + 256, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t) POOL_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned) TIMEOUT_SECONDS,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION,
-        on_connection, self, MHD_OPTION_END);
+        connections_notify, self->connections, MHD_OPTION_END);
     if (!self->daemon) {
         close (fd);
         return reason_set (why, -ENOMEM, "%s: libmicrohttpd did not start", listen);
@@ -361,6 +352,10 @@ http_new (const char *listen, const http_parts_t *parts, reason_t *why)
     self->magic = HTTP_MAGIC;
     self->parts = *parts;
     self->epoll_fd = -1;
+    self->connections = connections_new (parts->loop, &parts->connections, parts->metrics, why);
+    if (!self->connections) {
+        return NULL;
+    }
     asks_on_resumed (parts->asks, on_resumed, self);
     hub_on_resumed (parts->hub, on_resumed, self);
     return start (self, listen, why) == 0 ? take_ptr (self) : NULL;
@@ -382,6 +377,7 @@ http_destroy (http_t **self_p)
                 self->daemon);  //  resumed connections are closed before the daemon is (traps 16)
             MHD_stop_daemon (self->daemon);
         }
+        connections_destroy (&self->connections);
         loop_timer_destroy (&self->timer);
         free (self);
         *self_p = NULL;

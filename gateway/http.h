@@ -6,6 +6,7 @@
 #define GATEWAY_HTTP_H
 
 #include "ask.h"
+#include "connections.h"
 #include "feed_client.h"
 #include "hub.h"
 
@@ -21,7 +22,8 @@ typedef struct http_parts {
     metrics_t *metrics;
     int64_t clients_max, heartbeat_seconds, body_max_bytes, filter_names_max;
     bool compression;
-    const char *dashboard_dir, *cors_origins;
+    connections_settings_t connections;
+    const char *dashboard_dir;
 } http_parts_t;
 
 http_t *http_new (const char *listen, const http_parts_t *parts, reason_t *why);

@@ -22,7 +22,7 @@ typedef struct settings {
         dashboard_dir [CONFIG_TEXT_SIZE], cors_origins [CONFIG_TEXT_SIZE];
     bool allow_unauthenticated_remote;
     int64_t event_log_max, event_log_max_bytes, feed_buffer_max, replay_max, ask_timeout_ms,
-        body_max_bytes, filter_names_max;
+        body_max_bytes, filter_names_max, request_timeout_seconds, connections_per_address;
     hub_settings_t hub;
 } settings_t;
 
@@ -52,6 +52,8 @@ static const config_key_t KEYS [] = {
     {"ask_timeout_ms",      CONFIG_INTEGER, offsetof (settings_t, ask_timeout_ms),      "2000",              100, 60000,         NULL, "longest wait for the aggregator's answer to a request; then 503"},
     {"body_max_bytes",      CONFIG_INTEGER, offsetof (settings_t, body_max_bytes),      "16384",             64, 1048576,        NULL, "largest body of a request; a larger one is refused with 413"},
     {"dashboard_dir",       CONFIG_TEXT,    offsetof (settings_t, dashboard_dir),       "",                  0, 0,               NULL, "folder to serve the page from, instead of the embedded one"},
+    {"request_timeout_seconds", CONFIG_INTEGER, offsetof (settings_t, request_timeout_seconds), "30",        1, 3600,            NULL, "time for a request to be there, head and body; a slower connection is closed"},
+    {"connections_per_address", CONFIG_INTEGER, offsetof (settings_t, connections_per_address), "0",         0, 1000000,         NULL, "connections of one address at once, streams among them; more are closed; 0: no bound, as behind a proxy"},
     {"cors_origins",        CONFIG_TEXT,    offsetof (settings_t, cors_origins),        "",                  0, 0,               NULL, "origins, apart by commas, whose pages may read the answers, like https://ops.example.com; none otherwise"},
     {0},
 };
@@ -122,7 +124,9 @@ run (const settings_t *settings, reason_t *why)
                           .clients_max = settings->hub.clients_max,
                           .heartbeat_seconds = settings->hub.heartbeat_seconds,
                           .dashboard_dir = settings->dashboard_dir,
-                          .cors_origins = settings->cors_origins};
+                          .connections = {settings->request_timeout_seconds,
+                                          settings->connections_per_address,
+                                          settings->cors_origins}};
     _cleanup_ (http_destroy) http_t *http = asks ? http_new (settings->listen, &parts, why) : NULL;
     if (!http) {
         return -1;

@@ -5,16 +5,8 @@
 #include "reply.h"
 
 #include "../common/json.h"
+#include "connections.h"
 #include "cors.h"
-
-const char *
-reply_origins (struct MHD_Connection *connection)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info (connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-
-    return info && info->socket_context ? info->socket_context : "";
-}
 
 void
 reply_add_rules (struct MHD_Connection *connection, struct MHD_Response *response,
@@ -23,7 +15,7 @@ reply_add_rules (struct MHD_Connection *connection, struct MHD_Response *respons
     MHD_add_response_header (response, "X-Content-Type-Options", "nosniff");
     MHD_add_response_header (response, "Referrer-Policy", "no-referrer");
     MHD_add_response_header (response, "X-Frame-Options", "DENY");
-    cors_add (reply_origins (connection), connection, response, methods);
+    cors_add (connections_origins (connection), connection, response, methods);
 }
 
 enum MHD_Result

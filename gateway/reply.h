@@ -9,12 +9,9 @@
 
 #include <microhttpd.h>
 
-//  What every answer says beside its own: nothing is guessed or framed, and who may read it. Answers
-//  are given their connection alone, so the list of origins hangs on that (MHD's socket context).
+//  What every answer says beside its own: nothing is guessed or framed, and who may read it.
 void reply_add_rules (struct MHD_Connection *connection, struct MHD_Response *response,
                       const char *methods);
-//  The list (cors.h), "" when there is none.
-const char *reply_origins (struct MHD_Connection *connection);
 
 //  Takes the body's bytes and clears it. allow may be null.
 enum MHD_Result reply_send (struct MHD_Connection *connection, unsigned status, const char *type,

@@ -6,6 +6,7 @@
 // SPDX-License-Identifier: MIT
 
 #include "../common/cleanup.h"
+#include "connections.h"
 #include "cors.h"
 #include "reply.h"
 #include "route.h"
@@ -152,7 +153,7 @@ route_stream (const http_parts_t *parts, struct MHD_Connection *connection, cons
                                   connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT_ENCODING));
     query.request.filter = query.filter;
     _cleanup_ (buffer_clear) buffer_t headers = {0};
-    cors_write (reply_origins (connection), connection, &headers);
+    cors_write (connections_origins (connection), connection, &headers);
     query.request.headers = headers.data;
     MHD_suspend_connection (connection);
     request->is_stream = true;

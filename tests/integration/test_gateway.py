@@ -267,6 +267,62 @@ def test_origin_that_is_none_is_refused_at_the_start(origins):
     assert result.returncode == 2 and "is no origin" in result.stderr
 
 
+def test_request_that_comes_byte_by_byte_is_given_up(start, bus):
+    """Slow-loris: a byte now and then is no request; a stream is not meant."""
+    start(harness.Aggregator, bus)
+    gateway = start(harness.Gateway, bus, "--request-timeout-seconds", 2)
+    stream = gateway.stream("?heartbeat=1")
+    slow = [socket.create_connection(("127.0.0.1", gateway.port), timeout=harness.PATIENCE) for _ in range(2)]
+    slow[1].sendall(b"PUT /api/workers/x/idle-detection HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n")
+    closed = set()
+
+    def trickle():
+        for each in slow:
+            try:
+                each.sendall(b"G")
+                each.settimeout(0.05)
+                while data := each.recv(4096):
+                    assert data
+                closed.add(each)
+            except TimeoutError:
+                pass
+            except OSError:
+                closed.add(each)
+        return len(closed) == len(slow)
+    wait_until(trickle, "they are closed")
+
+    assert metric(gateway.url, "cmlwatch_gateway_connections_refused_total", reason="slow") == 2
+    for _ in range(3):
+        stream.wait("heartbeat", "the stream goes on")
+    assert metric(gateway.url, "cmlwatch_gateway_connections") >= 1
+    for each in slow:
+        each.close()
+
+
+def test_address_with_too_many_connections_gets_no_more(start, bus):
+    start(harness.Aggregator, bus)
+    gateway = start(harness.Gateway, bus, "--connections-per-address", 5)
+    streams = [gateway.stream() for _ in range(4)]
+    for stream in streams:
+        stream.wait("connected", "it opens")
+    more = socket.create_connection(("127.0.0.1", gateway.port), timeout=harness.PATIENCE)
+    over = socket.create_connection(("127.0.0.1", gateway.port), timeout=harness.PATIENCE)
+    try:
+        over.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        got = over.recv(100)
+    except OSError:
+        got = b""
+    assert got == b"", "the sixth is closed"
+    more.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    text = b"".join(iter(lambda: more.recv(65536), b""))
+
+    assert re.search(rb'cmlwatch_gateway_connections_refused_total\{reason="address"\} 1\b', text)
+    for each in (more, over):
+        each.close()
+    streams.pop().close()
+    wait_until(lambda: http(gateway.url + "/healthz")[0] == 200, "there is room again")
+
+
 def test_malformed_requests_do_no_harm(fleet):
     for noise in (b"\r\n\r\n\r\n", b"GET\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00", b"GET / HTTP/9.9\r\n\r\n",
                   b"GET / HTTP/1.1\r\nX: " + b"y" * 100000 + b"\r\n\r\n", b"GET " + b"/a" * 50000 + b" HTTP/1.1\r\n\r\n"):

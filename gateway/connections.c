@@ -1,0 +1,218 @@
+// connections.c - see connections.h. Each is the socket context of its connection of libmicrohttpd.
+//
+// SPDX-License-Identifier: MIT
+
+#include "connections.h"
+
+#include "../common/cleanup.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+typedef struct connection connection_t;
+
+struct connection {
+    connections_t *all;
+    connection_t *next, *before;
+    int fd;
+    bool asked;
+    time_us_t waits_since;    //  steady
+    struct in6_addr address;  //  IPv4 mapped into it; all zero: none
+};
+
+struct connections {
+    loop_t *loop;
+    loop_timer_t *timer;
+    connections_settings_t settings;
+    connection_t *first;
+    size_t count;
+    metric_t *open, *crowded, *slow;
+};
+
+static connection_t *
+context_of (struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info (connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    return info ? info->socket_context : NULL;
+}
+
+static struct in6_addr
+address_of (struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info (connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    struct in6_addr out = {0};
+
+    if (info && info->client_addr && info->client_addr->sa_family == AF_INET6) {
+        struct sockaddr_in6 from;
+        memcpy (&from, info->client_addr, sizeof from);
+        out = from.sin6_addr;
+    } else if (info && info->client_addr && info->client_addr->sa_family == AF_INET) {
+        struct sockaddr_in from;
+        memcpy (&from, info->client_addr, sizeof from);
+        out.s6_addr [10] = out.s6_addr [11] = 0xff;
+        memcpy (&out.s6_addr [12], &from.sin_addr, 4);
+    }
+    return out;
+}
+
+static bool
+is_crowded (const connections_t *self, const struct in6_addr *address)
+{
+    int64_t count = 0;
+
+    if (self->settings.per_address_max == 0 || IN6_IS_ADDR_UNSPECIFIED (address)) {
+        return false;
+    }
+    for (const connection_t *each = self->first; each; each = each->next) {
+        count += memcmp (&each->address, address, sizeof *address) == 0;
+    }
+    return count >= self->settings.per_address_max;
+}
+
+static void
+begin (connections_t *self, struct MHD_Connection *connection, void **context)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info (connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    connection_t *one = info ? calloc (1, sizeof *one) : NULL;
+
+    if (!one) {
+        return;
+    }
+    *one = (connection_t){.all = self,
+                          .next = self->first,
+                          .fd = info->connect_fd,
+                          .waits_since = loop_now (self->loop).steady,
+                          .address = address_of (connection)};
+    if (is_crowded (self, &one->address)) {
+        metric_increment (self->crowded);
+        (void) shutdown (one->fd, SHUT_RDWR);  //  the daemon sees that it has ended
+        one->address = (struct in6_addr){0};   //  and it does not count against the others
+    }
+    if (self->first) {
+        self->first->before = one;
+    }
+    self->first = one;
+    metric_set (self->open, (double) ++self->count);
+    *context = one;
+}
+
+static void
+end (connections_t *self, connection_t *one)
+{
+    if (one->next) {
+        one->next->before = one->before;
+    }
+    if (one->before) {
+        one->before->next = one->next;
+    } else {
+        self->first = one->next;
+    }
+    metric_set (self->open, (double) --self->count);
+    free (one);
+}
+
+void
+connections_notify (void *argument, struct MHD_Connection *connection, void **context,
+                    enum MHD_ConnectionNotificationCode code)
+{
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        begin (argument, connection, context);
+    } else if (*context) {
+        end (argument, *context);
+        *context = NULL;
+    }
+}
+
+void
+connections_asked (struct MHD_Connection *connection)
+{
+    connection_t *one = context_of (connection);
+
+    if (one) {
+        one->asked = true;
+    }
+}
+
+void
+connections_answered (struct MHD_Connection *connection)
+{
+    connection_t *one = context_of (connection);
+
+    if (one) {
+        one->asked = false;
+        one->waits_since = loop_now (one->all->loop).steady;
+    }
+}
+
+const char *
+connections_origins (struct MHD_Connection *connection)
+{
+    const connection_t *one = context_of (connection);
+
+    return one ? one->all->settings.origins : "";
+}
+
+static void
+on_timer (void *argument)
+{
+    connections_t *self = argument;
+    time_us_t before = loop_now (self->loop).steady - self->settings.request_seconds * SECOND_US;
+
+    for (connection_t *one = self->first; one; one = one->next) {
+        if (!one->asked && one->waits_since < before) {
+            one->asked = true;  //  told once
+            metric_increment (self->slow);
+            (void) shutdown (one->fd, SHUT_RDWR);
+        }
+    }
+}
+
+connections_t *
+connections_new (loop_t *loop, const connections_settings_t *settings, metrics_t *metrics,
+                 reason_t *why)
+{
+    static const char NAME [] = "cmlwatch_gateway_connections_refused_total";
+    static const char HELP [] =
+        "Connections closed: too many of one address, or no request in time";
+    _cleanup_ (connections_destroy) connections_t *self = calloc (1, sizeof *self);
+
+    if (!self || !(self->timer = loop_timer_new (loop, on_timer, self))) {
+        reason_set (why, -ENOMEM, "out of memory");
+        return NULL;
+    }
+    self->loop = loop;
+    self->settings = *settings;
+    self->open = metrics_add (metrics, METRIC_GAUGE, "cmlwatch_gateway_connections",
+                              "Connections that are open, streams among them");
+    self->crowded =
+        metrics_with (metrics, METRIC_COUNTER, NAME, HELP, METRIC_LABELS ("reason", "address"));
+    self->slow =
+        metrics_with (metrics, METRIC_COUNTER, NAME, HELP, METRIC_LABELS ("reason", "slow"));
+    loop_timer_every (self->timer, SECOND_US);
+    return take_ptr (self);
+}
+
+void
+connections_destroy (connections_t **self_p)
+{
+    assert (self_p);
+    connections_t *self = *self_p;
+
+    if (self) {
+        while (self->first) {
+            end (self, self->first);
+        }
+        loop_timer_destroy (&self->timer);
+        free (self);
+        *self_p = NULL;
+    }
+}

@@ -1,0 +1,41 @@
+// connections.h - who is connected, and for how long without asking anything.
+//
+// libmicrohttpd closes a connection on which nothing comes; one on which a byte comes now and then
+// (slow-loris) it keeps. Here a request has a time to be there, head and body: from the connection's
+// begin, or from the end of the answer before. And an address has so many connections at most.
+//
+// SPDX-License-Identifier: MIT
+
+#ifndef GATEWAY_CONNECTIONS_H
+#define GATEWAY_CONNECTIONS_H
+
+#include "../common/loop.h"
+#include "../common/metrics.h"
+#include "../common/reason.h"
+
+#include <microhttpd.h>
+
+typedef struct connections connections_t;
+
+typedef struct connections_settings {
+    int64_t request_seconds;  //  for a request to be there
+    int64_t per_address_max;  //  0: no bound. A Unix socket has no address
+    const char *origins;      //  cors.h; borrowed
+} connections_settings_t;
+
+connections_t *connections_new (loop_t *loop, const connections_settings_t *settings,
+                                metrics_t *metrics, reason_t *why);
+//  The daemon has ended before.
+void connections_destroy (connections_t **self_p);
+
+//  MHD_NotifyConnectionCallback; argument is connections_t.
+void connections_notify (void *argument, struct MHD_Connection *connection, void **context,
+                         enum MHD_ConnectionNotificationCode code);
+
+//  The request is there; the answer is given, and the next may come.
+void connections_asked (struct MHD_Connection *connection);
+void connections_answered (struct MHD_Connection *connection);
+
+const char *connections_origins (struct MHD_Connection *connection);
+
+#endif
