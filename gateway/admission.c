@@ -160,7 +160,7 @@ may_be_taken (const admission_t *self)
 {
     uint64_t digest;
 
-    return replica_digest (self->shared->replica, &digest);
+    return replica_digest (self->shared->replica, false, &digest);
 }
 
 //  A new one, while there is room for it.

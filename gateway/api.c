@@ -55,9 +55,15 @@ check_status (const char *status, reason_t *why)
                   : 0;
 }
 
+static bool
+is_seen (const view_t *view, const replica_worker_t *worker)
+{
+    return view_shows (view, worker->region, worker->worker_id);
+}
+
 int
-api_workers (replica_t *replica, const event_log_t *log, api_query_fn *query, void *argument,
-             buffer_t *out, reason_t *why)
+api_workers (replica_t *replica, const event_log_t *log, const view_t *view, api_query_fn *query,
+             void *argument, buffer_t *out, reason_t *why)
 {
     const char *region = query (argument, "region"), *status = query (argument, "status");
     const char *cursor = query (argument, "cursor");
@@ -76,7 +82,7 @@ api_workers (replica_t *replica, const event_log_t *log, api_query_fn *query, vo
     const char *last = NULL, *more = NULL;
     for (const replica_worker_t *worker = replica_next (replica, cursor ? cursor : ""); worker;
          worker = replica_next (replica, worker->worker_id)) {
-        if ((region && strcmp (region, worker->region) != 0) ||
+        if (!is_seen (view, worker) || (region && strcmp (region, worker->region) != 0) ||
             (status && strcmp (status, worker->status) != 0)) {
             continue;
         }
@@ -84,7 +90,7 @@ api_workers (replica_t *replica, const event_log_t *log, api_query_fn *query, vo
             more = last;
             break;
         }
-        replica_write_worker (worker, &json);
+        replica_write_worker (worker, view->mask, &json);
         last = worker->worker_id;
     }
     json_close_array (&json);
@@ -141,24 +147,37 @@ static const struct {
 
 //  The value of `others` in the aggregator's answer.
 static void
-put_others (json_writer_t *json, const buffer_t *others)
+put_others (json_writer_t *json, const view_t *view, const buffer_t *others)
 {
+    buffer_t masked = {0};
     _cleanup_ (json_destroy) struct json_object *answer = NULL;
     reason_t why = {0};
 
     json_key (json, "others");
+    if (others && view->mask && mask_write (view->mask, others->data, others->size, &masked)) {
+        others = &masked;
+    }
     if (others && json_parse (&answer, others->data, others->size, others->size, &why) == 0) {
         json_put_tree (json, json_get_array (answer, "others"));
     } else {
         json_put_tree (json, NULL);
     }
+    buffer_clear (&masked);
+}
+
+const replica_worker_t *
+api_find (replica_t *replica, const view_t *view, const char *id)
+{
+    const replica_worker_t *worker = replica_find (replica, id);
+
+    return worker && is_seen (view, worker) ? worker : NULL;
 }
 
 int
-api_worker (replica_t *replica, const char *id, const buffer_t *others, buffer_t *out,
-            reason_t *why)
+api_worker (replica_t *replica, const view_t *view, const char *id, const buffer_t *others,
+            buffer_t *out, reason_t *why)
 {
-    const replica_worker_t *worker = replica_find (replica, id);
+    const replica_worker_t *worker = api_find (replica, view, id);
     _cleanup_ (json_destroy) struct json_object *snapshot = NULL;
     const char *section = NULL;
 
@@ -167,7 +186,7 @@ api_worker (replica_t *replica, const char *id, const buffer_t *others, buffer_t
     }
     buffer_t whole = {0};
     json_writer_t text = json_writer (&whole);
-    replica_write_worker (worker, &text);
+    replica_write_worker (worker, view->mask, &text);
     int rc = json_parse (&snapshot, whole.data, whole.size, whole.size, why);
     buffer_clear (&whole);
     if (rc < 0) {
@@ -189,57 +208,76 @@ api_worker (replica_t *replica, const char *id, const buffer_t *others, buffer_t
         json_put_tree (&json, json_get (snapshot, DETAIL [i].field));
     }
     json_close_object (&json);
-    put_others (&json, others);
+    put_others (&json, view, others);
     json_close_object (&json);
     return 0;
 }
 
 //  Of the workers as of last_event_id; null while a state is being taken.
 static void
-member_digest (json_writer_t *json, const replica_t *replica)
+member_digest (json_writer_t *json, replica_t *replica, const view_t *view)
 {
     char text [DIGEST_TEXT_SIZE];
     uint64_t digest;
-    bool known = replica_digest (replica, &digest);
+    bool masked = view->mask != NULL, known = replica_digest (replica, masked, &digest);
 
+    if (known && view_is_limited (view)) {
+        digest = 0;
+        for (const replica_worker_t *worker = replica_next (replica, ""); worker;
+             worker = replica_next (replica, worker->worker_id)) {
+            digest += is_seen (view, worker) ? replica_worker_digest (worker, masked) : 0;
+        }
+    }
     digest_text (text, digest);
     json_member_text (json, "digest", known ? text : NULL);
 }
 
-void
-api_state (replica_t *replica, const event_log_t *log, buffer_t *out)
+static void
+member_jobs (json_writer_t *json, replica_t *replica, const view_t *view)
 {
     static const char *const OTHERS [] = {"active", "completed", "failed"};
+
+    json_key (json, "jobs");
+    json_open_object (json);
+    json_key (json, "pending");
+    json_open_array (json);
+    for (frame_t *job = replica_next_job (replica); job; job = replica_next_job (replica)) {
+        const frame_t *shown = view->mask ? frame_masked (job, view->mask) : job;
+        size_t size;
+        if (shown && view_shows (view, job->region, job->worker_id)) {
+            const char *data = frame_data (shown, &size);
+            json_put_raw (json, data, size);
+        }
+    }
+    json_close_array (json);
+    for (size_t i = 0; i < sizeof OTHERS / sizeof *OTHERS; i++) {
+        json_key (json, OTHERS [i]);
+        json_open_array (json);
+        json_close_array (json);
+    }
+    json_close_object (json);
+}
+
+void
+api_state (replica_t *replica, const event_log_t *log, const view_t *view, buffer_t *out)
+{
     json_writer_t json = json_writer (out);
+    const char *stats = view_is_limited (view) ? "{}" : replica_stats (replica);
 
     json_open_object (&json);
     json_key (&json, "workers");
     json_open_object (&json);
     for (const replica_worker_t *worker = replica_next (replica, ""); worker;
          worker = replica_next (replica, worker->worker_id)) {
-        json_key (&json, worker->worker_id);
-        replica_write_worker (worker, &json);
+        if (is_seen (view, worker)) {
+            json_key (&json, worker->worker_id);
+            replica_write_worker (worker, view->mask, &json);
+        }
     }
     json_close_object (&json);
-    json_key (&json, "jobs");
-    json_open_object (&json);
-    json_key (&json, "pending");
-    json_open_array (&json);
-    for (frame_t *job = replica_next_job (replica); job; job = replica_next_job (replica)) {
-        size_t size;
-        const char *data = frame_data (job, &size);
-        json_put_raw (&json, data, size);
-    }
-    json_close_array (&json);
-    for (size_t i = 0; i < sizeof OTHERS / sizeof *OTHERS; i++) {
-        json_key (&json, OTHERS [i]);
-        json_open_array (&json);
-        json_close_array (&json);
-    }
-    json_close_object (&json);
-    json_member_raw (&json, "system_stats", replica_stats (replica),
-                     strlen (replica_stats (replica)));
+    member_jobs (&json, replica, view);
+    json_member_raw (&json, "system_stats", stats, strlen (stats));
     member_last_id (&json, log);
-    member_digest (&json, replica);
+    member_digest (&json, replica, view);
     json_close_object (&json);
 }

@@ -241,7 +241,8 @@ send_direct (audience_t *self, uint64_t last)
 
     while (self->cursor < last && shared->block.size < BLOCK_BYTES) {
         frame_t *frame = event_log_get (shared->log, ++self->cursor);
-        if (!filter_wants (self->filter, frame) || lane_of (self->filter, frame) != LANE_DIRECT) {
+        if (!filter_wants (self->filter, frame) || lane_of (self->filter, frame) != LANE_DIRECT ||
+            !(frame = filter_form (self->filter, frame))) {
             continue;
         }
         size_t skip = self->rhythm ? frame->id_size : 0;

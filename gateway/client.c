@@ -36,7 +36,9 @@ client_begin_state (client_t *self, image_t *image, filter_t *had)
         for (int lane = 0; lane < LANE_COUNT; lane++) {
             self->cursor [lane] = image->seq;
         }
-        notice_state_begin (&self->shared->words, image->workers, image->jobs);
+        size_t workers, jobs;
+        image_count (image, audience_filter (self->audience), &workers, &jobs);
+        notice_state_begin (&self->shared->words, workers, jobs);
         client_say (self);
         metric_increment (self->shared->states);
     }
@@ -132,7 +134,7 @@ digest_of_state (const client_t *self, char text [DIGEST_TEXT_SIZE])
 {
     uint64_t all;
 
-    if (!replica_digest (self->shared->replica, &all) ||
+    if (!replica_digest (self->shared->replica, false, &all) ||
         !filter_wants_type (audience_filter (self->audience), EVENT_WORKER_SNAPSHOT)) {
         return NULL;
     }
@@ -181,7 +183,11 @@ write_state (client_t *self)
     for (; at < self->image->count && count < WIRE_FRAMES_MAX; at++) {
         if (is_owed (self, self->image->frames [at])) {
             places [count] = at;
-            frames [count++] = self->image->frames [at];
+            frames [count] =
+                filter_form (audience_filter (self->audience), self->image->frames [at]);
+            if (!frames [count++]) {
+                return WIRE_GONE;
+            }
         }
     }
     wire_result_t result = count == 0
@@ -226,8 +232,8 @@ gather (client_t *self, frame_t *frames [WIRE_FRAMES_MAX], uint64_t *reached)
         if (is_left_out (self, frame)) {
             self->conflated++;
             metric_increment (self->shared->conflated);
-        } else {
-            frames [count++] = frame;
+        } else if ((frames [count] = filter_form (filter, frame))) {
+            count++;
         }
     }
     *reached = seq;

@@ -37,7 +37,8 @@ struct client {
     bool watched_for_room, conflating, farewell;
     const char *ending;  //  what the farewell says
     char id [CLIENT_ID_SIZE];
-    char *name, *user, *address;  //  may be null
+    identity_t *identity;
+    char *name, *address;  //  may be null
 };
 
 //  In client_start.c, as the next three: null when memory is out; it has no audience yet.

@@ -66,7 +66,7 @@ write_welcome (client_t *client)
 {
     fanout_t *shared = client->shared;
     welcome_t welcome = {.client_id = client->id,
-                         .user = client->user,
+                         .user = *client->identity->name ? client->identity->name : NULL,
                          .heartbeat_seconds = audience_heartbeat_seconds (client->audience),
                          .retry_ms = client->retry_ms};
 
@@ -117,7 +117,7 @@ client_new (fanout_t *shared, const hub_request_t *request)
         client->beat_at = client->began + request->heartbeat_seconds * SECOND_US;
         client->retry_ms = client_choose_retry (CLIENT_RETRY_SPREAD_MS);
         client->name = copy_of (request->name);
-        client->user = copy_of (request->user);
+        client->identity = identity_hold (request->identity);
         client->address = copy_of (request->address);
         set_end (client, request->expires_at);
         snprintf (client->id, sizeof client->id, "%08x%08x", random_below (UINT32_MAX),
@@ -136,7 +136,7 @@ client_free (client_t **self_p)
         filter_release (&self->had);
         wire_clear (&self->wire);
         free (self->name);
-        free (self->user);
+        identity_release (&self->identity);
         free (self->address);
         free (self);
         *self_p = NULL;
@@ -196,7 +196,7 @@ client_write (const client_t *self, json_writer_t *out)
     json_open_object (out);
     json_member_text (out, "id", self->id);
     json_member_text (out, "name", self->name);
-    json_member_text (out, "user", self->user);
+    json_member_text (out, "user", *self->identity->name ? self->identity->name : NULL);
     json_member_text (out, "address", self->address);
     json_member_text (out, "mode", MODES [self->mode]);
     json_member_text (out, "filter", filter.size > 0 ? filter.data + 1 : "");

@@ -9,9 +9,10 @@
 #include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 typedef struct connection connection_t;
@@ -21,6 +22,8 @@ struct connection {
     connection_t *next, *before;
     int fd;
     bool asked;
+    unsigned status;  //  of the last answer
+    size_t bytes;
     time_us_t waits_since;    //  steady
     struct in6_addr address;  //  IPv4 mapped into it; all zero: none
 };
@@ -68,7 +71,8 @@ is_crowded (const connections_t *self, const struct in6_addr *address)
 {
     int64_t count = 0;
 
-    if (self->settings.per_address_max == 0 || IN6_IS_ADDR_UNSPECIFIED (address)) {
+    if (self->settings.per_address_max == 0 || IN6_IS_ADDR_UNSPECIFIED (address) ||
+        proxies_trust (self->settings.proxies, address)) {
         return false;
     }
     for (const connection_t *each = self->first; each; each = each->next) {
@@ -149,6 +153,7 @@ connections_answered (struct MHD_Connection *connection)
 
     if (one) {
         one->asked = false;
+        one->status = 0;
         one->waits_since = loop_now (one->all->loop).steady;
     }
 }
@@ -159,6 +164,76 @@ connections_origins (struct MHD_Connection *connection)
     const connection_t *one = context_of (connection);
 
     return one ? one->all->settings.origins : "";
+}
+
+#define FORWARDED_SIZE 1024  //  of all headers in a row; what is before is not needed
+
+//  Proxies append to the header, or another one behind it.
+static enum MHD_Result
+append_hops (void *argument, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    char *all = argument;
+    size_t size = strlen (all);
+
+    (void) kind;
+    if (value && strcasecmp (name, "X-Forwarded-For") == 0) {
+        size_t length = strlen (value);
+        if (size + length + 2 > FORWARDED_SIZE) {
+            size = 0;  //  the last are those of our proxies
+            value += length > FORWARDED_SIZE / 2 ? length - FORWARDED_SIZE / 2 : 0;
+        }
+        snprintf (all + size, FORWARDED_SIZE - size, ",%s", value);
+    }
+    return MHD_YES;
+}
+
+const char *
+connections_client (struct MHD_Connection *connection, char text [PROXIES_ADDRESS_SIZE])
+{
+    char forwarded [FORWARDED_SIZE] = "";
+    const connection_t *one = context_of (connection);
+
+    if (!one) {
+        return "unknown";
+    }
+    struct in6_addr client = one->address;
+    if (proxies_trust (one->all->settings.proxies, &one->address)) {
+        MHD_get_connection_values (connection, MHD_HEADER_KIND, append_hops, forwarded);
+        client = proxies_client (one->all->settings.proxies, &one->address, forwarded);
+    }
+    return proxies_text (&client, text);
+}
+
+bool
+connections_are_secure (struct MHD_Connection *connection)
+{
+    const connection_t *one = context_of (connection);
+    const char *scheme =
+        MHD_lookup_connection_value (connection, MHD_HEADER_KIND, "X-Forwarded-Proto");
+
+    return MHD_get_connection_info (connection, MHD_CONNECTION_INFO_GNUTLS_SESSION) ||
+           (one && scheme && strcasecmp (scheme, "https") == 0 &&
+            proxies_trust (one->all->settings.proxies, &one->address));
+}
+
+void
+connections_note (struct MHD_Connection *connection, unsigned status, size_t bytes)
+{
+    connection_t *one = context_of (connection);
+
+    if (one) {
+        one->status = status;
+        one->bytes = bytes;
+    }
+}
+
+unsigned
+connections_noted (struct MHD_Connection *connection, size_t *bytes)
+{
+    const connection_t *one = context_of (connection);
+
+    *bytes = one ? one->bytes : 0;
+    return one ? one->status : 0;
 }
 
 static void

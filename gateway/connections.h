@@ -2,7 +2,9 @@
 //
 // libmicrohttpd closes a connection on which nothing comes; one on which a byte comes now and then
 // (slow-loris) it keeps. Here a request has a time to be there, head and body: from the connection's
-// begin, or from the end of the answer before. And an address has so many connections at most.
+// begin, or from the end of the answer before. And an address has so many connections at most, unless
+// it is a trusted proxy's (proxies.h), which speaks for many. Also what is known of a connection
+// beside its request: the client behind it, whether anybody can listen in, and how it was answered.
 //
 // SPDX-License-Identifier: MIT
 
@@ -12,15 +14,18 @@
 #include "../common/loop.h"
 #include "../common/metrics.h"
 #include "../common/reason.h"
+#include "proxies.h"
 
 #include <microhttpd.h>
+#include <stdbool.h>
 
 typedef struct connections connections_t;
 
 typedef struct connections_settings {
-    int64_t request_seconds;  //  for a request to be there
-    int64_t per_address_max;  //  0: no bound. A Unix socket has no address
-    const char *origins;      //  cors.h; borrowed
+    int64_t request_seconds;   //  for a request to be there
+    int64_t per_address_max;   //  0: no bound. A Unix socket has no address
+    const char *origins;       //  cors.h; borrowed
+    const proxies_t *proxies;  //  borrowed
 } connections_settings_t;
 
 connections_t *connections_new (loop_t *loop, const connections_settings_t *settings,
@@ -37,5 +42,16 @@ void connections_asked (struct MHD_Connection *connection);
 void connections_answered (struct MHD_Connection *connection);
 
 const char *connections_origins (struct MHD_Connection *connection);
+
+//  The client's address as people write it, by its proxies' word when they are trusted.
+const char *connections_client (struct MHD_Connection *connection,
+                                char text [PROXIES_ADDRESS_SIZE]);
+
+//  It came by TLS to us, or to a trusted proxy.
+bool connections_are_secure (struct MHD_Connection *connection);
+
+//  How the request is answered, for the access log; and what was noted, 0 before.
+void connections_note (struct MHD_Connection *connection, unsigned status, size_t bytes);
+unsigned connections_noted (struct MHD_Connection *connection, size_t *bytes);
 
 #endif

@@ -64,10 +64,8 @@ send_bytes (struct MHD_Connection *connection, const char *bytes, size_t size, c
     reply_add_rules (connection, response, NULL);
     MHD_add_response_header (response, "Cache-Control", "no-cache");
     MHD_add_response_header (response, "ETag", etag);
-    enum MHD_Result result =
-        MHD_queue_response (connection, same ? MHD_HTTP_NOT_MODIFIED : MHD_HTTP_OK, response);
-    MHD_destroy_response (response);
-    return result;
+    return reply_queue (connection, same ? MHD_HTTP_NOT_MODIFIED : MHD_HTTP_OK, response,
+                        same ? 0 : size);
 }
 
 static enum MHD_Result

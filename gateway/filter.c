@@ -33,20 +33,17 @@ filter_new (size_t names_max)
     return self;
 }
 
+void
+filter_see (filter_t *self, view_t *view)
+{
+    self->view = view_hold (view);
+}
+
 filter_t *
 filter_hold (filter_t *self)
 {
     self->references++;
     return self;
-}
-
-static void
-names_clear (name_set_t *self)
-{
-    for (size_t i = 0; i < self->count; i++) {
-        free (self->list [i]);
-    }
-    free (self->list);
 }
 
 void
@@ -58,21 +55,10 @@ filter_release (filter_t **self_p)
         names_clear (&self->regions);
         names_clear (&self->workers);
         names_clear (&self->job_types);
+        view_release (&self->view);
         free (self);
     }
     *self_p = NULL;
-}
-
-static bool
-names_copy (name_set_t *self, const name_set_t *other)
-{
-    self->list = calloc (other->count + 1, sizeof *self->list);
-    bool copied = self->list != NULL;
-    while (copied && self->count < other->count) {
-        copied = (self->list [self->count] = strdup (other->list [self->count])) != NULL;
-        self->count += copied;
-    }
-    return copied;
 }
 
 filter_t *
@@ -83,6 +69,7 @@ filter_copy (const filter_t *self)
     if (copy) {
         *copy = *self;
         copy->references = 1;
+        copy->view = self->view ? view_hold (self->view) : NULL;
         copy->regions = copy->workers = copy->job_types = (name_set_t){0};
         if (!names_copy (&copy->regions, &self->regions) ||
             !names_copy (&copy->workers, &self->workers) ||
@@ -93,13 +80,6 @@ filter_copy (const filter_t *self)
     return copy;
 }
 
-static void
-names_forget (name_set_t *self)
-{
-    names_clear (self);
-    *self = (name_set_t){0};
-}
-
 int
 filter_unset (filter_t *self, const char *name, reason_t *why)
 {
@@ -107,11 +87,11 @@ filter_unset (filter_t *self, const char *name, reason_t *why)
         memset (self->types, 0, sizeof self->types);
         self->all_types = true;
     } else if (strcmp (name, "regions") == 0) {
-        names_forget (&self->regions);
+        names_clear (&self->regions);
     } else if (strcmp (name, "worker_ids") == 0) {
-        names_forget (&self->workers);
+        names_clear (&self->workers);
     } else if (strcmp (name, "job_types") == 0) {
-        names_forget (&self->job_types);
+        names_clear (&self->job_types);
     } else if (strcmp (name, "min_priority") == 0) {
         self->priority_least = INT_MIN;
     } else if (strcmp (name, "max_priority") == 0) {
@@ -127,59 +107,16 @@ filter_unset (filter_t *self, const char *name, reason_t *why)
     return 0;
 }
 
-//  Where the name is, or would stand.
-static size_t
-names_place (const name_set_t *self, const char *name, bool *found)
-{
-    size_t low = 0, high = self->count;
-
-    *found = false;
-    while (low < high && !*found) {
-        size_t middle = (low + high) / 2;
-        int order = strcmp (self->list [middle], name);
-        *found = order == 0;
-        if (order < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return high;
-}
-
-static bool
-names_allow (const name_set_t *self, const char *name)
-{
-    bool found = self->count == 0;
-
-    if (!found) {
-        (void) names_place (self, name, &found);
-    }
-    return found;
-}
-
 static int
-names_add (name_set_t *self, size_t most, const char *word, const char *parameter, reason_t *why)
+add_name (const filter_t *self, name_set_t *names, const char *word, const char *parameter,
+          reason_t *why)
 {
-    bool found;
-    size_t place = names_place (self, word, &found);
+    int rc = names_add (names, word, self->names_max);
 
-    if (found) {
-        return 0;
-    }
-    if (self->count == most) {
-        return reason_set (why, -EINVAL, "%s: at most %zu names", parameter, most);
-    }
-    char **list = realloc (self->list, (self->count + 1) * sizeof *list), *copy = strdup (word);
-    self->list = list ? list : self->list;
-    if (!list || !copy) {
-        free (copy);
-        return reason_set (why, -EINVAL, "%s: out of memory", parameter);
-    }
-    memmove (list + place + 1, list + place, (self->count - place) * sizeof *list);
-    list [place] = copy;
-    self->count++;
-    return 0;
+    return rc == 0 ? 0
+           : rc == -E2BIG
+               ? reason_set (why, -EINVAL, "%s: at most %zu names", parameter, self->names_max)
+               : reason_set (why, -EINVAL, "%s: out of memory", parameter);
 }
 
 static int
@@ -228,7 +165,7 @@ add_region (filter_t *self, const char *word, const char *name, reason_t *why)
     if (strlen (word) >= FEED_REGION_SIZE || !*word) {
         return reason_set (why, -EINVAL, "%s: '%.60s' is no region's name", name, word);
     }
-    return names_add (&self->regions, self->names_max, word, name, why);
+    return add_name (self, &self->regions, word, name, why);
 }
 
 static int
@@ -238,7 +175,7 @@ add_worker (filter_t *self, const char *word, const char *name, reason_t *why)
         strspn (word, "0123456789abcdef-") != FEED_WORKER_ID_SIZE - 1) {
         return reason_set (why, -EINVAL, "%s: '%.60s' is no worker id", name, word);
     }
-    return names_add (&self->workers, self->names_max, word, name, why);
+    return add_name (self, &self->workers, word, name, why);
 }
 
 static int
@@ -247,7 +184,7 @@ add_job_type (filter_t *self, const char *word, const char *name, reason_t *why)
     if (strlen (word) >= FEED_JOB_TYPE_SIZE || !*word) {
         return reason_set (why, -EINVAL, "%s: '%.60s' is no type of a job", name, word);
     }
-    return names_add (&self->job_types, self->names_max, word, name, why);
+    return add_name (self, &self->job_types, word, name, why);
 }
 
 typedef int add_fn (filter_t *self, const char *word, const char *name, reason_t *why);
@@ -369,21 +306,38 @@ filter_wants_worker (const filter_t *self, const char *region, const char *worke
 }
 
 bool
+filter_shows (const filter_t *self, const char *region, const char *worker_id)
+{
+    return !self->view || view_shows (self->view, region, worker_id);
+}
+
+bool
+filter_is_limited (const filter_t *self)
+{
+    return self->view && view_is_limited (self->view);
+}
+
+bool
+filter_is_masked (const filter_t *self)
+{
+    return self->view && self->view->mask;
+}
+
+frame_t *
+filter_form (const filter_t *self, frame_t *frame)
+{
+    return filter_is_masked (self) ? frame_masked (frame, self->view->mask) : frame;
+}
+
+bool
 filter_wants (const filter_t *self, const frame_t *frame)
 {
     return filter_wants_type (self, frame->type) &&
            filter_wants_worker (self, frame->region, frame->worker_id) &&
+           filter_shows (self, frame->region, frame->worker_id) &&
            (*frame->job_type == '\0' ||
             (names_allow (&self->job_types, frame->job_type) &&
              frame->priority >= self->priority_least && frame->priority <= self->priority_most));
-}
-
-static void
-write_list (buffer_t *out, const char *name, const name_set_t *names)
-{
-    for (size_t i = 0; i < names->count; i++) {
-        buffer_format (out, "%s%s", i > 0 ? "," : name, names->list [i]);
-    }
 }
 
 void
@@ -402,9 +356,9 @@ filter_write_key (const filter_t *self, buffer_t *out)
             buffer_text (out, "&event_types=");
         }
     }
-    write_list (out, "&regions=", &self->regions);
-    write_list (out, "&worker_ids=", &self->workers);
-    write_list (out, "&job_types=", &self->job_types);
+    names_write (&self->regions, "&regions=", out);
+    names_write (&self->workers, "&worker_ids=", out);
+    names_write (&self->job_types, "&job_types=", out);
     if (self->priority_least != INT_MIN) {
         buffer_format (out, "&min_priority=%d", self->priority_least);
     }
@@ -416,5 +370,8 @@ filter_write_key (const filter_t *self, buffer_t *out)
     }
     if (self->batches) {
         buffer_format (out, "&batch_ms=%lld", (long long) (self->metrics_period / MS_US));
+    }
+    if (self->view) {
+        view_write_key (self->view, out);
     }
 }

@@ -108,6 +108,9 @@ void
 frame_release (frame_t **self_p)
 {
     if (*self_p && --(*self_p)->references == 0) {
+        if ((*self_p)->masked != *self_p) {
+            frame_release (&(*self_p)->masked);
+        }
         free ((*self_p)->packed);
         free (*self_p);
     }
@@ -121,6 +124,38 @@ frame_packed (frame_t *self, packer_t *packer)
         self->packed = packer_alone (packer, self->bytes, self->size);
     }
     return self->packed;
+}
+
+frame_t *
+frame_masked (frame_t *self, const mask_t *mask)
+{
+    buffer_t json = {0};
+    size_t head = self->json_offset, tail = 2;
+
+    if (self->masked || self->size < head + tail) {
+        return self->masked ? self->masked : self;
+    }
+    bool any = mask_write (mask, self->bytes + head, self->size - head - tail, &json);
+    if (!any && !buffer_failed (&json)) {
+        self->masked = self;
+    } else if (!buffer_failed (&json)) {
+        feed_header_t what = {.priority = self->priority};
+        snprintf (what.region, sizeof what.region, "%s", self->region);
+        snprintf (what.worker_id, sizeof what.worker_id, "%s", self->worker_id);
+        snprintf (what.job_type, sizeof what.job_type, "%s", self->job_type);
+        frame_t *sibling = make (&what, self->bytes, head, json.data, json.size);
+        if (sibling) {
+            sibling->seq = self->seq;
+            sibling->time = self->time;
+            sibling->type = self->type;
+            sibling->id_size = self->id_size;
+            sibling->digest = sibling->masked_digest = self->masked_digest;
+            sibling->masked = sibling;
+        }
+        self->masked = sibling;
+    }
+    buffer_clear (&json);
+    return self->masked;
 }
 
 const char *

@@ -4,7 +4,8 @@
 // write. The parts that own clients hold references; nobody copies a frame for a client. Each
 // frame has a second form, deflated, made when the first client that wants it comes, and then
 // shared as well: a run of deflate blocks that refers to nothing before it and ends on a byte's
-// border, so that any such runs behind each other are one valid stream (pack.h).
+// border, so that any such runs behind each other are one valid stream (pack.h). A frame whose
+// JSON has members to mask has a masked sibling, made and shared alike (mask.h).
 //
 // SPDX-License-Identifier: MIT
 
@@ -12,6 +13,7 @@
 #define GATEWAY_FRAME_H
 
 #include "../common/feed_frame.h"
+#include "mask.h"
 
 #include <stdint.h>
 
@@ -22,11 +24,13 @@ typedef struct packed {
 } packed_t;
 
 typedef struct frame {
-    uint64_t seq;     //  0: the gateway's own word
-    time_us_t time;   //  steady, when it came
-    uint64_t end;     //  where it ends in the log, in bytes since the log began
-    uint64_t digest;  //  of a worker's snapshot in a state (common/digest.h)
+    uint64_t seq;    //  0: the gateway's own word
+    time_us_t time;  //  steady, when it came
+    uint64_t end;    //  where it ends in the log, in bytes since the log began
+    //  Of a worker's snapshot in a state (common/digest.h), as it is and masked.
+    uint64_t digest, masked_digest;
     packed_t *packed;
+    struct frame *masked;  //  null: not made yet; itself: there is nothing to mask
     unsigned references;
     event_type_t type;
     int priority;
@@ -53,6 +57,10 @@ void frame_release (frame_t **self_p);
 //  The deflated form, made alone (pack.h) and kept with the frame; null when memory is out.
 struct packer;
 const packed_t *frame_packed (frame_t *self, struct packer *packer);
+
+//  The sibling without what the mask names, which is the same at each call; borrowed. Null when
+//  memory is out.
+frame_t *frame_masked (frame_t *self, const mask_t *mask);
 
 //  What stands behind `"data":` in the event's JSON.
 const char *frame_data (const frame_t *self, size_t *size);

@@ -6,11 +6,12 @@
 
 #include "../common/admin.h"
 #include "../common/cleanup.h"
-#include "api.h"
+#include "../common/log.h"
 #include "connections.h"
-#include "dashboard.h"
+#include "quota.h"
 #include "reply.h"
 #include "route.h"
+#include "tls.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -21,203 +22,20 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#define POOL_BYTES      4096  //  a client's resident size hangs on it (traps 17)
 #define TIMEOUT_SECONDS 30
 #define HTTP_MAGIC      0x477701u
-#define METHODS_SIZE    64
+#define PATH_BYTES_MOST 256  //  in the access log
 
 struct http {
     unsigned magic;
     http_parts_t parts;
     struct MHD_Daemon *daemon;
     connections_t *connections;
+    quota_t *quota;
     loop_timer_t *timer;
     int epoll_fd;
+    metric_t *limited;
 };
-
-static const char *
-query_value (void *argument, const char *name)
-{
-    return MHD_lookup_connection_value (argument, MHD_GET_ARGUMENT_KIND, name);
-}
-
-typedef struct names {
-    const char *const *known;
-    reason_t *why;
-} names_t;
-
-static enum MHD_Result
-check_name (void *argument, enum MHD_ValueKind kind, const char *name, const char *value)
-{
-    const names_t *names = argument;
-
-    (void) kind, (void) value;
-    for (const char *const *known = names->known; *known; known++) {
-        if (strcmp (*known, name) == 0) {
-            return MHD_YES;
-        }
-    }
-    reason_set (names->why, -EINVAL, "unknown parameter '%.60s'", name);
-    return MHD_NO;
-}
-
-int
-route_check_parameters (struct MHD_Connection *connection, const char *const known [],
-                        reason_t *why)
-{
-    names_t names = {known, why};
-
-    why->text [0] = '\0';
-    MHD_get_connection_values (connection, MHD_GET_ARGUMENT_KIND, check_name, &names);
-    return why->text [0] ? -EINVAL : 0;
-}
-
-static enum MHD_Result
-on_workers (const http_parts_t *parts, struct MHD_Connection *connection, const char *rest,
-            request_t *request)
-{
-    static const char *const KNOWN [] = {"region", "status", "limit", "cursor", NULL};
-    buffer_t out = {0};
-    reason_t why = {0};
-
-    (void) rest, (void) request;
-    if (route_check_parameters (connection, KNOWN, &why) < 0 ||
-        api_workers (parts->replica, parts->log, query_value, connection, &out, &why) < 0) {
-        return reply_problem (connection, MHD_HTTP_BAD_REQUEST, "Bad parameter", why.text, NULL);
-    }
-    return reply_send (connection, MHD_HTTP_OK, "application/json", &out, NULL);
-}
-
-static enum MHD_Result
-on_state (const http_parts_t *parts, struct MHD_Connection *connection, const char *rest,
-          request_t *request)
-{
-    buffer_t out = {0};
-
-    (void) rest, (void) request;
-    api_state (parts->replica, parts->log, &out);
-    return reply_send (connection, MHD_HTTP_OK, "application/json", &out, NULL);
-}
-
-static enum MHD_Result
-on_healthz (const http_parts_t *parts, struct MHD_Connection *connection, const char *rest,
-            request_t *request)
-{
-    buffer_t out = {0};
-
-    (void) parts, (void) rest, (void) request;
-    admin_write_healthz (&out);
-    return reply_send (connection, MHD_HTTP_OK, "application/json", &out, NULL);
-}
-
-static enum MHD_Result
-on_readyz (const http_parts_t *parts, struct MHD_Connection *connection, const char *rest,
-           request_t *request)
-{
-    buffer_t out = {0};
-    reason_t why = {0};
-    bool ready = feed_client_is_ready (parts->feed, &why);
-
-    (void) rest, (void) request;
-    admin_write_readyz (&out, ready, &why);
-    return reply_send (connection, ready ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE,
-                       "application/json", &out, NULL);
-}
-
-static enum MHD_Result
-on_metrics (const http_parts_t *parts, struct MHD_Connection *connection, const char *rest,
-            request_t *request)
-{
-    buffer_t out = {0};
-
-    (void) rest, (void) request;
-    metrics_write (parts->metrics, &out);
-    return reply_send (connection, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", &out,
-                       NULL);
-}
-
-static enum MHD_Result
-on_file (const http_parts_t *parts, struct MHD_Connection *connection, const char *rest,
-         request_t *request)
-{
-    (void) request;
-    return dashboard_reply (connection, rest, parts->dashboard_dir);
-}
-
-//  A path that ends with '*' is a prefix; the first row that fits path and method is taken.
-//  GET answers HEAD too; a PUT has a body.
-static const struct {
-    const char *method, *path;
-    route_fn *fn;
-} ROUTES [] = {{"GET", "/api/events/stream", route_stream},
-               {"GET", "/api/events", route_events},
-               {"GET", "/api/clients", route_clients},
-               {"PATCH", "/api/clients/*", route_client_change},
-               {"GET", "/api/workers", on_workers},
-               {"GET", "/api/workers/*", route_worker},
-               {"PUT", "/api/workers/*", route_worker_put},
-               {"GET", "/api/state", on_state},
-               {"GET", "/api/schema", route_schema},
-               {"GET", "/api/schema/*", route_schema},
-               {"GET", "/healthz", on_healthz},
-               {"GET", "/readyz", on_readyz},
-               {"GET", "/metrics", on_metrics},
-               {"GET", "/*", on_file}};
-#define ROUTES_COUNT (sizeof ROUTES / sizeof *ROUTES)
-
-//  The rest of the path behind the row's; null when it does not fit.
-static const char *
-fit (size_t row, const char *url)
-{
-    size_t size = strlen (ROUTES [row].path);
-
-    if (ROUTES [row].path [size - 1] == '*') {
-        return strncmp (url, ROUTES [row].path, size - 1) == 0 ? url + size - 1 : NULL;
-    }
-    return strcmp (url, ROUTES [row].path) == 0 ? url + size : NULL;
-}
-
-static bool
-is_method (size_t row, const char *method)
-{
-    return strcmp (ROUTES [row].method, method) == 0 ||
-           (strcmp (method, "HEAD") == 0 && strcmp (ROUTES [row].method, "GET") == 0);
-}
-
-//  What the rows with the longest path that fits answer: the page's row fits anything.
-static const char *
-methods_of (const char *url, char out [METHODS_SIZE])
-{
-    size_t longest = 0, used = 0;
-
-    for (size_t row = 0; row < ROUTES_COUNT; row++) {
-        size_t size = strlen (ROUTES [row].path);
-        longest = fit (row, url) && size > longest ? size : longest;
-    }
-    for (size_t row = 0; row < ROUTES_COUNT; row++) {
-        bool get = strcmp (ROUTES [row].method, "GET") == 0;
-        if (fit (row, url) && strlen (ROUTES [row].path) == longest) {
-            used += (size_t) snprintf (out + used, METHODS_SIZE - used, "%s, %s",
-                                       ROUTES [row].method, get ? "HEAD, " : "");
-        }
-    }
-    snprintf (out + used, METHODS_SIZE - used, "OPTIONS");
-    return out;
-}
-
-static enum MHD_Result
-refuse_method (struct MHD_Connection *connection, const char *url, const char *method)
-{
-    char methods [METHODS_SIZE], detail [METHODS_SIZE + 40];
-
-    (void) methods_of (url, methods);
-    if (strcmp (method, "OPTIONS") == 0) {
-        return reply_methods (connection, methods);
-    }
-    snprintf (detail, sizeof detail, "answered here: %s", methods);
-    return reply_problem (connection, MHD_HTTP_METHOD_NOT_ALLOWED, "Method not allowed", detail,
-                          methods);
-}
 
 //  True while more of the body may come. A body nobody takes is read and dropped.
 static bool
@@ -235,6 +53,86 @@ take_body (const http_t *self, request_t *request, const char *upload, size_t *u
     return true;
 }
 
+//  By whom: a user, or an address where nobody is known.
+static bool
+is_within_quota (http_t *self, struct MHD_Connection *connection, const identity_t *identity)
+{
+    char address [PROXIES_ADDRESS_SIZE];
+    const char *key =
+        identity && *identity->name ? identity->name : connections_client (connection, address);
+
+    if (quota_take (self->quota, key, loop_now (self->parts.loop).steady)) {
+        return true;
+    }
+    metric_increment (self->limited);
+    return false;
+}
+
+//  Nobody is let through who has to log in and has not, or may not do this, or asks too often.
+static enum MHD_Result
+admit (http_t *self, struct MHD_Connection *connection, const route_t *route, request_t *request)
+{
+    bool is_stream = route->fn == route_stream;
+    role_t role = route->fn == route_metrics && self->parts.metrics_open ? ROLE_NONE : route->role;
+    reason_t why = {0};
+    int rc = role == ROLE_NONE ? 0
+                               : auth_identify (self->parts.auth, connection, request->method,
+                                                &request->identity, &why);
+
+    //  A stream that may be opened is admitted at a pace of its own; guesses at tokens are not.
+    if ((!is_stream || rc < 0) && !is_within_quota (self, connection, request->identity)) {
+        return reply_too_many (connection, "more than requests_per_second of one client");
+    }
+    if (rc == -EAGAIN && is_stream) {
+        return route_come_back (connection);
+    }
+    if (rc < 0) {
+        return reply_unknown (connection, rc, why.text);
+    }
+    if (role > ROLE_NONE && request->identity->role < role) {
+        auth_count_forbidden (self->parts.auth);
+        reason_set (&why, -EPERM, "this is for the role %s, and you have %s", role_text (role),
+                    role_text (request->identity->role));
+        return reply_unknown (connection, -EPERM, why.text);
+    }
+    request->admitted = true;
+    return MHD_YES;
+}
+
+static enum MHD_Result
+answer (http_t *self, struct MHD_Connection *connection, const char *url, request_t *request)
+{
+    const char *rest;
+    const route_t *route = routes_find (request->method, url, &rest);
+
+    if (!route) {
+        return routes_refuse (connection, url, request->method);
+    }
+    if (!request->admitted) {
+        enum MHD_Result result = admit (self, connection, route, request);
+        if (!request->admitted) {
+            return result;
+        }
+    }
+    return route->fn (&self->parts, connection, rest, request);
+}
+
+static request_t *
+begin_request (const http_t *self, const char *url, const char *method)
+{
+    request_t *request = calloc (1, sizeof *request);
+
+    if (request) {
+        snprintf (request->method, sizeof request->method, "%s", method);
+        request->is_head = strcmp (method, "HEAD") == 0;
+        if (self->parts.access_log) {
+            request->began = clock_now ().steady;
+            request->path = strndup (url, PATH_BYTES_MOST);
+        }
+    }
+    return request;
+}
+
 static enum MHD_Result
 on_request (void *argument, struct MHD_Connection *connection, const char *url, const char *method,
             const char *version, const char *upload, size_t *upload_size, void **state)
@@ -246,12 +144,12 @@ on_request (void *argument, struct MHD_Connection *connection, const char *url, 
     (void) version;
     if (!request) {
         //  The first call comes before the body: it says only that there is a request.
-        *state = request = calloc (1, sizeof *request);
-        if (!request || strcmp (method, "PUT") == 0 || strcmp (method, "PATCH") == 0) {
+        *state = request = begin_request (self, url, method);
+        if (!request || strcmp (method, "PUT") == 0 || strcmp (method, "PATCH") == 0 ||
+            strcmp (method, "POST") == 0) {
             return request ? MHD_YES : MHD_NO;
         }
     }
-    request->is_head = strcmp (method, "HEAD") == 0;
     if (request->is_stream) {
         return MHD_NO;  //  resumed: the stream is over
     }
@@ -259,13 +157,30 @@ on_request (void *argument, struct MHD_Connection *connection, const char *url, 
         return MHD_YES;
     }
     connections_asked (connection);
-    for (size_t row = 0; row < ROUTES_COUNT; row++) {
-        const char *rest = fit (row, url);
-        if (rest && is_method (row, method)) {
-            return ROUTES [row].fn (&self->parts, connection, rest, request);
+    return answer (self, connection, url, request);
+}
+
+//  A line for each request when it is over; streams too, with how long they were open.
+static void
+log_access (struct MHD_Connection *connection, const request_t *request)
+{
+    static const char *const SKIPPED [] = {"/healthz", "/readyz", "/metrics"};
+    char address [PROXIES_ADDRESS_SIZE];
+    size_t bytes;
+    unsigned status = connections_noted (connection, &bytes);
+
+    for (size_t i = 0; i < sizeof SKIPPED / sizeof *SKIPPED; i++) {
+        if (status < 400 && strcmp (request->path, SKIPPED [i]) == 0) {
+            return;  //  asked every few seconds, by machines
         }
     }
-    return refuse_method (connection, url, method);
+    log_write (LOG_LEVEL_INFO, NULL, "request",
+               (log_field_t []){
+                   LOG_TEXT ("method", request->method), LOG_TEXT ("path", request->path),
+                   LOG_INTEGER ("status", status), LOG_INTEGER ("bytes", bytes),
+                   LOG_INTEGER ("took_us", clock_now ().steady - request->began),
+                   LOG_TEXT ("client", connections_client (connection, address)),
+                   LOG_TEXT ("user", request->identity ? request->identity->name : ""), LOG_END});
 }
 
 static void
@@ -275,13 +190,18 @@ on_completed (void *argument, struct MHD_Connection *connection, void **state,
     request_t *request = *state;
 
     (void) argument, (void) code;
-    connections_answered (connection);
     if (request) {
+        if (request->path) {
+            log_access (connection, request);
+        }
+        free (request->path);
+        identity_release (&request->identity);
         buffer_clear (&request->body);
         ask_destroy (&request->ask);
         free (request);
         *state = NULL;
     }
+    connections_answered (connection);
 }
 
 static void
@@ -325,19 +245,41 @@ start (http_t *self, const char *listen, reason_t *why)
     if (fd < 0) {
         return -1;
     }
+    struct MHD_OptionItem more [] = {
+        {MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *) (uintptr_t) tls_retrieve},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *) (uintptr_t) TLS_PRIORITIES},
+        {MHD_OPTION_END, 0, NULL}};
     self->daemon = MHD_start_daemon (
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, self,
-        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (self->parts.tls ? MHD_USE_TLS : 0u), 0, NULL,
+        NULL, on_request, self, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned) self->parts.clients_max + 256, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t) POOL_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned) TIMEOUT_SECONDS,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION,
-        connections_notify, self->connections, MHD_OPTION_END);
+        (size_t) self->parts.head_max_bytes, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned) TIMEOUT_SECONDS, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+        MHD_OPTION_NOTIFY_CONNECTION, connections_notify, self->connections, MHD_OPTION_ARRAY,
+        self->parts.tls ? more : &more [2], MHD_OPTION_END);
     if (!self->daemon) {
         close (fd);
         return reason_set (why, -ENOMEM, "%s: libmicrohttpd did not start", listen);
     }
     self->epoll_fd = MHD_get_daemon_info (self->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
     return loop_watch (self->parts.loop, self->epoll_fd, EPOLLIN, on_epoll, self);
+}
+
+static bool
+holds (void *argument, const identity_t *identity)
+{
+    const http_t *self = argument;
+
+    return auth_holds (self->parts.auth, identity);
+}
+
+//  Streams end with the credential that they were opened with.
+static void
+on_credentials (void *argument)
+{
+    http_t *self = argument;
+
+    hub_end_unless (self->parts.hub, holds, self, "the login was taken back; log in again");
 }
 
 http_t *
@@ -353,9 +295,14 @@ http_new (const char *listen, const http_parts_t *parts, reason_t *why)
     self->parts = *parts;
     self->epoll_fd = -1;
     self->connections = connections_new (parts->loop, &parts->connections, parts->metrics, why);
-    if (!self->connections) {
+    self->quota = quota_new (parts->requests_per_second);
+    self->limited =
+        metrics_add (parts->metrics, METRIC_COUNTER, "cmlwatch_gateway_requests_limited_total",
+                     "Requests refused with 429: too many of one client in a second");
+    if (!self->connections || !self->quota) {
         return NULL;
     }
+    auth_on_change (parts->auth, on_credentials, self);
     asks_on_resumed (parts->asks, on_resumed, self);
     hub_on_resumed (parts->hub, on_resumed, self);
     return start (self, listen, why) == 0 ? take_ptr (self) : NULL;
@@ -377,6 +324,8 @@ http_destroy (http_t **self_p)
                 self->daemon);  //  resumed connections are closed before the daemon is (traps 16)
             MHD_stop_daemon (self->daemon);
         }
+        auth_on_change (self->parts.auth, NULL, NULL);
+        quota_destroy (&self->quota);
         connections_destroy (&self->connections);
         loop_timer_destroy (&self->timer);
         free (self);

@@ -6,6 +6,7 @@
 #define GATEWAY_HTTP_H
 
 #include "ask.h"
+#include "auth.h"
 #include "connections.h"
 #include "feed_client.h"
 #include "hub.h"
@@ -19,9 +20,11 @@ typedef struct http_parts {
     event_log_t *log;
     feed_client_t *feed;
     asks_t *asks;
+    auth_t *auth;
     metrics_t *metrics;
-    int64_t clients_max, heartbeat_seconds, body_max_bytes, filter_names_max;
-    bool compression;
+    int64_t clients_max, heartbeat_seconds, body_max_bytes, filter_names_max, streams_per_user,
+        requests_per_second, head_max_bytes;
+    bool compression, access_log, metrics_open, tls;
     connections_settings_t connections;
     const char *dashboard_dir;
 } http_parts_t;

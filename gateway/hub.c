@@ -23,12 +23,14 @@ struct hub {
     client_t *clients;
     size_t count;
     char epoch [ENVELOPE_EPOCH_SIZE];  //  of the log that the clients' cursors are in
-    loop_timer_t *beat;
+    loop_timer_t *beat, *delay;
+    zhashx_t *by_user;  //  how many streams each has, as a size_t *
     loop_fn *on_resumed;
     void *resumed_argument;
     uint64_t sent, counted;  //  bytes of streams that are closed; and what the counter says
     metric_t *clients_now, *waiting, *audiences_now, *images, *queued, *behind, *bytes;
-    bool held;  //  the loop, until the last client has had its farewell
+    bool delayed;  //  the drain has begun, the streams' end has not
+    bool held;     //  the loop, until the last client has had its farewell
 };
 
 static time_us_t
@@ -51,6 +53,10 @@ unlink_client (hub_t *self, client_t *client)
         client->next->previous = client->previous;
     }
     metric_set (self->clients_now, (double) --self->count);
+    size_t *streams = zhashx_lookup (self->by_user, client->identity->name);
+    if (streams && --*streams == 0) {
+        zhashx_delete (self->by_user, client->identity->name);
+    }
 }
 
 void
@@ -173,7 +179,7 @@ drain_spread (const hub_t *self)
 }
 
 static void
-on_drain (void *argument)
+end_all (void *argument)
 {
     hub_t *self = argument;
     uint32_t spread = drain_spread (self);
@@ -187,6 +193,25 @@ on_drain (void *argument)
         next = client->next;
         client_end (client, "the gateway ends", client_choose_retry (spread));
     }
+    if (self->delayed) {
+        self->delayed = false;
+        loop_release (self->shared.loop);
+    }
+}
+
+//  /readyz is red from now on; whoever balances load has a moment to see it.
+static void
+on_drain (void *argument)
+{
+    hub_t *self = argument;
+
+    if (self->shared.settings.drain_delay_ms == 0) {
+        end_all (self);
+        return;
+    }
+    self->delayed = true;
+    loop_hold (self->shared.loop);
+    loop_timer_after (self->delay, self->shared.settings.drain_delay_ms * MS_US);
 }
 
 //  --- its own life
@@ -233,6 +258,13 @@ add_gauges (hub_t *self, metrics_t *metrics)
     }
 }
 
+static void
+destroy_count (void **count_p)
+{
+    free (*count_p);
+    *count_p = NULL;
+}
+
 hub_t *
 hub_new (loop_t *loop, const hub_settings_t *settings, replica_t *replica, event_log_t *log,
          metrics_t *metrics, reason_t *why)
@@ -248,10 +280,14 @@ hub_new (loop_t *loop, const hub_settings_t *settings, replica_t *replica, event
                                   .alone = packer_new (),
                                   .metrics = metrics};
         self->beat = loop_timer_new (loop, on_beat, self);
+        self->delay = loop_timer_new (loop, end_all, self);
+        self->by_user = zhashx_new ();
+        zhashx_set_destructor (self->by_user, destroy_count);
         self->audiences = audiences_new (&self->shared);
         self->admission = admission_new (&self->shared);
     }
-    if (!self || !self->shared.alone || !self->beat || !self->audiences || !self->admission) {
+    if (!self || !self->shared.alone || !self->beat || !self->delay || !self->audiences ||
+        !self->admission) {
         reason_set (why, -ENOMEM, "out of memory");
         return NULL;
     }
@@ -284,6 +320,8 @@ hub_destroy (hub_t **self_p)
         hub_close_all (self);
         loop_forget (self->shared.loop, self);
         loop_timer_destroy (&self->beat);
+        loop_timer_destroy (&self->delay);
+        zhashx_destroy (&self->by_user);
         admission_destroy (&self->admission);
         audiences_destroy (&self->audiences);
         packer_destroy (&self->shared.alone);
@@ -312,6 +350,13 @@ link_client (hub_t *self, client_t *client)
     }
     self->clients = client;
     metric_set (self->clients_now, (double) ++self->count);
+    size_t *streams = zhashx_lookup (self->by_user, client->identity->name);
+    if (!streams && (streams = calloc (1, sizeof *streams))) {
+        zhashx_insert (self->by_user, client->identity->name, streams);
+    }
+    if (streams) {
+        ++*streams;
+    }
 }
 
 int
@@ -393,12 +438,41 @@ hub_change (hub_t *self, const char *client_id, filter_t *filter)
     return 0;
 }
 
+const identity_t *
+hub_identity (const hub_t *self, const char *client_id)
+{
+    const client_t *client = find_client (self, client_id);
+
+    return client ? client->identity : NULL;
+}
+
 void
-hub_write_clients (const hub_t *self, json_writer_t *out)
+hub_end_unless (hub_t *self, hub_holds_fn *holds, void *argument, const char *message)
+{
+    for (client_t *client = self->clients, *next; client; client = next) {
+        next = client->next;
+        if (!holds (argument, client->identity)) {
+            client_end (client, message, client_choose_retry (CLIENT_RETRY_SPREAD_MS));
+        }
+    }
+}
+
+size_t
+hub_streams_of (const hub_t *self, const char *user)
+{
+    const size_t *streams = zhashx_lookup (self->by_user, user);
+
+    return streams ? *streams : 0;
+}
+
+void
+hub_write_clients (const hub_t *self, const char *user, json_writer_t *out)
 {
     json_open_array (out);
     for (const client_t *client = self->clients; client; client = client->next) {
-        client_write (client, out);
+        if (!user || strcmp (client->identity->name, user) == 0) {
+            client_write (client, out);
+        }
     }
     json_close_array (out);
 }

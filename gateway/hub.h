@@ -17,6 +17,7 @@
 #include "../common/metrics.h"
 #include "event_log.h"
 #include "filter.h"
+#include "identity.h"
 #include "replica.h"
 
 #include <microhttpd.h>
@@ -26,7 +27,7 @@ typedef struct hub hub_t;
 typedef struct hub_settings {
     int64_t clients_max, heartbeat_seconds, stall_timeout_seconds, send_buffer_bytes,
         queue_max_bytes, slow_after_ms, states_per_second, images_max, stream_lifetime_seconds,
-        packers_max;
+        packers_max, drain_delay_ms;
     bool compression;
 } hub_settings_t;
 
@@ -45,9 +46,10 @@ typedef struct hub_request {
     bool state;                         //  the full state is wanted
     bool gzip;
     int64_t heartbeat_seconds;
-    const char *name, *user, *address;  //  for people; may be null
-    const char *headers;                //  more of HTTP's head, each line with its CR LF; or null
-    time_us_t expires_at;               //  steady; 0: never
+    identity_t *identity;        //  who opened it; held as long as it is open
+    const char *name, *address;  //  for people; may be null
+    const char *headers;         //  more of HTTP's head, each line with its CR LF; or null
+    time_us_t expires_at;        //  steady; 0: never
 } hub_request_t;
 
 //  Takes the connection over. 0 or -ENOMEM: it is still the caller's then.
@@ -65,8 +67,19 @@ int hub_change (hub_t *self, const char *client_id, filter_t *filter);
 //  The filter of an open stream, borrowed; null: no such client.
 const filter_t *hub_filter (const hub_t *self, const char *client_id);
 
-//  The clients as an array: how old, what they want, how far behind, what they missed.
-void hub_write_clients (const hub_t *self, json_writer_t *out);
+//  Who opened a stream, borrowed; null: no such client.
+const identity_t *hub_identity (const hub_t *self, const char *client_id);
+
+//  Ends the streams of identities that do not hold any more.
+typedef bool hub_holds_fn (void *argument, const identity_t *identity);
+void hub_end_unless (hub_t *self, hub_holds_fn *holds, void *argument, const char *message);
+
+//  Open streams of one user.
+size_t hub_streams_of (const hub_t *self, const char *user);
+
+//  The clients as an array: how old, what they want, how far behind, what they missed. user null:
+//  everybody's.
+void hub_write_clients (const hub_t *self, const char *user, json_writer_t *out);
 
 size_t hub_size (const hub_t *self);
 void hub_close_all (hub_t *self);

@@ -53,6 +53,23 @@ image_new (replica_t *replica, const event_log_t *log, time_us_t now)
     return self;
 }
 
+void
+image_count (const image_t *self, const filter_t *filter, size_t *workers, size_t *jobs)
+{
+    *workers = self->workers;
+    *jobs = self->jobs;
+    if (!filter_is_limited (filter)) {
+        return;
+    }
+    *workers = *jobs = 0;
+    for (size_t i = 0; i < self->count; i++) {
+        const frame_t *frame = self->frames [i];
+        bool shown = filter_shows (filter, frame->region, frame->worker_id);
+        *workers += shown && frame->type == EVENT_WORKER_SNAPSHOT;
+        *jobs += shown && frame->type == EVENT_JOB_SUBMITTED;
+    }
+}
+
 image_t *
 image_hold (image_t *self)
 {

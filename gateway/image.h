@@ -10,6 +10,7 @@
 #define GATEWAY_IMAGE_H
 
 #include "event_log.h"
+#include "filter.h"
 #include "replica.h"
 
 typedef struct image {
@@ -24,6 +25,8 @@ typedef struct image {
 
 //  Null when memory is out.
 image_t *image_new (replica_t *replica, const event_log_t *log, time_us_t now);
+//  All the workers and open jobs that the filter's owner may see, whatever it lets through.
+void image_count (const image_t *self, const filter_t *filter, size_t *workers, size_t *jobs);
 image_t *image_hold (image_t *self);
 void image_release (image_t **self_p);
 

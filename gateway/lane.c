@@ -60,9 +60,10 @@ write_snapshots (const fanout_t *shared, const filter_t *filter, uint64_t from, 
     size_t count = 0;
 
     while (from < to) {
-        const frame_t *frame = event_log_get (shared->log, ++from);
+        frame_t *frame = event_log_get (shared->log, ++from);
         if (frame && frame->type == EVENT_WORKER_SNAPSHOT && filter_wants (filter, frame) &&
-            !lane_is_superseded (shared->replica, filter, frame)) {
+            !lane_is_superseded (shared->replica, filter, frame) &&
+            (frame = filter_form (filter, frame))) {
             buffer_append (out, frame->bytes + frame->id_size, frame->size - frame->id_size);
             count++;
         }
@@ -102,9 +103,10 @@ write_batch (const fanout_t *shared, const filter_t *filter, uint64_t from, uint
         frame_write_envelope (out, EVENT_WORKER_METRICS_BATCH);
         buffer_format (out, "{\"count\":%zu,\"events\":[", zhashx_size (newest));
         for (uint64_t seq = from + 1; seq <= to; seq++) {
-            const frame_t *frame = event_log_get (shared->log, seq);
+            frame_t *frame = event_log_get (shared->log, seq);
             if (frame && frame->type == EVENT_WORKER_METRICS_UPDATED &&
-                zhashx_lookup (newest, key_of (frame, key, sizeof key)) == frame) {
+                zhashx_lookup (newest, key_of (frame, key, sizeof key)) == frame &&
+                (frame = filter_form (filter, frame))) {
                 buffer_text (out, count++ > 0 ? "," : "");
                 buffer_append (out, frame->bytes + frame->json_offset,
                                frame->size - frame->json_offset - 2);

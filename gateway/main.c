@@ -10,6 +10,7 @@
 #include "../common/program.h"
 #include "cors.h"
 #include "http.h"
+#include "tls.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +20,17 @@
 typedef struct settings {
     program_settings_t program;
     char listen [CONFIG_TEXT_SIZE], control [CONFIG_TEXT_SIZE], feed [CONFIG_TEXT_SIZE],
-        dashboard_dir [CONFIG_TEXT_SIZE], cors_origins [CONFIG_TEXT_SIZE];
-    bool allow_unauthenticated_remote;
+        dashboard_dir [CONFIG_TEXT_SIZE], cors_origins [CONFIG_TEXT_SIZE],
+        tokens_file [CONFIG_TEXT_SIZE], session_key [CONFIG_TEXT_SIZE],
+        masked_fields [CONFIG_TEXT_SIZE], jwt_issuer [CONFIG_TEXT_SIZE],
+        jwt_audience [CONFIG_TEXT_SIZE], jwt_algorithms [CONFIG_TEXT_SIZE],
+        jwt_keys [CONFIG_TEXT_SIZE], jwt_role_claim [CONFIG_TEXT_SIZE],
+        jwt_ca_file [CONFIG_TEXT_SIZE], trusted_proxies [CONFIG_TEXT_SIZE],
+        tls_certificate [CONFIG_TEXT_SIZE], tls_key [CONFIG_TEXT_SIZE];
+    bool allow_unauthenticated_remote, allow_cleartext_remote, access_log, metrics_open;
+    int auth;
+    int64_t session_seconds, jwt_leeway_seconds, jwt_refresh_seconds, requests_per_second,
+        streams_per_user, head_max_bytes;
     int64_t event_log_max, event_log_max_bytes, feed_buffer_max, replay_max, ask_timeout_ms,
         body_max_bytes, filter_names_max, request_timeout_seconds, connections_per_address;
     hub_settings_t hub;
@@ -32,7 +42,30 @@ static const config_key_t KEYS [] = {
     {"listen",              CONFIG_TEXT,    offsetof (settings_t, listen),              "127.0.0.1:8080",    0, 0,               NULL, "address of the page, the stream and the API; host:port or unix:/path"},
     {"control",             CONFIG_TEXT,    offsetof (settings_t, control),             BUS_CONTROL_DEFAULT, 0, 0,               NULL, "aggregator's socket for questions"},
     {"feed",                CONFIG_TEXT,    offsetof (settings_t, feed),                BUS_FEED_DEFAULT,    0, 0,               NULL, "aggregator's feed"},
+    {"auth",                CONFIG_CHOICE,  offsetof (settings_t, auth),                "none",              0, 0,               AUTH_METHODS, "how one logs in: not at all, by a static token, by a JSON Web Token"},
     {"allow_unauthenticated_remote", CONFIG_FLAG, offsetof (settings_t, allow_unauthenticated_remote), "no", 0, 0,              NULL, "listen beyond loopback although nobody has to log in"},
+    {"allow_cleartext_remote", CONFIG_FLAG, offsetof (settings_t, allow_cleartext_remote), "no",             0, 0,               NULL, "listen beyond loopback without TLS although tokens are sent, as behind a proxy that does TLS"},
+    {"tokens_file",         CONFIG_TEXT,    offsetof (settings_t, tokens_file),         "",                  0, 0,               NULL, "auth = token: lines of `name role sha256:<hex> [regions=a,b] [worker_ids=a,b] [expires=time]`; read again when it changes"},
+    {"session_key",         CONFIG_SECRET,  offsetof (settings_t, session_key),         "",                  0, 0,               NULL, "seals browsers' sessions, 32 bytes or more, the same at all gateways; empty: a random one, sessions end with the gateway"},
+    {"session_seconds",     CONFIG_INTEGER, offsetof (settings_t, session_seconds),     "43200",             60, 31536000,       NULL, "a session ends after so long, or with the token that it was begun with"},
+    {"masked_fields",       CONFIG_TEXT,    offsetof (settings_t, masked_fields),       MASK_DEFAULT,        0, 0,               NULL, "members, apart by commas, that a viewer is told as null; empty: none"},
+    {"jwt_issuer",          CONFIG_TEXT,    offsetof (settings_t, jwt_issuer),          "",                  0, 0,               NULL, "auth = jwt: the claim iss must be this"},
+    {"jwt_audience",        CONFIG_TEXT,    offsetof (settings_t, jwt_audience),        "",                  0, 0,               NULL, "the claim aud must be, or have, this"},
+    {"jwt_algorithms",      CONFIG_TEXT,    offsetof (settings_t, jwt_algorithms),      "RS256,ES256",       0, 0,               NULL, "allowed signatures: RS256, ES256, HS256, apart by commas"},
+    {"jwt_keys",            CONFIG_TEXT,    offsetof (settings_t, jwt_keys),            "",                  0, 0,               NULL, "the issuer's JSON Web Key Set: a file, or its https:// address"},
+    {"jwt_ca_file",         CONFIG_TEXT,    offsetof (settings_t, jwt_ca_file),         "",                  0, 0,               NULL, "certificates that vouch for that address; empty: the system's"},
+    {"jwt_role_claim",      CONFIG_TEXT,    offsetof (settings_t, jwt_role_claim),      "role",              0, 0,               NULL, "claim with viewer, operator or admin, a text or a list; dots lead into objects: realm_access.roles"},
+    {"jwt_leeway_seconds",  CONFIG_INTEGER, offsetof (settings_t, jwt_leeway_seconds),  "30",                0, 600,             NULL, "by so much clocks may differ"},
+    {"jwt_refresh_seconds", CONFIG_INTEGER, offsetof (settings_t, jwt_refresh_seconds), "600",               10, 86400,          NULL, "the key set's address is asked again so often; and at once for a key that is not known"},
+    {"tls_certificate",     CONFIG_TEXT,    offsetof (settings_t, tls_certificate),     "",                  0, 0,               NULL, "PEM file with the certificate and its chain; serves TLS 1.2 and 1.3 alone; read again when it changes"},
+    {"tls_key",             CONFIG_TEXT,    offsetof (settings_t, tls_key),             "",                  0, 0,               NULL, "PEM file with its private key"},
+    {"trusted_proxies",     CONFIG_TEXT,    offsetof (settings_t, trusted_proxies),     "",                  0, 0,               NULL, "addresses and networks whose X-Forwarded-For and -Proto are taken, apart by commas; `unix` for a Unix socket"},
+    {"requests_per_second", CONFIG_INTEGER, offsetof (settings_t, requests_per_second), "200",               0, 1000000,         NULL, "requests of one client, twice that at once; more are answered 429; streams do not count; 0: no bound"},
+    {"streams_per_user",    CONFIG_INTEGER, offsetof (settings_t, streams_per_user),    "100",               0, 1000000,         NULL, "open streams of one user; beyond it a stream is answered with retry and ended; 0: no bound"},
+    {"head_max_bytes",      CONFIG_INTEGER, offsetof (settings_t, head_max_bytes),      "4096",              2048, 65536,        NULL, "memory of a connection for a request's head and the answer's; a larger head is refused; large tokens want 8192"},
+    {"access_log",          CONFIG_FLAG,    offsetof (settings_t, access_log),          "no",                0, 0,               NULL, "a line for each request when it is over"},
+    {"metrics_open",        CONFIG_FLAG,    offsetof (settings_t, metrics_open),        "no",                0, 0,               NULL, "/metrics for anybody, although one has to log in"},
+    {"drain_delay_ms",      CONFIG_INTEGER, offsetof (settings_t, hub.drain_delay_ms),  "500",               0, 60000,           NULL, "from SIGTERM, when /readyz turns red, to the end of the streams"},
     {"clients_max",         CONFIG_INTEGER, offsetof (settings_t, hub.clients_max),     "10000",             1, 1000000,         NULL, "open streams; beyond it a stream is answered with retry and ended"},
     {"heartbeat_seconds",   CONFIG_INTEGER, offsetof (settings_t, hub.heartbeat_seconds), "30",              1, 60,              NULL, "heartbeat of a stream that does not ask for its own"},
     {"stall_timeout_seconds", CONFIG_INTEGER, offsetof (settings_t, hub.stall_timeout_seconds), "60",        1, 3600,            NULL, "a client that takes nothing for so long is closed"},
@@ -59,20 +92,66 @@ static const config_key_t KEYS [] = {
 };
 // clang-format on
 
-static int
-check (const void *settings, reason_t *why)
+static auth_settings_t
+auth_of (const settings_t *own)
 {
-    const settings_t *own = settings;
+    return (auth_settings_t){.method = own->auth,
+                             .tokens_file = own->tokens_file,
+                             .session_key = own->session_key,
+                             .masked_fields = own->masked_fields,
+                             .origins = own->cors_origins,
+                             .session_seconds = own->session_seconds,
+                             .issuer = {.issuer = own->jwt_issuer,
+                                        .audience = own->jwt_audience,
+                                        .algorithms = own->jwt_algorithms,
+                                        .keys = own->jwt_keys,
+                                        .role_claim = own->jwt_role_claim,
+                                        .ca_file = own->jwt_ca_file,
+                                        .leeway_seconds = own->jwt_leeway_seconds,
+                                        .refresh_seconds = own->jwt_refresh_seconds}};
+}
+
+//  Who listens beyond this host has logins, and lets nobody read along.
+static int
+check_reach (const settings_t *own, reason_t *why)
+{
     bool local = strncmp (own->listen, "127.", 4) == 0 ||
                  strncmp (own->listen, "localhost:", 10) == 0 ||
                  strncmp (own->listen, "[::1]:", 6) == 0 || strncmp (own->listen, "unix:", 5) == 0;
 
-    if (!local && !own->allow_unauthenticated_remote) {
+    if (!local && own->auth == AUTH_NONE && !own->allow_unauthenticated_remote) {
         return reason_set (why, -1,
-                           "listen = %.200s is beyond loopback, and nobody has to log in; put a "
-                           "proxy with a login in "
-                           "front, or say allow_unauthenticated_remote = yes",
+                           "listen = %.200s is beyond loopback, and nobody has to log in; set "
+                           "auth, or put a proxy with a login in front, or say "
+                           "allow_unauthenticated_remote = yes",
                            own->listen);
+    }
+    if (!local && own->auth != AUTH_NONE && !*own->tls_certificate &&
+        !own->allow_cleartext_remote) {
+        return reason_set (why, -1,
+                           "listen = %.200s is beyond loopback, and tokens would be sent in the "
+                           "clear; set tls_certificate and tls_key, or, behind a proxy that does "
+                           "TLS, say allow_cleartext_remote = yes",
+                           own->listen);
+    }
+    return 0;
+}
+
+static int
+check (const void *settings, reason_t *why)
+{
+    const settings_t *own = settings;
+    auth_settings_t auth = auth_of (own);
+    _cleanup_ (proxies_destroy) proxies_t *proxies = proxies_new (own->trusted_proxies, why);
+
+    if (!proxies || check_reach (own, why) < 0 || auth_check (&auth, why) < 0) {
+        return -1;
+    }
+    if (!*own->tls_certificate != !*own->tls_key) {
+        return reason_set (why, -1, "tls_certificate and tls_key are set together or not at all");
+    }
+    if (*own->tls_certificate && tls_check (own->tls_certificate, own->tls_key, why) < 0) {
+        return -1;
     }
     return cors_check (own->cors_origins, why);
 }
@@ -92,15 +171,64 @@ on_reset (void *hub)
     hub_reset (hub);
 }
 
+static http_parts_t
+parts_of (const settings_t *settings)
+{
+    return (http_parts_t){.body_max_bytes = settings->body_max_bytes,
+                          .filter_names_max = settings->filter_names_max,
+                          .compression = settings->hub.compression,
+                          .clients_max = settings->hub.clients_max,
+                          .heartbeat_seconds = settings->hub.heartbeat_seconds,
+                          .streams_per_user = settings->streams_per_user,
+                          .requests_per_second = settings->requests_per_second,
+                          .head_max_bytes = settings->head_max_bytes,
+                          .access_log = settings->access_log,
+                          .metrics_open = settings->metrics_open,
+                          .tls = *settings->tls_certificate != '\0',
+                          .dashboard_dir = settings->dashboard_dir,
+                          .connections = {.request_seconds = settings->request_timeout_seconds,
+                                          .per_address_max = settings->connections_per_address,
+                                          .origins = settings->cors_origins}};
+}
+
+//  The parts that HTTP leans on beside the feed and the hub; then it serves until the end.
+static int
+serve (const settings_t *settings, http_parts_t *parts, const mask_t *mask, reason_t *why)
+{
+    auth_settings_t wanted = auth_of (settings);
+    _cleanup_ (proxies_destroy) proxies_t *proxies = proxies_new (settings->trusted_proxies, why);
+    _cleanup_ (auth_destroy) auth_t *auth =
+        proxies ? auth_new (parts->loop, &wanted, mask, parts->metrics, why) : NULL;
+    _cleanup_ (tls_destroy) tls_t *tls = auth && parts->tls
+                                             ? tls_new (parts->loop, settings->tls_certificate,
+                                                        settings->tls_key, parts->metrics, why)
+                                             : NULL;
+    if (!auth || (parts->tls && !tls)) {
+        return -1;
+    }
+    parts->auth = auth;
+    parts->connections.proxies = proxies;
+    _cleanup_ (http_destroy) http_t *http = http_new (settings->listen, parts, why);
+    if (!http) {
+        return -1;
+    }
+    log_info ("ready", LOG_TEXT ("listen", settings->listen), LOG_TEXT ("feed", settings->feed),
+              LOG_TEXT ("auth", AUTH_METHODS [settings->auth]),
+              LOG_TEXT ("tls", parts->tls ? "yes" : "no"));
+    return loop_run (parts->loop);
+}
+
 static int
 run (const settings_t *settings, reason_t *why)
 {
     _cleanup_ (metrics_destroy) metrics_t *metrics = metrics_new (SERIES_MAX);
     _cleanup_ (loop_destroy) loop_t *loop = loop_new (settings->program.drain_ms);
-    _cleanup_ (replica_destroy) replica_t *replica = replica_new ();
+    _cleanup_ (mask_destroy) mask_t *mask = mask_new (settings->masked_fields, why);
+    bool known = settings->auth != AUTH_NONE;  //  else nobody is a viewer only
+    _cleanup_ (replica_destroy) replica_t *replica = replica_new (known ? mask : NULL);
     _cleanup_ (event_log_destroy) event_log_t *log =
         event_log_new ((size_t) settings->event_log_max, (size_t) settings->event_log_max_bytes);
-    if (!metrics || !loop || !replica || !log) {
+    if (!metrics || !loop || !mask || !replica || !log) {
         return reason_set (why, -1, "out of memory or descriptors");
     }
     _cleanup_ (hub_destroy) hub_t *hub = hub_new (loop, &settings->hub, replica, log, metrics, why);
@@ -111,28 +239,18 @@ run (const settings_t *settings, reason_t *why)
             : NULL;
     _cleanup_ (asks_destroy) asks_t *asks =
         feed ? asks_new (loop, settings->control, settings->ask_timeout_ms, metrics, why) : NULL;
-    http_parts_t parts = {.loop = loop,
-                          .hub = hub,
-                          .replica = replica,
-                          .log = log,
-                          .feed = feed,
-                          .asks = asks,
-                          .body_max_bytes = settings->body_max_bytes,
-                          .filter_names_max = settings->filter_names_max,
-                          .compression = settings->hub.compression,
-                          .metrics = metrics,
-                          .clients_max = settings->hub.clients_max,
-                          .heartbeat_seconds = settings->hub.heartbeat_seconds,
-                          .dashboard_dir = settings->dashboard_dir,
-                          .connections = {settings->request_timeout_seconds,
-                                          settings->connections_per_address,
-                                          settings->cors_origins}};
-    _cleanup_ (http_destroy) http_t *http = asks ? http_new (settings->listen, &parts, why) : NULL;
-    if (!http) {
+    if (!asks) {
         return -1;
     }
-    log_info ("ready", LOG_TEXT ("listen", settings->listen), LOG_TEXT ("feed", settings->feed));
-    return loop_run (loop);
+    http_parts_t parts = parts_of (settings);
+    parts.loop = loop;
+    parts.hub = hub;
+    parts.replica = replica;
+    parts.log = log;
+    parts.feed = feed;
+    parts.asks = asks;
+    parts.metrics = metrics;
+    return serve (settings, &parts, mask, why);
 }
 
 int

@@ -94,15 +94,26 @@ notice_state_end (buffer_t *out, const char *epoch, uint64_t seq, size_t workers
     end (&json);
 }
 
+//  One by one: of these workers, or, for a limited view, of all.
 static uint64_t
 digest_of_workers (replica_t *replica, const filter_t *filter)
 {
+    const name_set_t *wanted = &filter->workers;
+    bool masked = filter_is_masked (filter);
     uint64_t digest = 0;
 
-    for (size_t i = 0; i < filter->workers.count; i++) {
-        const replica_worker_t *worker = replica_find (replica, filter->workers.list [i]);
-        if (worker && filter_wants_worker (filter, worker->region, "")) {
-            digest += worker->digest;
+    for (size_t i = 0; i < wanted->count; i++) {
+        const replica_worker_t *worker = replica_find (replica, wanted->list [i]);
+        if (worker && filter_wants_worker (filter, worker->region, "") &&
+            filter_shows (filter, worker->region, worker->worker_id)) {
+            digest += replica_worker_digest (worker, masked);
+        }
+    }
+    for (const replica_worker_t *worker = wanted->count == 0 ? replica_next (replica, "") : NULL;
+         worker; worker = replica_next (replica, worker->worker_id)) {
+        if (filter_wants_worker (filter, worker->region, worker->worker_id) &&
+            filter_shows (filter, worker->region, worker->worker_id)) {
+            digest += replica_worker_digest (worker, masked);
         }
     }
     return digest;
@@ -112,16 +123,22 @@ const char *
 notice_digest (char *text, replica_t *replica, const filter_t *filter)
 {
     uint64_t digest = 0;
+    bool masked = filter_is_masked (filter);
 
-    if (!replica_digest (replica, &digest) || !filter_wants_type (filter, EVENT_WORKER_SNAPSHOT)) {
+    if (!replica_digest (replica, masked, &digest) ||
+        !filter_wants_type (filter, EVENT_WORKER_SNAPSHOT)) {
         return NULL;
     }
-    if (filter->workers.count > 0) {
+    if (filter->workers.count > 0 || (filter->view && filter->view->by_worker)) {
         digest = digest_of_workers (replica, filter);
-    } else if (filter->regions.count > 0) {
+    } else if (filter->regions.count > 0 || filter_is_limited (filter)) {
+        const name_set_t *regions =
+            filter->regions.count > 0 ? &filter->regions : &filter->view->regions;
         digest = 0;
-        for (size_t i = 0; i < filter->regions.count; i++) {
-            digest += replica_region_digest (replica, filter->regions.list [i]);
+        for (size_t i = 0; i < regions->count; i++) {
+            if (filter_shows (filter, regions->list [i], "")) {
+                digest += replica_region_digest (replica, masked, regions->list [i]);
+            }
         }
     }
     digest_text (text, digest);

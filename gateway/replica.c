@@ -13,15 +13,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define REASON_TAIL ",\"_reason\":\"initial\"}}"
+
+//  What a region's workers sum up to, as they are and masked.
+typedef struct region {
+    uint64_t digests [2];
+} region_t;
+
 struct replica {
-    zhashx_t *workers;    //  by worker id; owns them
-    zhashx_t *instances;  //  by EC2 instance id; of two with one id, either
-    zhashx_t *jobs;       //  frames by id
-    bool telling;         //  of jobs
-    zhashx_t *regions;    //  digests by region
-    uint64_t digest;      //  of all
-    bool taking;          //  a state
-    unsigned state;       //  counts the states taken
+    zhashx_t *workers;     //  by worker id; owns them
+    zhashx_t *instances;   //  by EC2 instance id; of two with one id, either
+    zhashx_t *jobs;        //  frames by id
+    bool telling;          //  of jobs
+    zhashx_t *regions;     //  digests by region
+    uint64_t digests [2];  //  of all, as they are and masked
+    const mask_t *mask;    //  null: nothing is masked
+    bool taking;           //  a state
+    unsigned state;        //  counts the states taken
     replica_worker_t **sorted;
     size_t sorted_count;
     bool sorted_stale;
@@ -50,23 +58,24 @@ job_destroy (void **frame_p)
 }
 
 static void
-text_destroy (void **text_p)
+region_destroy (void **region_p)
 {
-    free (*text_p);
-    *text_p = NULL;
+    free (*region_p);
+    *region_p = NULL;
 }
 
 replica_t *
-replica_new (void)
+replica_new (const mask_t *mask)
 {
     replica_t *self = calloc (1, sizeof *self);
 
     if (self) {
+        self->mask = mask && !mask_is_empty (mask) ? mask : NULL;
         self->workers = zhashx_new ();
         self->instances = zhashx_new ();
         self->jobs = zhashx_new ();
         self->regions = zhashx_new ();
-        zhashx_set_destructor (self->regions, text_destroy);
+        zhashx_set_destructor (self->regions, region_destroy);
         zhashx_set_destructor (self->jobs, job_destroy);
         zhashx_set_destructor (self->workers, worker_destroy);
     }
@@ -108,18 +117,36 @@ copy_member (char *out, size_t size, const char *json, size_t json_size, const c
 }
 
 static void
-set_digest (replica_t *self, replica_worker_t *worker, uint64_t digest)
+set_digest (replica_t *self, replica_worker_t *worker, bool masked, uint64_t digest)
 {
-    uint64_t *region = zhashx_lookup (self->regions, worker->region);
+    region_t *region = zhashx_lookup (self->regions, worker->region);
+    uint64_t change = digest - worker->digests [masked];
 
     if (!region && (region = calloc (1, sizeof *region))) {
         zhashx_insert (self->regions, worker->region, region);
     }
     if (region) {
-        *region += digest - worker->digest;
+        region->digests [masked] += change;
     }
-    self->digest += digest - worker->digest;
-    worker->digest = digest;
+    self->digests [masked] += change;
+    worker->digests [masked] = digest;
+}
+
+//  Of what was told, in both forms.
+static void
+take_digests (replica_t *self, replica_worker_t *worker, const char *json, size_t size)
+{
+    buffer_t masked = {0};
+    uint64_t digest = digest_of_snapshot (json, size);
+
+    set_digest (self, worker, false, digest);
+    if (self->mask) {
+        bool any = mask_write (self->mask, json, size, &masked);
+        set_digest (self, worker, true,
+                    any && !buffer_failed (&masked) ? digest_of_snapshot (masked.data, masked.size)
+                                                    : digest);
+        buffer_clear (&masked);
+    }
 }
 
 //  The frame of a full state: the snapshot as it came, with its reason behind it.
@@ -130,7 +157,7 @@ set_frame (replica_worker_t *worker, const feed_header_t *header, const char *js
 
     frame_write_envelope (&event, EVENT_WORKER_SNAPSHOT);
     size_t head = event.size;
-    snapshot_splice_reason (&event, json, size, "initial");
+    snapshot_splice_reason (&event, json, size, "initial");  //  and REASON_TAIL behind it
     buffer_text (&event, "}");
     frame_t *frame = buffer_failed (&event)
                          ? NULL
@@ -140,10 +167,10 @@ set_frame (replica_worker_t *worker, const feed_header_t *header, const char *js
         return -ENOMEM;
     }
     frame_release (&worker->frame);
-    frame->digest = worker->digest;
+    frame->digest = worker->digests [false];
+    frame->masked_digest = worker->digests [true];
     worker->frame = frame;
-    worker->json = frame->bytes + frame->json_offset + head;
-    worker->size = size - 1;
+    worker->json_head = head;
     return 0;
 }
 
@@ -174,7 +201,7 @@ replica_put (replica_t *self, const feed_header_t *header, const char *json, siz
     }
     //  A state message tells replicas alone; a state that is taken is where everybody begins.
     if (header->kind == FEED_EVENT || (self->taking && worker->state != self->state)) {
-        set_digest (self, worker, digest_of_snapshot (json, size));
+        take_digests (self, worker, json, size);
     }
     if (set_frame (worker, header, json, size) < 0) {
         return -ENOMEM;
@@ -211,7 +238,8 @@ forget_instance (replica_t *self, const replica_worker_t *gone)
 static void
 drop (replica_t *self, replica_worker_t *worker)
 {
-    set_digest (self, worker, 0);
+    set_digest (self, worker, false, 0);
+    set_digest (self, worker, true, 0);
     forget_instance (self, worker);
     zhashx_delete (self->workers, worker->worker_id);
 }
@@ -252,18 +280,24 @@ replica_end (replica_t *self)
 }
 
 bool
-replica_digest (const replica_t *self, uint64_t *digest)
+replica_digest (const replica_t *self, bool masked, uint64_t *digest)
 {
-    *digest = self->digest;
+    *digest = self->digests [masked];
     return !self->taking;
 }
 
 uint64_t
-replica_region_digest (const replica_t *self, const char *region)
+replica_region_digest (const replica_t *self, bool masked, const char *region)
 {
-    const uint64_t *digest = zhashx_lookup (self->regions, region);
+    const region_t *sums = zhashx_lookup (self->regions, region);
 
-    return digest ? *digest : 0;
+    return sums ? sums->digests [masked] : 0;
+}
+
+uint64_t
+replica_worker_digest (const replica_worker_t *worker, bool masked)
+{
+    return worker->digests [masked];
 }
 
 size_t
@@ -323,9 +357,16 @@ replica_next (replica_t *self, const char *after)
 }
 
 void
-replica_write_worker (const replica_worker_t *worker, json_writer_t *out)
+replica_write_worker (const replica_worker_t *worker, const mask_t *mask, json_writer_t *out)
 {
-    json_put_raw (out, worker->json, worker->size);
+    const frame_t *frame = mask ? frame_masked (worker->frame, mask) : worker->frame;
+    size_t head = frame ? frame->json_offset + worker->json_head : 0;
+
+    if (!frame) {
+        out->out->failed = true;
+        return;
+    }
+    json_put_raw (out, frame->bytes + head, frame->size - head - strlen (REASON_TAIL "\n\n"));
     buffer_text (out->out, "}");
 }
 

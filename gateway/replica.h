@@ -20,16 +20,17 @@ typedef struct replica_worker {
     char region [FEED_REGION_SIZE];
     char status [32];
     char instance_id [128];
-    uint64_t seq;      //  what the snapshot covers
-    uint64_t event;    //  of the last worker.snapshot that came as an event
-    unsigned state;    //  of which state it is: the last taken, or the one being taken
-    uint64_t digest;   //  of the snapshot that was last told; 0: none, or it is terminated
+    uint64_t seq;    //  what the snapshot covers
+    uint64_t event;  //  of the last worker.snapshot that came as an event
+    unsigned state;  //  of which state it is: the last taken, or the one being taken
+    //  Of the snapshot that was last told, as it is and masked; 0: none, or it is terminated.
+    uint64_t digests [2];
     frame_t *frame;    //  as a client gets it in a full state
-    const char *json;  //  within it: the canonical snapshot without _reason and closing brace
-    size_t size;
+    size_t json_head;  //  of its JSON, before the canonical snapshot
 } replica_worker_t;
 
-replica_t *replica_new (void);
+//  mask is borrowed; null: nobody is told less than another.
+replica_t *replica_new (const mask_t *mask);
 void replica_destroy (replica_t **self_p);
 
 //  A state is taken anew: what is put between the two stands, whatever its number; at the end all
@@ -46,14 +47,16 @@ size_t replica_size (const replica_t *self);
 //  By worker id or EC2 instance id; null when there is none.
 const replica_worker_t *replica_find (replica_t *self, const char *id);
 //  The sum of the digests (common/digest.h) of all workers, and of a region's, as of the last
-//  event that was put. False while a state is being taken: then nobody knows.
-bool replica_digest (const replica_t *self, uint64_t *digest);
-uint64_t replica_region_digest (const replica_t *self, const char *region);
+//  event that was put, as they are or masked. False while a state is being taken: then nobody
+//  knows.
+bool replica_digest (const replica_t *self, bool masked, uint64_t *digest);
+uint64_t replica_region_digest (const replica_t *self, bool masked, const char *region);
+uint64_t replica_worker_digest (const replica_worker_t *worker, bool masked);
 
 //  In the order of worker ids; after "" is the first.
 const replica_worker_t *replica_next (replica_t *self, const char *after);
-//  The canonical snapshot, whole, as the next value.
-void replica_write_worker (const replica_worker_t *worker, json_writer_t *out);
+//  The canonical snapshot, whole, as the next value, masked unless mask is null.
+void replica_write_worker (const replica_worker_t *worker, const mask_t *mask, json_writer_t *out);
 
 //  Open jobs by id, each as the data of its job.submitted; and that one is open no more. header
 //  says the worker, the job's type and its priority.

@@ -8,6 +8,10 @@
 #include "connections.h"
 #include "cors.h"
 
+#include <errno.h>
+
+#define RETRY_AFTER "1"  //  seconds
+
 void
 reply_add_rules (struct MHD_Connection *connection, struct MHD_Response *response,
                  const char *methods)
@@ -19,9 +23,21 @@ reply_add_rules (struct MHD_Connection *connection, struct MHD_Response *respons
 }
 
 enum MHD_Result
-reply_send (struct MHD_Connection *connection, unsigned status, const char *type, buffer_t *body,
-            const char *allow)
+reply_queue (struct MHD_Connection *connection, unsigned status, struct MHD_Response *response,
+             size_t bytes)
 {
+    enum MHD_Result result = MHD_queue_response (connection, status, response);
+
+    connections_note (connection, status, bytes);
+    MHD_destroy_response (response);
+    return result;
+}
+
+enum MHD_Result
+reply_send_header (struct MHD_Connection *connection, unsigned status, const char *type,
+                   buffer_t *body, const char *name, const char *value)
+{
+    size_t size = body->size;
     struct MHD_Response *response =
         MHD_create_response_from_buffer (body->size, body->data, MHD_RESPMEM_MUST_COPY);
 
@@ -29,22 +45,29 @@ reply_send (struct MHD_Connection *connection, unsigned status, const char *type
     if (!response) {
         return MHD_NO;
     }
-    MHD_add_response_header (response, "Content-Type", type);
+    if (type) {
+        MHD_add_response_header (response, "Content-Type", type);
+    }
     MHD_add_response_header (response, "Cache-Control", "no-store");
     MHD_add_response_header (response, "Content-Security-Policy",
                              "default-src 'none'; frame-ancestors 'none'");
     reply_add_rules (connection, response, NULL);
-    if (allow) {
-        MHD_add_response_header (response, "Allow", allow);
+    if (value) {
+        MHD_add_response_header (response, name, value);
     }
-    enum MHD_Result result = MHD_queue_response (connection, status, response);
-    MHD_destroy_response (response);
-    return result;
+    return reply_queue (connection, status, response, size);
 }
 
 enum MHD_Result
-reply_problem (struct MHD_Connection *connection, unsigned status, const char *title,
-               const char *detail, const char *allow)
+reply_send (struct MHD_Connection *connection, unsigned status, const char *type, buffer_t *body,
+            const char *allow)
+{
+    return reply_send_header (connection, status, type, body, "Allow", allow);
+}
+
+static enum MHD_Result
+send_problem (struct MHD_Connection *connection, unsigned status, const char *title,
+              const char *detail, const char *name, const char *value)
 {
     buffer_t out = {0};
     json_writer_t json = json_writer (&out);
@@ -55,7 +78,36 @@ reply_problem (struct MHD_Connection *connection, unsigned status, const char *t
     json_member_integer (&json, "status", status);
     json_member_text (&json, "detail", detail);
     json_close_object (&json);
-    return reply_send (connection, status, "application/problem+json", &out, allow);
+    return reply_send_header (connection, status, "application/problem+json", &out, name, value);
+}
+
+enum MHD_Result
+reply_problem (struct MHD_Connection *connection, unsigned status, const char *title,
+               const char *detail, const char *allow)
+{
+    return send_problem (connection, status, title, detail, "Allow", allow);
+}
+
+enum MHD_Result
+reply_unknown (struct MHD_Connection *connection, int rc, const char *detail)
+{
+    switch (rc) {
+    case -EAGAIN:
+        return send_problem (connection, MHD_HTTP_SERVICE_UNAVAILABLE, "Unavailable", detail,
+                             MHD_HTTP_HEADER_RETRY_AFTER, RETRY_AFTER);
+    case -EPERM:
+        return send_problem (connection, MHD_HTTP_FORBIDDEN, "Forbidden", detail, NULL, NULL);
+    default:
+        return send_problem (connection, MHD_HTTP_UNAUTHORIZED, "Unauthorized", detail,
+                             MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"cmlwatch\"");
+    }
+}
+
+enum MHD_Result
+reply_too_many (struct MHD_Connection *connection, const char *detail)
+{
+    return send_problem (connection, MHD_HTTP_TOO_MANY_REQUESTS, "Too many requests", detail,
+                         MHD_HTTP_HEADER_RETRY_AFTER, RETRY_AFTER);
 }
 
 enum MHD_Result
@@ -69,7 +121,5 @@ reply_methods (struct MHD_Connection *connection, const char *methods)
     }
     MHD_add_response_header (response, "Allow", methods);
     reply_add_rules (connection, response, methods);
-    enum MHD_Result result = MHD_queue_response (connection, MHD_HTTP_NO_CONTENT, response);
-    MHD_destroy_response (response);
-    return result;
+    return reply_queue (connection, MHD_HTTP_NO_CONTENT, response, 0);
 }

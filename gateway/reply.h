@@ -18,6 +18,17 @@ enum MHD_Result reply_send (struct MHD_Connection *connection, unsigned status, 
                             buffer_t *body, const char *allow);
 enum MHD_Result reply_problem (struct MHD_Connection *connection, unsigned status,
                                const char *title, const char *detail, const char *allow);
+//  With one header more; type may be null, for an answer without a body.
+enum MHD_Result reply_send_header (struct MHD_Connection *connection, unsigned status,
+                                   const char *type, buffer_t *body, const char *name,
+                                   const char *value);
+//  To somebody who is not known, by what auth_identify said (auth.h).
+enum MHD_Result reply_unknown (struct MHD_Connection *connection, int rc, const char *detail);
+//  To somebody who asks too often.
+enum MHD_Result reply_too_many (struct MHD_Connection *connection, const char *detail);
+//  The response, which is the caller's no more; bytes are its body's, for the access log.
+enum MHD_Result reply_queue (struct MHD_Connection *connection, unsigned status,
+                             struct MHD_Response *response, size_t bytes);
 //  To OPTIONS.
 enum MHD_Result reply_methods (struct MHD_Connection *connection, const char *methods);
 

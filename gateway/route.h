@@ -19,7 +19,11 @@ typedef struct request {
     bool is_stream;  //  suspended for good; when it is resumed it is over
     buffer_t body;
     bool body_too_large;
+    bool admitted;         //  its client may ask, and is who it says
+    identity_t *identity;  //  null where anybody may ask
     ask_t *ask;
+    time_us_t began;         //  steady
+    char method [8], *path;  //  for the access log
 } request_t;
 
 //  rest is what follows the route's prefix.
@@ -30,14 +34,40 @@ typedef enum MHD_Result route_fn (const http_parts_t *parts, struct MHD_Connecti
 int route_check_parameters (struct MHD_Connection *connection, const char *const known [],
                             reason_t *why);
 
+//  In routes.c: a row of the table of all paths.
+typedef struct route {
+    const char *method, *path;
+    role_t role;  //  who may ask, at least
+    route_fn *fn;
+} route_t;
+
+//  The row that answers; *rest is the path behind the row's. Null when none does.
+const route_t *routes_find (const char *method, const char *url, const char **rest);
+//  OPTIONS, or 405 with the methods that there are.
+enum MHD_Result routes_refuse (struct MHD_Connection *connection, const char *url,
+                               const char *method);
+route_fn route_metrics;
+
+//  The view of whoever asks.
+static inline const view_t *
+request_view (const request_t *request)
+{
+    return request->identity->view;
+}
+
+//  routes_session.c: /api/session, who I am; a browser's login, and its end.
+route_fn route_session, route_session_begin, route_session_end;
+
 //  routes_worker.c: /api/workers/{id}, its parts, and the switch of its idle detection.
 route_fn route_worker, route_worker_put;
 
 //  routes_events.c: /api/events, past events as JSON.
 route_fn route_events;
 
-//  routes_stream.c: /api/events/stream.
+//  routes_stream.c: /api/events/stream; and the answer to one that cannot be served now: when to come
+//  back, for anything but 200 makes an EventSource give up for ever (traps 20).
 route_fn route_stream;
+enum MHD_Result route_come_back (struct MHD_Connection *connection);
 
 //  routes_clients.c: /api/clients and /api/clients/{id}.
 route_fn route_clients, route_client_change;

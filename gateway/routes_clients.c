@@ -32,13 +32,15 @@ route_clients (const http_parts_t *parts, struct MHD_Connection *connection, con
     json_writer_t json = json_writer (&out);
     reason_t why = {0};
 
-    (void) rest, (void) request;
+    (void) rest;
     if (route_check_parameters (connection, KNOWN, &why) < 0) {
         return refuse (connection, MHD_HTTP_BAD_REQUEST, why.text);
     }
     json_open_object (&json);
     json_key (&json, "clients");
-    hub_write_clients (parts->hub, &json);
+    //  Filters name workers and regions: who may not see all of these sees its own streams.
+    bool all = request->identity->role >= ROLE_ADMIN || !view_is_limited (request_view (request));
+    hub_write_clients (parts->hub, all ? NULL : request->identity->name, &json);
     json_close_object (&json);
     return reply_send (connection, MHD_HTTP_OK, "application/json", &out, NULL);
 }
@@ -134,6 +136,15 @@ answer_change (const http_parts_t *parts, struct MHD_Connection *connection, con
     return reply_send (connection, MHD_HTTP_OK, "application/json", &out, NULL);
 }
 
+//  One's own streams; an admin's also those of others.
+static bool
+may_change (const http_parts_t *parts, const char *id, const identity_t *identity)
+{
+    const identity_t *owner = hub_identity (parts->hub, id);
+
+    return identity->role >= ROLE_ADMIN || (owner && strcmp (owner->name, identity->name) == 0);
+}
+
 enum MHD_Result
 route_client_change (const http_parts_t *parts, struct MHD_Connection *connection, const char *rest,
                      request_t *request)
@@ -150,7 +161,7 @@ route_client_change (const http_parts_t *parts, struct MHD_Connection *connectio
                        "Content-Type must be application/json or application/merge-patch+json");
     }
     const filter_t *old = hub_filter (parts->hub, rest);
-    if (!old) {
+    if (!old || !may_change (parts, rest, request->identity)) {
         return refuse (connection, MHD_HTTP_NOT_FOUND, "no open stream has this client id");
     }
     filter_t *filter = filter_copy (old);

@@ -88,8 +88,8 @@ write_events (const event_log_t *log, const query_t *query, uint64_t seq, json_w
     json_key (json, "events");
     json_open_array (json);
     while (seq < event_log_last (log) && count < query->limit) {
-        const frame_t *frame = event_log_get (log, ++seq);
-        if (filter_wants (query->filter, frame)) {
+        frame_t *frame = event_log_get (log, ++seq);
+        if (filter_wants (query->filter, frame) && (frame = filter_form (query->filter, frame))) {
             json_put_raw (json, frame->bytes + frame->json_offset,
                           frame->size - frame->json_offset - 2);
             count++;
@@ -143,10 +143,11 @@ route_events (const http_parts_t *parts, struct MHD_Connection *connection, cons
     query_t query = {.filter = filter_new ((size_t) parts->filter_names_max),
                      .limit = LIMIT_DEFAULT};
 
-    (void) rest, (void) request;
+    (void) rest;
     if (!query.filter) {
         return MHD_NO;
     }
+    filter_see (query.filter, request->identity->view);
     enum MHD_Result result = answer (parts, connection, &query);
     filter_release (&query.filter);
     return result;

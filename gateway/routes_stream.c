@@ -113,13 +113,59 @@ accepts_gzip (const char *list)
 }
 
 //  Also for HEAD: the stream's head alone.
-static enum MHD_Result
-come_back (struct MHD_Connection *connection)
+enum MHD_Result
+route_come_back (struct MHD_Connection *connection)
 {
     buffer_t out = {0};
 
     buffer_text (&out, "retry: 3000\n\n");
     return reply_send (connection, MHD_HTTP_OK, "text/event-stream", &out, NULL);
+}
+
+static bool
+is_full (const http_parts_t *parts, const identity_t *identity)
+{
+    return hub_size (parts->hub) >= (size_t) parts->clients_max ||
+           (parts->streams_per_user > 0 && *identity->name &&
+            hub_streams_of (parts->hub, identity->name) >= (size_t) parts->streams_per_user);
+}
+
+//  What the request's head says beside its query.
+static void
+take_head (const http_parts_t *parts, struct MHD_Connection *connection, hub_request_t *request)
+{
+    const char *id = MHD_lookup_connection_value (connection, MHD_HEADER_KIND, "Last-Event-ID");
+    const char *encodings =
+        MHD_lookup_connection_value (connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT_ENCODING);
+
+    request->last_event_id = id ? id : request->last_event_id;
+    request->gzip = parts->compression && accepts_gzip (encodings);
+}
+
+static enum MHD_Result
+open_stream (const http_parts_t *parts, struct MHD_Connection *connection, query_t *query,
+             request_t *request)
+{
+    char address [PROXIES_ADDRESS_SIZE];
+    _cleanup_ (buffer_clear) buffer_t headers = {0};
+    moment_t now = loop_now (parts->loop);
+
+    take_head (parts, connection, &query->request);
+    cors_write (connections_origins (connection), connection, &headers);
+    query->request.headers = headers.data;
+    query->request.filter = query->filter;
+    query->request.identity = request->identity;
+    query->request.address = connections_client (connection, address);
+    if (request->identity->expires_at > 0) {
+        query->request.expires_at = now.steady + request->identity->expires_at - now.wall;
+    }
+    connections_note (connection, MHD_HTTP_OK, 0);
+    MHD_suspend_connection (connection);
+    request->is_stream = true;
+    if (hub_add (parts->hub, &query->request) < 0) {
+        MHD_resume_connection (connection);
+    }
+    return MHD_YES;
 }
 
 enum MHD_Result
@@ -135,6 +181,7 @@ route_stream (const http_parts_t *parts, struct MHD_Connection *connection, cons
     if (!query.filter) {
         return MHD_NO;
     }
+    filter_see (query.filter, request->identity->view);
     MHD_get_connection_values (connection, MHD_GET_ARGUMENT_KIND, take_parameter, &query);
     if (query.rc < 0) {
         filter_release (&query.filter);
@@ -142,23 +189,9 @@ route_stream (const http_parts_t *parts, struct MHD_Connection *connection, cons
                               NULL);
     }
     if (request->is_head || !feed_client_has_joined (parts->feed) ||
-        hub_size (parts->hub) >= (size_t) parts->clients_max || loop_is_draining (parts->loop)) {
+        is_full (parts, request->identity) || loop_is_draining (parts->loop)) {
         filter_release (&query.filter);
-        return come_back (connection);
+        return route_come_back (connection);
     }
-    const char *header = MHD_lookup_connection_value (connection, MHD_HEADER_KIND, "Last-Event-ID");
-    query.request.last_event_id = header ? header : query.request.last_event_id;
-    query.request.gzip =
-        parts->compression && accepts_gzip (MHD_lookup_connection_value (
-                                  connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT_ENCODING));
-    query.request.filter = query.filter;
-    _cleanup_ (buffer_clear) buffer_t headers = {0};
-    cors_write (connections_origins (connection), connection, &headers);
-    query.request.headers = headers.data;
-    MHD_suspend_connection (connection);
-    request->is_stream = true;
-    if (hub_add (parts->hub, &query.request) < 0) {
-        MHD_resume_connection (connection);
-    }
-    return MHD_YES;
+    return open_stream (parts, connection, &query, request);
 }

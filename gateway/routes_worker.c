@@ -43,27 +43,34 @@ refuse (struct MHD_Connection *connection, unsigned status, const char *detail)
 }
 
 static enum MHD_Result
-pass_on (struct MHD_Connection *connection, const ask_t *ask)
+pass_on (struct MHD_Connection *connection, const request_t *request)
 {
     buffer_t out = {0};
+    const ask_t *ask = request->ask;
+    const mask_t *mask = request_view (request)->mask;
     int status = ask_status (ask);
 
     if (status < 200 || status > 299) {
         return refuse (connection, (unsigned) status, ask_detail (ask));
     }
-    buffer_append (&out, ask_payload (ask)->data, ask_payload (ask)->size);
+    if (mask) {
+        mask_write (mask, ask_payload (ask)->data, ask_payload (ask)->size, &out);
+    } else {
+        buffer_append (&out, ask_payload (ask)->data, ask_payload (ask)->size);
+    }
     return reply_send (connection, (unsigned) status, "application/json", &out, NULL);
 }
 
 static enum MHD_Result
 show_worker (const http_parts_t *parts, struct MHD_Connection *connection, const char *id,
-             const ask_t *ask)
+             const request_t *request)
 {
     buffer_t out = {0};
     reason_t why = {0};
+    const ask_t *ask = request->ask;
     const buffer_t *others = ask && ask_status (ask) == 200 ? ask_payload (ask) : NULL;
 
-    if (api_worker (parts->replica, id, others, &out, &why) < 0) {
+    if (api_worker (parts->replica, request_view (request), id, others, &out, &why) < 0) {
         buffer_clear (&out);
         return refuse (connection, MHD_HTTP_NOT_FOUND, why.text);
     }
@@ -150,11 +157,10 @@ route_worker (const http_parts_t *parts, struct MHD_Connection *connection, cons
         return refuse (connection, MHD_HTTP_NOT_FOUND, "no worker has such an id");
     }
     if (request->ask) {
-        return *tail ? pass_on (connection, request->ask)
-                     : show_worker (parts, connection, id, request->ask);
+        return *tail ? pass_on (connection, request) : show_worker (parts, connection, id, request);
     }
-    if (!replica_find (parts->replica, id)) {
-        return show_worker (parts, connection, id, NULL);
+    if (!api_find (parts->replica, request_view (request), id)) {
+        return show_worker (parts, connection, id, request);
     }
     while (*tail && at < sizeof PARTS / sizeof *PARTS && strcmp (PARTS [at].name, tail) != 0) {
         at++;
@@ -204,11 +210,14 @@ route_worker_put (const http_parts_t *parts, struct MHD_Connection *connection, 
     bool enabled = false;
 
     if (request->ask) {
-        return pass_on (connection, request->ask);
+        return pass_on (connection, request);
     }
     if (!split (rest, id, &tail) || strcmp (tail, "idle-detection") != 0) {
         return refuse (connection, MHD_HTTP_NOT_FOUND,
                        "of a worker only idle-detection can be put");
+    }
+    if (!api_find (parts->replica, request_view (request), id)) {
+        return show_worker (parts, connection, id, request);
     }
     int status = read_switch (connection, request, &enabled, &why);
     if (status != MHD_HTTP_OK) {

@@ -196,7 +196,7 @@ class Gateway(Program):
         port = free_port()
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
-        super().__init__(folder, "gateway", "--control", bus.control, "--feed", bus.feed,
+        super().__init__(folder, "gateway", "--control", bus.control, "--feed", bus.feed, "--drain-delay-ms", 0,
                          "--listen", f"127.0.0.1:{port}", *arguments)
         if wait:
             wait_ready(self)

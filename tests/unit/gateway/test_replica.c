@@ -27,7 +27,7 @@ static void
 older_state_never_overwrites_newer_whatever_way_it_came (void **state)
 {
     (void) state;
-    _cleanup_ (replica_destroy) replica_t *replica = replica_new ();
+    _cleanup_ (replica_destroy) replica_t *replica = replica_new (NULL);
 
     put (replica, WORKER_A, "i-0a", "stopped", 20);
     put (replica, WORKER_A, "i-0a", "running", 19);
@@ -40,7 +40,7 @@ static void
 state_of_the_same_number_is_taken_for_it_may_be_a_later_look (void **state)
 {
     (void) state;
-    _cleanup_ (replica_destroy) replica_t *replica = replica_new ();
+    _cleanup_ (replica_destroy) replica_t *replica = replica_new (NULL);
 
     put (replica, WORKER_A, "i-0a", "stopped", 20);
     put (replica, WORKER_A, "i-0a", "running", 20);
@@ -52,7 +52,7 @@ static void
 worker_is_found_by_either_id (void **state)
 {
     (void) state;
-    _cleanup_ (replica_destroy) replica_t *replica = replica_new ();
+    _cleanup_ (replica_destroy) replica_t *replica = replica_new (NULL);
 
     put (replica, WORKER_A, "i-0a", "running", 1);
     put (replica, WORKER_B, "i-0b", "running", 1);
@@ -67,7 +67,7 @@ static void
 worker_that_left_is_found_no_more_and_one_with_its_instance_id_takes_its_place (void **state)
 {
     (void) state;
-    _cleanup_ (replica_destroy) replica_t *replica = replica_new ();
+    _cleanup_ (replica_destroy) replica_t *replica = replica_new (NULL);
 
     put (replica, WORKER_A, "i-0same", "running", 1);
     put (replica, WORKER_B, "i-0same", "running", 1);
@@ -84,7 +84,7 @@ static void
 news_of_leaving_that_is_older_than_the_state_is_ignored (void **state)
 {
     (void) state;
-    _cleanup_ (replica_destroy) replica_t *replica = replica_new ();
+    _cleanup_ (replica_destroy) replica_t *replica = replica_new (NULL);
 
     put (replica, WORKER_A, "i-0a", "running", 20);
     take_away (replica, WORKER_A, 19);
@@ -97,7 +97,7 @@ static void
 workers_come_in_the_order_of_their_ids_and_go_on_after_one_that_is_gone (void **state)
 {
     (void) state;
-    _cleanup_ (replica_destroy) replica_t *replica = replica_new ();
+    _cleanup_ (replica_destroy) replica_t *replica = replica_new (NULL);
 
     put (replica, WORKER_B, "i-0b", "running", 1);
     put (replica, WORKER_A, "i-0a", "running", 1);
@@ -113,7 +113,7 @@ static void
 state_taken_anew_replaces_the_old_at_its_end_whatever_the_numbers (void **state)
 {
     (void) state;
-    _cleanup_ (replica_destroy) replica_t *replica = replica_new ();
+    _cleanup_ (replica_destroy) replica_t *replica = replica_new (NULL);
     put (replica, WORKER_A, "i-0a", "running", 100);
     put (replica, WORKER_B, "i-0b", "running", 100);
 
@@ -143,7 +143,7 @@ static void
 open_jobs_are_held_until_they_are_open_no_more (void **state)
 {
     (void) state;
-    _cleanup_ (replica_destroy) replica_t *replica = replica_new ();
+    _cleanup_ (replica_destroy) replica_t *replica = replica_new (NULL);
 
     put_job (replica, "j1", "{\"id\":\"j1\"}x", 11);
     put_job (replica, "j1", "{\"id\":\"j1\"}x", 11);
@@ -167,7 +167,7 @@ static void
 numbers_of_the_fleet_are_an_empty_object_before_the_first (void **state)
 {
     (void) state;
-    _cleanup_ (replica_destroy) replica_t *replica = replica_new ();
+    _cleanup_ (replica_destroy) replica_t *replica = replica_new (NULL);
 
     assert_string_equal (replica_stats (replica), "{}");
     replica_set_stats (replica, "{\"a\":1}x", 7);

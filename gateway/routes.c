@@ -1,0 +1,215 @@
+// routes.c - every path that is answered, by which function, for whom; and the short ones of these.
+//
+// SPDX-License-Identifier: MIT
+
+#include "../common/admin.h"
+#include "api.h"
+#include "dashboard.h"
+#include "reply.h"
+#include "route.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define METHODS_SIZE 64
+
+static const char *
+query_value (void *argument, const char *name)
+{
+    return MHD_lookup_connection_value (argument, MHD_GET_ARGUMENT_KIND, name);
+}
+
+typedef struct names {
+    const char *const *known;
+    reason_t *why;
+} names_t;
+
+static enum MHD_Result
+check_name (void *argument, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    const names_t *names = argument;
+
+    (void) kind, (void) value;
+    for (const char *const *known = names->known; *known; known++) {
+        if (strcmp (*known, name) == 0) {
+            return MHD_YES;
+        }
+    }
+    reason_set (names->why, -EINVAL, "unknown parameter '%.60s'", name);
+    return MHD_NO;
+}
+
+int
+route_check_parameters (struct MHD_Connection *connection, const char *const known [],
+                        reason_t *why)
+{
+    names_t names = {known, why};
+
+    why->text [0] = '\0';
+    MHD_get_connection_values (connection, MHD_GET_ARGUMENT_KIND, check_name, &names);
+    return why->text [0] ? -EINVAL : 0;
+}
+
+static enum MHD_Result
+on_workers (const http_parts_t *parts, struct MHD_Connection *connection, const char *rest,
+            request_t *request)
+{
+    static const char *const KNOWN [] = {"region", "status", "limit", "cursor", NULL};
+    buffer_t out = {0};
+    reason_t why = {0};
+
+    (void) rest;
+    if (route_check_parameters (connection, KNOWN, &why) < 0 ||
+        api_workers (parts->replica, parts->log, request_view (request), query_value, connection,
+                     &out, &why) < 0) {
+        return reply_problem (connection, MHD_HTTP_BAD_REQUEST, "Bad parameter", why.text, NULL);
+    }
+    return reply_send (connection, MHD_HTTP_OK, "application/json", &out, NULL);
+}
+
+static enum MHD_Result
+on_state (const http_parts_t *parts, struct MHD_Connection *connection, const char *rest,
+          request_t *request)
+{
+    buffer_t out = {0};
+
+    (void) rest;
+    api_state (parts->replica, parts->log, request_view (request), &out);
+    return reply_send (connection, MHD_HTTP_OK, "application/json", &out, NULL);
+}
+
+static enum MHD_Result
+on_healthz (const http_parts_t *parts, struct MHD_Connection *connection, const char *rest,
+            request_t *request)
+{
+    buffer_t out = {0};
+
+    (void) parts, (void) rest, (void) request;
+    admin_write_healthz (&out);
+    return reply_send (connection, MHD_HTTP_OK, "application/json", &out, NULL);
+}
+
+static enum MHD_Result
+on_readyz (const http_parts_t *parts, struct MHD_Connection *connection, const char *rest,
+           request_t *request)
+{
+    buffer_t out = {0};
+    reason_t why = {0};
+    bool ready = !loop_is_draining (parts->loop) && feed_client_is_ready (parts->feed, &why);
+
+    (void) rest, (void) request;
+    if (loop_is_draining (parts->loop)) {
+        reason_set (&why, -ESHUTDOWN, "the gateway ends");
+    }
+    admin_write_readyz (&out, ready, &why);
+    return reply_send (connection, ready ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE,
+                       "application/json", &out, NULL);
+}
+
+enum MHD_Result
+route_metrics (const http_parts_t *parts, struct MHD_Connection *connection, const char *rest,
+               request_t *request)
+{
+    buffer_t out = {0};
+
+    (void) rest, (void) request;
+    metrics_write (parts->metrics, &out);
+    return reply_send (connection, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", &out,
+                       NULL);
+}
+
+static enum MHD_Result
+on_file (const http_parts_t *parts, struct MHD_Connection *connection, const char *rest,
+         request_t *request)
+{
+    (void) request;
+    return dashboard_reply (connection, rest, parts->dashboard_dir);
+}
+
+//  A path that ends with '*' is a prefix; the first row that fits path and method is taken.
+//  GET answers HEAD too; others have a body. Whoever asks has at least this role.
+static const route_t ROUTES [] = {{"GET", "/api/events/stream", ROLE_VIEWER, route_stream},
+                                  {"GET", "/api/events", ROLE_VIEWER, route_events},
+                                  {"GET", "/api/clients", ROLE_OPERATOR, route_clients},
+                                  {"PATCH", "/api/clients/*", ROLE_VIEWER, route_client_change},
+                                  {"GET", "/api/workers", ROLE_VIEWER, on_workers},
+                                  {"GET", "/api/workers/*", ROLE_VIEWER, route_worker},
+                                  {"PUT", "/api/workers/*", ROLE_OPERATOR, route_worker_put},
+                                  {"GET", "/api/state", ROLE_VIEWER, on_state},
+                                  {"GET", "/api/schema", ROLE_NONE, route_schema},
+                                  {"GET", "/api/schema/*", ROLE_NONE, route_schema},
+                                  {"GET", "/api/session", ROLE_VIEWER, route_session},
+                                  {"POST", "/api/session", ROLE_NONE, route_session_begin},
+                                  {"DELETE", "/api/session", ROLE_VIEWER, route_session_end},
+                                  {"GET", "/healthz", ROLE_NONE, on_healthz},
+                                  {"GET", "/readyz", ROLE_NONE, on_readyz},
+                                  {"GET", "/metrics", ROLE_VIEWER, route_metrics},
+                                  {"GET", "/*", ROLE_NONE, on_file}};
+#define ROUTES_COUNT (sizeof ROUTES / sizeof *ROUTES)
+
+//  The rest of the path behind the row's; null when it does not fit.
+static const char *
+fit (size_t row, const char *url)
+{
+    size_t size = strlen (ROUTES [row].path);
+
+    if (ROUTES [row].path [size - 1] == '*') {
+        return strncmp (url, ROUTES [row].path, size - 1) == 0 ? url + size - 1 : NULL;
+    }
+    return strcmp (url, ROUTES [row].path) == 0 ? url + size : NULL;
+}
+
+static bool
+is_method (size_t row, const char *method)
+{
+    return strcmp (ROUTES [row].method, method) == 0 ||
+           (strcmp (method, "HEAD") == 0 && strcmp (ROUTES [row].method, "GET") == 0);
+}
+
+//  What the rows with the longest path that fits answer: the page's row fits anything.
+static const char *
+methods_of (const char *url, char out [METHODS_SIZE])
+{
+    size_t longest = 0, used = 0;
+
+    for (size_t row = 0; row < ROUTES_COUNT; row++) {
+        size_t size = strlen (ROUTES [row].path);
+        longest = fit (row, url) && size > longest ? size : longest;
+    }
+    for (size_t row = 0; row < ROUTES_COUNT; row++) {
+        bool get = strcmp (ROUTES [row].method, "GET") == 0;
+        if (fit (row, url) && strlen (ROUTES [row].path) == longest) {
+            used += (size_t) snprintf (out + used, METHODS_SIZE - used, "%s, %s",
+                                       ROUTES [row].method, get ? "HEAD, " : "");
+        }
+    }
+    snprintf (out + used, METHODS_SIZE - used, "OPTIONS");
+    return out;
+}
+
+const route_t *
+routes_find (const char *method, const char *url, const char **rest)
+{
+    for (size_t row = 0; row < ROUTES_COUNT; row++) {
+        *rest = fit (row, url);
+        if (*rest && is_method (row, method)) {
+            return &ROUTES [row];
+        }
+    }
+    return NULL;
+}
+
+enum MHD_Result
+routes_refuse (struct MHD_Connection *connection, const char *url, const char *method)
+{
+    char methods [METHODS_SIZE], detail [METHODS_SIZE + 40];
+
+    (void) methods_of (url, methods);
+    if (strcmp (method, "OPTIONS") == 0) {
+        return reply_methods (connection, methods);
+    }
+    snprintf (detail, sizeof detail, "answered here: %s", methods);
+    return reply_problem (connection, MHD_HTTP_METHOD_NOT_ALLOWED, "Method not allowed", detail,
+                          methods);
+}
