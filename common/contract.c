@@ -45,9 +45,12 @@ static const operation_t OPERATIONS [] = {
     {"/api/workers/{id}/history", "get", "getHistory", "Samples of one metric, oldest first: one a minute, older ones one each ten minutes", "metric:metric since?:time limit?:integer", NULL, "200", "rest.worker.history", NULL, "400 404 503"},
     {"/api/workers/{id}/idle-detection", "put", "setIdleDetection", "Turns its idle detection on or off", "", "enabled:flag", "202", "rest.worker.idle_detection", NULL, "400 404 413 415 503"},
     {"/api/state", "get", "getState", "Everything at once, and the id of the last event it covers", "", NULL, "200", "rest.state", NULL, ""},
+    {"/api/session", "get", "getSession", "Who asks, as what, and until when", "", NULL, "200", "rest.session", NULL, ""},
+    {"/api/session", "post", "beginSession", "Gives a browser a cookie for its token; 409 where nobody has to log in", "", "token:text", "201", "rest.session", NULL, "400 401 409 413 429 503"},
+    {"/api/session", "delete", "endSession", "Ends the session of the cookie, and its streams", "", NULL, "204", NULL, NULL, ""},
     {"/healthz", "get", "getHealth", "The process is alive", "", NULL, "200", "rest.healthz", NULL, ""},
     {"/readyz", "get", "getReadiness", "The feed is joined and fresh; 503 while it is not", "", NULL, "200", "rest.readyz", NULL, ""},
-    {"/metrics", "get", "getMetrics", "What the gateway counts of itself, for Prometheus", "", NULL, "200", NULL, "text/plain; version=0.0.4; charset=utf-8", ""},
+    {"/metrics", "get", "getMetrics", "What the gateway counts of itself, for Prometheus", "", NULL, "200", NULL, "text/plain; version=0.0.4; charset=utf-8", "401 429"},
 };
 // clang-format on
 #define OPERATIONS_COUNT (sizeof OPERATIONS / sizeof *OPERATIONS)
@@ -136,13 +139,36 @@ put_response (json_writer_t *out, const char *status, const char *description, c
     json_key (out, status);
     json_open_object (out);
     json_member_text (out, "description", description);
-    put_content (out, type, schema);
+    if (strcmp (status, "204") != 0) {
+        put_content (out, type, schema);
+    }
     json_close_object (out);
+}
+
+//  Whoever asks this has to be somebody, where one has to log in.
+static bool
+is_for_somebody (const operation_t *operation)
+{
+    return strncmp (operation->path, "/api/", 5) == 0 &&
+           (strcmp (operation->path, "/api/session") != 0 ||
+            strcmp (operation->method, "post") != 0);
+}
+
+static bool
+names_status (const char *statuses, const char *status)
+{
+    return strstr (statuses, status) != NULL;  //  of three digits, apart by blanks
 }
 
 static void
 put_responses (json_writer_t *out, const operation_t *operation)
 {
+    static const struct {
+        const char *status, *meaning;
+    } LOGIN [] = {{"401", "Nobody, or with a credential that is not right; log in"},
+                  {"403", "Somebody who may not do this"},
+                  {"429", "More than requests_per_second of one client"},
+                  {"503", "Nobody can be known at the moment; try again"}};
     const char *problems = operation->problems;
     schema_member_t problem;
     char status [8];
@@ -159,6 +185,35 @@ put_responses (json_writer_t *out, const operation_t *operation)
         put_response (out, status, "What is wrong, and what would be right",
                       "application/problem+json", "rest.problem");
     }
+    for (size_t i = 0; is_for_somebody (operation) && i < sizeof LOGIN / sizeof *LOGIN; i++) {
+        if (!names_status (operation->problems, LOGIN [i].status)) {
+            put_response (out, LOGIN [i].status, LOGIN [i].meaning, "application/problem+json",
+                          "rest.problem");
+        }
+    }
+    json_close_object (out);
+}
+
+//  How one says who one is; none of it where nobody has to log in.
+static void
+put_security (json_writer_t *out)
+{
+    json_key (out, "components");
+    json_open_object (out);
+    json_key (out, "securitySchemes");
+    json_open_object (out);
+    json_key (out, "bearer");
+    json_open_object (out);
+    json_member_text (out, "type", "http");
+    json_member_text (out, "scheme", "bearer");
+    json_close_object (out);
+    json_key (out, "session");
+    json_open_object (out);
+    json_member_text (out, "type", "apiKey");
+    json_member_text (out, "in", "cookie");
+    json_member_text (out, "name", "cmlwatch_session");
+    json_close_object (out);
+    json_close_object (out);
     json_close_object (out);
 }
 
@@ -208,8 +263,13 @@ write_openapi (json_writer_t *out)
     json_open_object (out);
     for (size_t i = 0; i < OPERATIONS_COUNT; i++) {
         const operation_t *operation = &OPERATIONS [i];
-        json_key (out, operation->path);
-        json_open_object (out);
+        bool begins = i == 0 || strcmp (OPERATIONS [i - 1].path, operation->path) != 0;
+        bool ends =
+            i + 1 == OPERATIONS_COUNT || strcmp (OPERATIONS [i + 1].path, operation->path) != 0;
+        if (begins) {
+            json_key (out, operation->path);
+            json_open_object (out);
+        }
         json_key (out, operation->method);
         json_open_object (out);
         json_member_text (out, "operationId", operation->id);
@@ -220,9 +280,12 @@ write_openapi (json_writer_t *out)
         }
         put_responses (out, operation);
         json_close_object (out);
-        json_close_object (out);
+        if (ends) {
+            json_close_object (out);
+        }
     }
     json_close_object (out);
+    put_security (out);
     json_close_object (out);
 }
 

@@ -7,6 +7,7 @@
 #include "../common/cleanup.h"
 #include "../common/digest.h"
 #include "../common/json.h"
+#include "sums.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -262,7 +263,7 @@ void
 api_state (replica_t *replica, const event_log_t *log, const view_t *view, buffer_t *out)
 {
     json_writer_t json = json_writer (out);
-    const char *stats = view_is_limited (view) ? "{}" : replica_stats (replica);
+    const char *stats = replica_stats (replica);
 
     json_open_object (&json);
     json_key (&json, "workers");
@@ -276,7 +277,12 @@ api_state (replica_t *replica, const event_log_t *log, const view_t *view, buffe
     }
     json_close_object (&json);
     member_jobs (&json, replica, view);
-    json_member_raw (&json, "system_stats", stats, strlen (stats));
+    json_key (&json, "system_stats");
+    if (view_is_limited (view)) {
+        sums_write (replica, view, &json);
+    } else {
+        json_put_raw (&json, stats, strlen (stats));
+    }
     member_last_id (&json, log);
     member_digest (&json, replica, view);
     json_close_object (&json);

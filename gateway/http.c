@@ -80,7 +80,9 @@ admit (http_t *self, struct MHD_Connection *connection, const route_t *route, re
                                                 &request->identity, &why);
 
     //  A stream that may be opened is admitted at a pace of its own; guesses at tokens are not.
-    if ((!is_stream || rc < 0) && !is_within_quota (self, connection, request->identity)) {
+    request->is_probe = route->is_probe;
+    if ((!is_stream || rc < 0) && !route->is_probe &&
+        !is_within_quota (self, connection, request->identity)) {
         return reply_too_many (connection, "more than requests_per_second of one client");
     }
     if (rc == -EAGAIN && is_stream) {
@@ -164,15 +166,12 @@ on_request (void *argument, struct MHD_Connection *connection, const char *url, 
 static void
 log_access (struct MHD_Connection *connection, const request_t *request)
 {
-    static const char *const SKIPPED [] = {"/healthz", "/readyz", "/metrics"};
     char address [PROXIES_ADDRESS_SIZE];
     size_t bytes;
     unsigned status = connections_noted (connection, &bytes);
 
-    for (size_t i = 0; i < sizeof SKIPPED / sizeof *SKIPPED; i++) {
-        if (status < 400 && strcmp (request->path, SKIPPED [i]) == 0) {
-            return;  //  asked every few seconds, by machines
-        }
+    if (request->is_probe || (status < 400 && strcmp (request->path, "/metrics") == 0)) {
+        return;  //  asked every few seconds, by machines
     }
     log_write (LOG_LEVEL_INFO, NULL, "request",
                (log_field_t []){

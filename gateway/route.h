@@ -19,6 +19,7 @@ typedef struct request {
     bool is_stream;  //  suspended for good; when it is resumed it is over
     buffer_t body;
     bool body_too_large;
+    bool is_probe;
     bool admitted;         //  its client may ask, and is who it says
     identity_t *identity;  //  null where anybody may ask
     ask_t *ask;
@@ -39,6 +40,7 @@ typedef struct route {
     const char *method, *path;
     role_t role;  //  who may ask, at least
     route_fn *fn;
+    bool is_probe;  //  asked by machines all the time: no quota, no access log
 } route_t;
 
 //  The row that answers; *rest is the path behind the row's. Null when none does.

@@ -129,23 +129,24 @@ on_file (const http_parts_t *parts, struct MHD_Connection *connection, const cha
 
 //  A path that ends with '*' is a prefix; the first row that fits path and method is taken.
 //  GET answers HEAD too; others have a body. Whoever asks has at least this role.
-static const route_t ROUTES [] = {{"GET", "/api/events/stream", ROLE_VIEWER, route_stream},
-                                  {"GET", "/api/events", ROLE_VIEWER, route_events},
-                                  {"GET", "/api/clients", ROLE_OPERATOR, route_clients},
-                                  {"PATCH", "/api/clients/*", ROLE_VIEWER, route_client_change},
-                                  {"GET", "/api/workers", ROLE_VIEWER, on_workers},
-                                  {"GET", "/api/workers/*", ROLE_VIEWER, route_worker},
-                                  {"PUT", "/api/workers/*", ROLE_OPERATOR, route_worker_put},
-                                  {"GET", "/api/state", ROLE_VIEWER, on_state},
-                                  {"GET", "/api/schema", ROLE_NONE, route_schema},
-                                  {"GET", "/api/schema/*", ROLE_NONE, route_schema},
-                                  {"GET", "/api/session", ROLE_VIEWER, route_session},
-                                  {"POST", "/api/session", ROLE_NONE, route_session_begin},
-                                  {"DELETE", "/api/session", ROLE_VIEWER, route_session_end},
-                                  {"GET", "/healthz", ROLE_NONE, on_healthz},
-                                  {"GET", "/readyz", ROLE_NONE, on_readyz},
-                                  {"GET", "/metrics", ROLE_VIEWER, route_metrics},
-                                  {"GET", "/*", ROLE_NONE, on_file}};
+static const route_t ROUTES [] = {
+    {"GET", "/api/events/stream", ROLE_VIEWER, route_stream, false},
+    {"GET", "/api/events", ROLE_VIEWER, route_events, false},
+    {"GET", "/api/clients", ROLE_OPERATOR, route_clients, false},
+    {"PATCH", "/api/clients/*", ROLE_VIEWER, route_client_change, false},
+    {"GET", "/api/workers", ROLE_VIEWER, on_workers, false},
+    {"GET", "/api/workers/*", ROLE_VIEWER, route_worker, false},
+    {"PUT", "/api/workers/*", ROLE_OPERATOR, route_worker_put, false},
+    {"GET", "/api/state", ROLE_VIEWER, on_state, false},
+    {"GET", "/api/schema", ROLE_NONE, route_schema, false},
+    {"GET", "/api/schema/*", ROLE_NONE, route_schema, false},
+    {"GET", "/api/session", ROLE_VIEWER, route_session, false},
+    {"POST", "/api/session", ROLE_NONE, route_session_begin, false},
+    {"DELETE", "/api/session", ROLE_VIEWER, route_session_end, false},
+    {"GET", "/healthz", ROLE_NONE, on_healthz, true},
+    {"GET", "/readyz", ROLE_NONE, on_readyz, true},
+    {"GET", "/metrics", ROLE_VIEWER, route_metrics, false},
+    {"GET", "/*", ROLE_NONE, on_file, false}};
 #define ROUTES_COUNT (sizeof ROUTES / sizeof *ROUTES)
 
 //  The rest of the path behind the row's; null when it does not fit.

@@ -14,6 +14,7 @@ import pathlib
 import signal
 import random
 import socket
+import ssl
 import subprocess
 import time
 import urllib.error
@@ -24,6 +25,10 @@ BUILD = ROOT / os.environ.get("CMLWATCH_BUILD", "build/gcc")
 SHARED = ROOT.parent / "shared"
 VALGRIND = os.environ.get("CMLWATCH_WRAP") == "valgrind"
 PATIENCE = 120 if VALGRIND else 30  # seconds; a deadline for failing, not a measure of speed
+
+#  Of any certificate: which one it is, test_tls.py looks at.
+TLS = ssl.create_default_context()
+TLS.check_hostname, TLS.verify_mode = False, ssl.CERT_NONE
 
 ACCESS_KEY_ID = "AKIDEXAMPLE"
 SECRET_ACCESS_KEY = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
@@ -62,7 +67,7 @@ def http(url, method="GET", body=None, headers=None, timeout=PATIENCE):
     data = data.encode() if isinstance(data, str) else data
     request = urllib.request.Request(url, data=data, method=method, headers=headers or {})
     try:
-        with urllib.request.urlopen(request, timeout=timeout) as answer:
+        with urllib.request.urlopen(request, timeout=timeout, context=TLS if url.startswith("https") else None) as answer:
             return answer.status, answer.headers, answer.read()
     except urllib.error.HTTPError as error:
         return error.code, error.headers, error.read()
@@ -192,23 +197,32 @@ class Aggregator(Program):
 
 
 class Gateway(Program):
-    def __init__(self, folder, bus, *arguments, wait=True):
+    """headers go with every request, as a login does."""
+
+    def __init__(self, folder, bus, *arguments, wait=True, headers=None, tls=False, **more):
         port = free_port()
-        self.port = port
-        self.url = f"http://127.0.0.1:{port}"
+        self.port, self.headers, self.tls = port, headers or {}, tls
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{port}"
         super().__init__(folder, "gateway", "--control", bus.control, "--feed", bus.feed, "--drain-delay-ms", 0,
-                         "--listen", f"127.0.0.1:{port}", *arguments)
+                         "--listen", f"127.0.0.1:{port}", *arguments, **more)
         if wait:
             wait_ready(self)
 
     def workers(self, query=""):
-        return http_json(f"{self.url}/api/workers?limit=1000{query}")["workers"]
+        return http_json(f"{self.url}/api/workers?limit=1000{query}", headers=self.headers)["workers"]
 
     def worker(self, instance_id):
         return next((w for w in self.workers() if w["aws_instance_id"] == instance_id), None)
 
     def stream(self, query="", headers=None):
-        return Stream(self.port, query, headers)
+        return Stream(self.port, query, {**self.headers, **(headers or {})}, tls=self.tls)
+
+    def ask(self, path, method="GET", body=None, headers=None):
+        """(status, headers, body); a body is sent as JSON. headers in place of the gateway's own."""
+        headers = dict(self.headers if headers is None else headers)
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        return http(self.url + path, method, body, headers)
 
 
 class Collector(Program):
@@ -300,8 +314,11 @@ class Event:
 class Stream:
     """A reader of text/event-stream by the HTML standard's rules (section 9.2.6), over a plain socket."""
 
-    def __init__(self, port, query="", headers=None, path="/api/events/stream"):
+    def __init__(self, port, query="", headers=None, path="/api/events/stream", tls=False):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+        if tls:
+            self.socket = TLS.wrap_socket(self.socket, server_hostname="localhost")
+        self.bytes = b""  # all of the body that was read
         lines = [f"GET {path}{query} HTTP/1.1", f"Host: 127.0.0.1:{port}", "Accept: text/event-stream"]
         lines += [f"{key}: {value}" for key, value in (headers or {}).items()]
         self.socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
@@ -317,6 +334,7 @@ class Stream:
         if not chunk:
             self.ended = True
         self.pending += chunk
+        self.bytes += chunk
         return bool(chunk)
 
     def _head(self):
@@ -324,6 +342,7 @@ class Stream:
             if not self._more():
                 break
         head, _, self.pending = self.pending.partition(b"\r\n\r\n")
+        self.bytes = self.pending
         first, *rest = head.decode().split("\r\n")
         return int(first.split()[1]), {k.lower(): v for k, v in (line.split(": ", 1) for line in rest)}
 

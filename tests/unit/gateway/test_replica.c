@@ -1,3 +1,4 @@
+#include "../../../common/digest.h"
 #include "../../../gateway/replica.h"
 
 #include "gateway_rig.h"
@@ -33,7 +34,39 @@ older_state_never_overwrites_newer_whatever_way_it_came (void **state)
     put (replica, WORKER_A, "i-0a", "running", 19);
 
     assert_string_equal (replica_find (replica, WORKER_A)->status, "stopped");
-    assert_non_null (strstr (replica_find (replica, WORKER_A)->json, "stopped"));
+    _cleanup_ (buffer_clear) buffer_t text = {0};
+    json_writer_t json = json_writer (&text);
+    replica_write_worker (replica_find (replica, WORKER_A), NULL, &json);
+    assert_string_equal (text.data, "{\"worker_id\":\"" WORKER_A
+                                    "\",\"aws_instance_id\":\"i-0a\",\"status\":\"stopped\"}");
+}
+
+static void
+masked_worker_and_its_digest_lack_what_is_masked_and_nothing_else (void **state)
+{
+    (void) state;
+    reason_t why = {""};
+    _cleanup_ (mask_destroy) mask_t *mask = mask_new ("aws_instance_id", &why);
+    _cleanup_ (replica_destroy) replica_t *replica = replica_new (mask);
+    _cleanup_ (buffer_clear) buffer_t text = {0};
+    json_writer_t json = json_writer (&text);
+    uint64_t plain, masked;
+
+    replica_begin (replica);
+    put (replica, WORKER_A, "i-0a", "stopped", 20);
+    replica_end (replica);
+
+    replica_write_worker (replica_find (replica, WORKER_A), mask, &json);
+    assert_string_equal (text.data, "{\"worker_id\":\"" WORKER_A
+                                    "\",\"aws_instance_id\":null,\"status\":\"stopped\"}");
+    assert_true (replica_digest (replica, false, &plain));
+    assert_true (replica_digest (replica, true, &masked));
+    assert_true (plain != masked);
+    assert_int_equal (masked, digest_of_snapshot (text.data, text.size));
+    assert_int_equal (replica_region_digest (replica, true, "us-east-1"), masked);
+    take_away (replica, WORKER_A, 21);
+    assert_true (replica_digest (replica, true, &masked));
+    assert_int_equal (masked, 0);
 }
 
 static void
@@ -180,6 +213,7 @@ main (void)
 {
     static const struct CMUnitTest TESTS [] = {
         cmocka_unit_test (older_state_never_overwrites_newer_whatever_way_it_came),
+        cmocka_unit_test (masked_worker_and_its_digest_lack_what_is_masked_and_nothing_else),
         cmocka_unit_test (state_of_the_same_number_is_taken_for_it_may_be_a_later_look),
         cmocka_unit_test (worker_is_found_by_either_id),
         cmocka_unit_test (
