@@ -179,8 +179,30 @@ setInterval(() => {
   $('rate').textContent = `${(heard.length / 10).toFixed(1)} a second`;
 }, 1000);
 
+// Resolves when somebody is logged in, or nobody has to; what cannot be asked now, the stream will tell.
+async function admit() {
+  for (;;) {
+    const answer = await fetch('/api/session').catch(() => null);
+    if (answer?.status !== 401) {
+      const { user } = answer?.ok ? await answer.json() : {};
+      $('account').firstElementChild.textContent = user ?? '';
+      $('account').hidden = !user;
+      return;
+    }
+    $('login').hidden = false;
+    $('token').focus();
+    await new Promise(done => { $('login').onsubmit = e => { e.preventDefault(); done(); }; });
+    const login = await fetch('/api/session', { method: 'POST', headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ token: $('token').value.trim() }) }).catch(() => null);
+    $('refused').textContent = login?.ok ? '' : (await login?.json().catch(() => null))?.detail ?? 'the gateway does not answer';
+    $('login').hidden = !!login?.ok;
+    $('token').value = '';
+  }
+}
+$('account').lastElementChild.onclick = async () => { await fetch('/api/session', { method: 'DELETE' }); location.reload(); };
+
 const badge = $('realtime');
-const client = new SseClient('/api/events/stream', { onStatus: state => {
+const client = new SseClient('/api/events/stream', { admit, onStatus: state => {
   if (badge.dataset.state !== state) { badge.dataset.state = state; badge.textContent = `Realtime: ${state}`; }
   document.body.classList.toggle('away', state !== 'connected');
 } });

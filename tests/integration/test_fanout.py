@@ -420,3 +420,20 @@ def test_drain_flushes_what_was_taken_in(fleet):
     numbers = [number(e) for e in stream.events if number(e)]
     assert numbers == list(range(numbers[0], numbers[-1] + 1))
     assert any(is_marked(499)(event) for event in stream.events)
+
+
+def test_readiness_turns_red_before_streams_end(start, bus):
+    start(harness.Aggregator, bus)
+    gateway = start(harness.Gateway, bus, "--drain-delay-ms", 2000)
+    publisher = outside.Publisher(bus.ingest, "/collector/ec2/red")
+    publisher.until_heard(gateway, "us-east-1", "i-0red")
+    stream = gateway.stream("?heartbeat=1")
+    stream.wait("system.state.end", "the state")
+    gateway.process.send_signal(signal.SIGTERM)
+
+    status = wait_until(lambda: (answer := harness.http(gateway.url + "/readyz"))[0] == 503 and answer, "it is red")
+    assert b"ends" in status[2] and harness.http(gateway.url + "/healthz")[0] == 200
+    publisher.instance("us-east-1", "i-0red", name="still told")
+    kinds = [event.type for event in iter(stream.next, None)]
+    assert "system.sse.shutdown" == kinds[-1] and "worker.snapshot" in kinds[:-1], "what came meanwhile is told"
+    assert gateway.process.wait(harness.PATIENCE) == 0

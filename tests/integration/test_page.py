@@ -67,3 +67,35 @@ def test_page_keeps_what_it_knows_while_the_gateway_is_away_and_comes_back(stack
 
     wait_until(lambda: badge(browser) == "connected", "live again", deadline=60)
     assert all(name in text(browser) for name in names)
+
+
+def test_page_asks_for_a_login_where_one_is_wanted_and_again_when_it_is_taken_back(start, bus, browser, tmp_path):
+    import hashlib
+    from selenium.webdriver.common.by import By
+
+    import outside
+    tokens, known = tmp_path / "tokens", hashlib.sha256(b"word").hexdigest()
+    tokens.write_text(f"ada viewer sha256:{known}\n")
+    start(harness.Aggregator, bus)
+    gateway = start(harness.Gateway, bus, "--auth", "token", "--tokens-file", tokens, headers={"Authorization": "Bearer word"})
+    outside.Publisher(bus.ingest, "/collector/ec2/page").until_heard(gateway, "us-east-1", "i-0page")
+    browser.get(gateway.url + "/")
+    field = browser.find_element(By.ID, "token")
+    wait_until(field.is_displayed, "it asks")
+
+    field.send_keys("wrong\n")
+    wait_until(lambda: "not known" in text(browser), "it says what is wrong")
+    field.send_keys("word\n")
+    wait_until(lambda: "i-0page" in text(browser) and "ada" in text(browser), "the fleet, and who sees it")
+    assert not field.is_displayed() and not browser.execute_script("return document.cookie"), "no script reads the cookie"
+    tokens.write_text(f"bob viewer sha256:{'0' * 64}\n")
+    wait_until(field.is_displayed, "it asks again")
+    tokens.write_text(f"ada viewer sha256:{known}\n")
+
+    def back():
+        if field.is_displayed():
+            field.send_keys("word\n")
+        return badge(browser) == "connected" and not field.is_displayed()
+    wait_until(back, "it is back")
+    browser.find_element(By.CSS_SELECTOR, "#account button").click()
+    wait_until(lambda: browser.find_element(By.ID, "token").is_displayed(), "logged out")
