@@ -119,6 +119,19 @@ digest_of_workers (replica_t *replica, const filter_t *filter)
     return digest;
 }
 
+static uint64_t
+digest_of_regions (replica_t *replica, const filter_t *filter, const name_set_t *regions)
+{
+    uint64_t digest = 0;
+
+    for (size_t i = 0; i < regions->count; i++) {
+        if (filter_shows (filter, regions->list [i], "")) {
+            digest += replica_region_digest (replica, filter_is_masked (filter), regions->list [i]);
+        }
+    }
+    return digest;
+}
+
 const char *
 notice_digest (char *text, replica_t *replica, const filter_t *filter)
 {
@@ -131,15 +144,10 @@ notice_digest (char *text, replica_t *replica, const filter_t *filter)
     }
     if (filter->workers.count > 0 || (filter->view && filter->view->by_worker)) {
         digest = digest_of_workers (replica, filter);
-    } else if (filter->regions.count > 0 || filter_is_limited (filter)) {
-        const name_set_t *regions =
-            filter->regions.count > 0 ? &filter->regions : &filter->view->regions;
-        digest = 0;
-        for (size_t i = 0; i < regions->count; i++) {
-            if (filter_shows (filter, regions->list [i], "")) {
-                digest += replica_region_digest (replica, masked, regions->list [i]);
-            }
-        }
+    } else if (filter->regions.count > 0) {
+        digest = digest_of_regions (replica, filter, &filter->regions);
+    } else if (filter->view && filter->view->by_region) {
+        digest = digest_of_regions (replica, filter, &filter->view->regions);
     }
     digest_text (text, digest);
     return text;

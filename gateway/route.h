@@ -38,8 +38,8 @@ int route_check_parameters (struct MHD_Connection *connection, const char *const
 //  In routes.c: a row of the table of all paths.
 typedef struct route {
     const char *method, *path;
-    role_t role;  //  who may ask, at least
     route_fn *fn;
+    role_t role;    //  who may ask, at least
     bool is_probe;  //  asked by machines all the time: no quota, no access log
 } route_t;
 

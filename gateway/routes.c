@@ -130,23 +130,23 @@ on_file (const http_parts_t *parts, struct MHD_Connection *connection, const cha
 //  A path that ends with '*' is a prefix; the first row that fits path and method is taken.
 //  GET answers HEAD too; others have a body. Whoever asks has at least this role.
 static const route_t ROUTES [] = {
-    {"GET", "/api/events/stream", ROLE_VIEWER, route_stream, false},
-    {"GET", "/api/events", ROLE_VIEWER, route_events, false},
-    {"GET", "/api/clients", ROLE_OPERATOR, route_clients, false},
-    {"PATCH", "/api/clients/*", ROLE_VIEWER, route_client_change, false},
-    {"GET", "/api/workers", ROLE_VIEWER, on_workers, false},
-    {"GET", "/api/workers/*", ROLE_VIEWER, route_worker, false},
-    {"PUT", "/api/workers/*", ROLE_OPERATOR, route_worker_put, false},
-    {"GET", "/api/state", ROLE_VIEWER, on_state, false},
-    {"GET", "/api/schema", ROLE_NONE, route_schema, false},
-    {"GET", "/api/schema/*", ROLE_NONE, route_schema, false},
-    {"GET", "/api/session", ROLE_VIEWER, route_session, false},
-    {"POST", "/api/session", ROLE_NONE, route_session_begin, false},
-    {"DELETE", "/api/session", ROLE_VIEWER, route_session_end, false},
-    {"GET", "/healthz", ROLE_NONE, on_healthz, true},
-    {"GET", "/readyz", ROLE_NONE, on_readyz, true},
-    {"GET", "/metrics", ROLE_VIEWER, route_metrics, false},
-    {"GET", "/*", ROLE_NONE, on_file, false}};
+    {"GET", "/api/events/stream", route_stream, ROLE_VIEWER, false},
+    {"GET", "/api/events", route_events, ROLE_VIEWER, false},
+    {"GET", "/api/clients", route_clients, ROLE_OPERATOR, false},
+    {"PATCH", "/api/clients/*", route_client_change, ROLE_VIEWER, false},
+    {"GET", "/api/workers", on_workers, ROLE_VIEWER, false},
+    {"GET", "/api/workers/*", route_worker, ROLE_VIEWER, false},
+    {"PUT", "/api/workers/*", route_worker_put, ROLE_OPERATOR, false},
+    {"GET", "/api/state", on_state, ROLE_VIEWER, false},
+    {"GET", "/api/schema", route_schema, ROLE_NONE, false},
+    {"GET", "/api/schema/*", route_schema, ROLE_NONE, false},
+    {"GET", "/api/session", route_session, ROLE_VIEWER, false},
+    {"POST", "/api/session", route_session_begin, ROLE_NONE, false},
+    {"DELETE", "/api/session", route_session_end, ROLE_VIEWER, false},
+    {"GET", "/healthz", on_healthz, ROLE_NONE, true},
+    {"GET", "/readyz", on_readyz, ROLE_NONE, true},
+    {"GET", "/metrics", route_metrics, ROLE_VIEWER, false},
+    {"GET", "/*", on_file, ROLE_NONE, false}};
 #define ROUTES_COUNT (sizeof ROUTES / sizeof *ROUTES)
 
 //  The rest of the path behind the row's; null when it does not fit.

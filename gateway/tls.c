@@ -137,7 +137,7 @@ load (tls_t *self, reason_t *why)
         return -EINVAL;
     }
     pair_destroy (&self->pairs [KEPT - 1]);
-    memmove (self->pairs + 1, self->pairs, (KEPT - 1) * sizeof *self->pairs);
+    memmove (self->pairs + 1, self->pairs, (KEPT - 1) * sizeof (pair_t *));
     self->pairs [0] = pair;
     metric_increment (self->reads);
     metric_set (self->expires, (double) pair->expires);

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define HASH_BYTES 32
+#define HASH_BYTES 32u
 #define HASH_PLACE "sha256:"
 #define WHAT_IS_RIGHT                                                                              \
     "a line is `name viewer|operator|admin sha256:<64 hex digits> [regions=a,b] [worker_ids=a,b] " \
