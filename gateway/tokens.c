@@ -14,8 +14,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define HASH_BYTES 32u
-#define HASH_PLACE "sha256:"
+#define HASH_BYTES      32
+#define HASH_TEXT_BYTES ((size_t) 64)
+#define HASH_PLACE      "sha256:"
 #define WHAT_IS_RIGHT                                                                              \
     "a line is `name viewer|operator|admin sha256:<64 hex digits> [regions=a,b] [worker_ids=a,b] " \
     "[expires=2027-01-01T00:00:00Z]`"
@@ -69,8 +70,8 @@ take_line (zhashx_t *by_hash, char *line, reason_t *why)
         return 0;
     }
     if (!hash || role_of_text (role) == ROLE_NONE || strncmp (hash, HASH_PLACE, place) != 0 ||
-        strlen (hash) != place + 2 * HASH_BYTES ||
-        strspn (hash + place, "0123456789abcdef") != 2 * HASH_BYTES) {
+        strlen (hash) != place + HASH_TEXT_BYTES ||
+        strspn (hash + place, "0123456789abcdef") != HASH_TEXT_BYTES) {
         return reason_set (why, -EINVAL, "%s", WHAT_IS_RIGHT);
     }
     if (zhashx_size (by_hash) == TOKENS_MOST || zhashx_lookup (by_hash, hash + place)) {
@@ -173,7 +174,7 @@ identity_t *
 tokens_find (const tokens_t *self, const char *token, size_t size)
 {
     unsigned char hash [HASH_BYTES];
-    char text [2 * HASH_BYTES + 1];
+    char text [HASH_TEXT_BYTES + 1];
 
     if (gnutls_hash_fast (GNUTLS_DIG_SHA256, token, size, hash) < 0) {
         return NULL;
