@@ -34,7 +34,7 @@ struct connections {
     connections_settings_t settings;
     connection_t *first;
     size_t count;
-    metric_t *open, *crowded, *slow;
+    metric_t *open, *crowded, *slow, *full;
 };
 
 static connection_t *
@@ -158,6 +158,17 @@ connections_answered (struct MHD_Connection *connection)
     }
 }
 
+bool
+connections_are_too_many (connections_t *self)
+{
+    bool full = self->count > (size_t) self->settings.most;
+
+    if (full) {
+        metric_increment (self->full);
+    }
+    return full;
+}
+
 const char *
 connections_origins (struct MHD_Connection *connection)
 {
@@ -257,7 +268,7 @@ connections_new (loop_t *loop, const connections_settings_t *settings, metrics_t
 {
     static const char NAME [] = "cmlwatch_gateway_connections_refused_total";
     static const char HELP [] =
-        "Connections closed: too many of one address, or no request in time";
+        "Connections refused: too many of one address, no request in time, or too many in all";
     _cleanup_ (connections_destroy) connections_t *self = calloc (1, sizeof *self);
 
     if (!self || !(self->timer = loop_timer_new (loop, on_timer, self))) {
@@ -272,6 +283,8 @@ connections_new (loop_t *loop, const connections_settings_t *settings, metrics_t
         metrics_with (metrics, METRIC_COUNTER, NAME, HELP, METRIC_LABELS ("reason", "address"));
     self->slow =
         metrics_with (metrics, METRIC_COUNTER, NAME, HELP, METRIC_LABELS ("reason", "slow"));
+    self->full =
+        metrics_with (metrics, METRIC_COUNTER, NAME, HELP, METRIC_LABELS ("reason", "full"));
     loop_timer_every (self->timer, SECOND_US);
     return take_ptr (self);
 }

@@ -24,6 +24,7 @@ typedef struct connections connections_t;
 typedef struct connections_settings {
     int64_t request_seconds;   //  for a request to be there
     int64_t per_address_max;   //  0: no bound. A Unix socket has no address
+    int64_t most;              //  beyond it requests are refused, with an answer
     const char *origins;       //  cors.h; borrowed
     const proxies_t *proxies;  //  borrowed
 } connections_settings_t;
@@ -40,6 +41,9 @@ void connections_notify (void *argument, struct MHD_Connection *connection, void
 //  The request is there; the answer is given, and the next may come.
 void connections_asked (struct MHD_Connection *connection);
 void connections_answered (struct MHD_Connection *connection);
+
+//  More are open than should be: who asks is told to come again. Counted.
+bool connections_are_too_many (connections_t *self);
 
 const char *connections_origins (struct MHD_Connection *connection);
 

@@ -23,6 +23,7 @@
 #include <sys/epoll.h>
 
 #define TIMEOUT_SECONDS 30
+#define REFUSALS        64  //  connections beyond the bound, to say that there are too many
 #define HTTP_MAGIC      0x477701u
 #define PATH_BYTES_MOST 256  //  in the access log
 
@@ -109,6 +110,11 @@ answer (http_t *self, struct MHD_Connection *connection, const char *url, reques
 
     if (!route) {
         return routes_refuse (connection, url, request->method);
+    }
+    if (!request->admitted && !route->is_probe && connections_are_too_many (self->connections)) {
+        return route->fn == route_stream
+                   ? route_come_back (connection)
+                   : reply_unknown (connection, -EAGAIN, "too many connections; try again");
     }
     if (!request->admitted) {
         enum MHD_Result result = admit (self, connection, route, request);
@@ -251,7 +257,7 @@ start (http_t *self, const char *listen, reason_t *why)
     self->daemon = MHD_start_daemon (
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (self->parts.tls ? MHD_USE_TLS : 0u), 0, NULL,
         NULL, on_request, self, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned) self->parts.clients_max + 256, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (unsigned) self->parts.connections.most + REFUSALS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t) self->parts.head_max_bytes, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned) TIMEOUT_SECONDS, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
         MHD_OPTION_NOTIFY_CONNECTION, connections_notify, self->connections, MHD_OPTION_ARRAY,

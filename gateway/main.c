@@ -15,7 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SERIES_MAX 1000
+#define SERIES_MAX        1000
+#define SPARE_CONNECTIONS 500  //  beside the streams
 
 typedef struct settings {
     program_settings_t program;
@@ -30,7 +31,7 @@ typedef struct settings {
     bool allow_unauthenticated_remote, allow_cleartext_remote, access_log, metrics_open;
     int auth;
     int64_t session_seconds, jwt_leeway_seconds, jwt_refresh_seconds, requests_per_second,
-        streams_per_user, head_max_bytes;
+        streams_per_user, head_max_bytes, connections_max;
     int64_t event_log_max, event_log_max_bytes, feed_buffer_max, replay_max, ask_timeout_ms,
         body_max_bytes, filter_names_max, request_timeout_seconds, connections_per_address;
     hub_settings_t hub;
@@ -67,6 +68,7 @@ static const config_key_t KEYS [] = {
     {"metrics_open",        CONFIG_FLAG,    offsetof (settings_t, metrics_open),        "no",                0, 0,               NULL, "/metrics for anybody, although one has to log in"},
     {"drain_delay_ms",      CONFIG_INTEGER, offsetof (settings_t, hub.drain_delay_ms),  "500",               0, 60000,           NULL, "from SIGTERM, when /readyz turns red, to the end of the streams"},
     {"clients_max",         CONFIG_INTEGER, offsetof (settings_t, hub.clients_max),     "10000",             1, 1000000,         NULL, "open streams; beyond it a stream is answered with retry and ended"},
+    {"connections_max",     CONFIG_INTEGER, offsetof (settings_t, connections_max),     "0",                 0, 1000000,         NULL, "connections, streams among them; beyond it a request is answered 503, a stream with retry and ended; 0: 500 more than clients_max"},
     {"heartbeat_seconds",   CONFIG_INTEGER, offsetof (settings_t, hub.heartbeat_seconds), "30",              1, 60,              NULL, "heartbeat of a stream that does not ask for its own"},
     {"stall_timeout_seconds", CONFIG_INTEGER, offsetof (settings_t, hub.stall_timeout_seconds), "60",        1, 3600,            NULL, "a client that takes nothing for so long is closed"},
     {"send_buffer_bytes",   CONFIG_INTEGER, offsetof (settings_t, hub.send_buffer_bytes), "65536",           4096, 16777216,     NULL, "the kernel's buffer for one client; what it cannot take waits in the log"},
@@ -174,21 +176,25 @@ on_reset (void *hub)
 static http_parts_t
 parts_of (const settings_t *settings)
 {
-    return (http_parts_t){.body_max_bytes = settings->body_max_bytes,
-                          .filter_names_max = settings->filter_names_max,
-                          .compression = settings->hub.compression,
-                          .clients_max = settings->hub.clients_max,
-                          .heartbeat_seconds = settings->hub.heartbeat_seconds,
-                          .streams_per_user = settings->streams_per_user,
-                          .requests_per_second = settings->requests_per_second,
-                          .head_max_bytes = settings->head_max_bytes,
-                          .access_log = settings->access_log,
-                          .metrics_open = settings->metrics_open,
-                          .tls = *settings->tls_certificate != '\0',
-                          .dashboard_dir = settings->dashboard_dir,
-                          .connections = {.request_seconds = settings->request_timeout_seconds,
-                                          .per_address_max = settings->connections_per_address,
-                                          .origins = settings->cors_origins}};
+    return (http_parts_t){
+        .body_max_bytes = settings->body_max_bytes,
+        .filter_names_max = settings->filter_names_max,
+        .compression = settings->hub.compression,
+        .clients_max = settings->hub.clients_max,
+        .heartbeat_seconds = settings->hub.heartbeat_seconds,
+        .streams_per_user = settings->streams_per_user,
+        .requests_per_second = settings->requests_per_second,
+        .head_max_bytes = settings->head_max_bytes,
+        .access_log = settings->access_log,
+        .metrics_open = settings->metrics_open,
+        .tls = *settings->tls_certificate != '\0',
+        .dashboard_dir = settings->dashboard_dir,
+        .connections = {.request_seconds = settings->request_timeout_seconds,
+                        .per_address_max = settings->connections_per_address,
+                        .most = settings->connections_max > 0
+                                    ? settings->connections_max
+                                    : settings->hub.clients_max + SPARE_CONNECTIONS,
+                        .origins = settings->cors_origins}};
 }
 
 //  The parts that HTTP leans on beside the feed and the hub; then it serves until the end.

@@ -481,3 +481,21 @@ def test_events_that_are_held_no_more_are_410(start, bus):
     status, _, body = harness.http(f"{gateway.url}/api/events?after={start_id}")
 
     assert status == 410 and "too old" in json.loads(body)["detail"]
+
+
+def test_gateway_with_too_many_connections_says_so_to_each_and_serves_again(start, bus):
+    start(harness.Aggregator, bus)
+    gateway = start(harness.Gateway, bus, "--connections-max", 16)
+    held = []
+    while len(held) < 16:
+        held.append(gateway.stream("?heartbeat=1"))
+        held[-1].wait("connected", "it is open")
+
+    status, headers, body = http(gateway.url + "/api/state")
+    assert status == 503 and headers["Retry-After"] and "connections" in json.loads(body)["detail"]
+    late = gateway.stream()
+    assert late.status == 200 and late.next() is None and late.retry == 3000
+    assert http(gateway.url + "/healthz")[0] == 200 and http(gateway.url + "/readyz")[0] == 200
+    held.pop().close()
+    wait_until(lambda: http(gateway.url + "/api/state")[0] == 200, "there is room again")
+    assert harness.metric(gateway.url, "cmlwatch_gateway_connections_refused_total", reason="full") >= 2
