@@ -1,7 +1,7 @@
 # cmlwatch: one non-recursive build. `make help` lists what there is.
 #
 # A collector is a folder under collector/ and its name here.
-COLLECTORS := ec2 cloudwatch cml
+COLLECTORS := ec2 cloudwatch cml prometheus
 PROGRAMS   := cmlwatch-aggregator cmlwatch-gateway $(COLLECTORS:%=cmlwatch-collector-%) cmlwatch-sim
 
 CC       ?= gcc

@@ -115,6 +115,7 @@ keys_differ_by_what_is_seen (void **state)
     assert_int_equal (keys [0].size, 0);
     assert_string_equal (keys [1].data, "&of_regions=us-east-1,us-west-2");
     assert_string_equal (keys [2].data, "&masked");
+    buffer_clear (&keys [0]);
     buffer_clear (&keys [1]);
     buffer_clear (&keys [2]);
 }
