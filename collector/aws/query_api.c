@@ -5,6 +5,7 @@
 #include "../../common/cleanup.h"
 #include "../../common/log.h"
 #include "../../common/url.h"
+#include "pace.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -26,6 +27,7 @@ struct aws_api {
     collector_t *core;
     aws_getenv_fn *read_variable;
     aws_credentials_t *credentials;
+    pace_t *pace;
     aws_call_t *calls;  //  under way, a list
 };
 
@@ -40,6 +42,8 @@ struct aws_call {
     char *token;               //  of the page to ask; null: the first
     char *token_read;          //  of the page after it
     int pages;
+    pace_lane_t *lane;  //  null: memory was out, it is not paced
+    bool paced;         //  it has its token
     retry_call_t retry;
     http_call_t *http;
     loop_timer_t *timer;
@@ -54,7 +58,8 @@ typedef struct verdict {  //  on one attempt
 } verdict_t;
 
 aws_api_t *
-aws_api_new (collector_t *core, aws_getenv_fn *read_variable, reason_t *why)
+aws_api_new (collector_t *core, aws_getenv_fn *read_variable, int64_t calls_per_second,
+             reason_t *why)
 {
     _cleanup_ (aws_api_destroy) aws_api_t *self = calloc (1, sizeof *self);
     if (self) {
@@ -62,8 +67,9 @@ aws_api_new (collector_t *core, aws_getenv_fn *read_variable, reason_t *why)
         self->core = core;
         self->read_variable = read_variable;
         self->credentials = aws_credentials_new (read_variable);
+        self->pace = pace_new ((double) calls_per_second, collector_random, core);
     }
-    if (!self || !self->credentials) {
+    if (!self || !self->credentials || !self->pace) {
         reason_set (why, -ENOMEM, "AWS client: out of memory");
         return NULL;
     }
@@ -115,6 +121,7 @@ aws_api_destroy (aws_api_t **self_p)
             call_destroy (&call);
         }
         aws_credentials_destroy (&self->credentials);
+        pace_destroy (&self->pace);
         free (self);
         *self_p = NULL;
     }
@@ -308,6 +315,42 @@ turn_page (aws_call_t *self)
 }
 
 static void
+tell_pace (aws_call_t *self, aws_fault_t fault)
+{
+    if (self->lane) {
+        pace_tell (self->lane, fault, collector_now (self->api->core).steady);
+        pace_show (self->lane, collector_metrics (self->api->core), false);
+    }
+}
+
+//  True when the call may leave now; else it waits for its turn, or was ended.
+static bool
+is_its_turn (aws_call_t *self)
+{
+    verdict_t verdict = {.fault = AWS_OK};
+    time_us_t rest = 0,
+              wait = self->lane && !self->paced
+                         ? pace_take (self->lane, collector_now (self->api->core).steady, &rest)
+                         : 0;
+
+    self->paced = false;
+    if (wait < 0) {
+        condemn (self, &verdict, AWS_NETWORK, "circuit_open",
+                 "it did not answer %d times in a row and is asked again in %" PRId64 " s",
+                 PACE_DEAD_AFTER, rest / SECOND_US + 1);
+        count (self, verdict.fault, -1);
+        finish (self, &verdict);
+        return false;
+    }
+    if (wait > 0) {
+        pace_show (self->lane, collector_metrics (self->api->core), true);
+        self->paced = true;
+        loop_timer_after (self->timer, wait);
+    }
+    return wait == 0;
+}
+
+static void
 on_http (void *argument, const http_answer_t *answer)
 {
     aws_call_t *self = argument;
@@ -316,6 +359,7 @@ on_http (void *argument, const http_answer_t *answer)
 
     self->http = NULL;
     judge (self, &verdict, answer);
+    tell_pace (self, verdict.fault);
     count (self, verdict.fault, answer->outcome == HTTP_ANSWERED ? answer->took_us : -1);
     if (verdict.fault == AWS_OK) {
         turn_page (self);
@@ -377,6 +421,9 @@ attempt (void *argument)
     reason_t why = {0};
     verdict_t verdict = {.fault = AWS_OK};
 
+    if (!is_its_turn (self)) {
+        return;
+    }
     free (self->token_read);
     self->token_read = NULL;
     int rc =
@@ -442,6 +489,7 @@ aws_api_ask (aws_api_t *self, const aws_query_t *query, aws_answer_fn *fn, void 
         return NULL;
     }
     name_host (call);
+    call->lane = pace_lane (self->pace, query->service->host, call->region);
     call->next = self->calls;
     if (self->calls) {
         self->calls->previous = call;

@@ -5,7 +5,7 @@
 // (fault.h), tried again where that helps (core/retry.h), counted
 // (cmlwatch_aws_calls_total{api,outcome}), and when they are final reported once
 // (collector_report) before the caller hears of them. Nothing blocks; nothing an answer
-// holds can end the program.
+// holds can end the program. Calls leave at a pace of their service and region (pace.h).
 //
 // SPDX-License-Identifier: MIT
 
@@ -42,7 +42,9 @@ typedef struct aws_query {
 } aws_query_t;
 
 //  Null and why. core is borrowed.
-aws_api_t *aws_api_new (collector_t *core, aws_getenv_fn *read_variable, reason_t *why);
+//  calls_per_second is of each service in each region.
+aws_api_t *aws_api_new (collector_t *core, aws_getenv_fn *read_variable, int64_t calls_per_second,
+                        reason_t *why);
 //  Calls under way are dropped; their functions are not called.
 void aws_api_destroy (aws_api_t **self_p);
 

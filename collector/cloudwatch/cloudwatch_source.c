@@ -426,7 +426,7 @@ init (collector_t *core, const void *settings, reason_t *why)
     self->metrics_requested = metrics_add (
         collector_metrics (core), METRIC_COUNTER, "cmlwatch_cloudwatch_metrics_requested_total",
         "metrics asked of GetMetricData and answered: what AWS bills");
-    self->api = aws_api_new (core, aws_getenv, why);
+    self->api = aws_api_new (core, aws_getenv, self->settings->collector.calls_per_second, why);
     if (!self->api) {
         destroy (self);
         return NULL;

@@ -52,6 +52,7 @@ typedef struct collector_settings {
     int64_t renew_ms;
     int64_t queue_max;
     char regions [CONFIG_TEXT_SIZE];  //  comma list; empty where the table has no such key
+    int64_t calls_per_second;         //  0 where the table has no such key
 } collector_settings_t;
 
 // clang-format off
@@ -66,7 +67,8 @@ typedef struct collector_settings {
     {"queue_max",    CONFIG_INTEGER, offsetof (collector_settings_t, queue_max),    "10000",                100, 1000000, NULL,      "messages kept for an aggregator that is away; what comes beyond is counted and dropped"}
 
 #define COLLECTOR_REGION_KEYS                                                                                                                                                              \
-    {"regions",      CONFIG_TEXT,    offsetof (collector_settings_t, regions),      "us-east-1",            0, 0, NULL,              "regions to read, apart by ','; default $AWS_REGION, else $AWS_DEFAULT_REGION"}
+    {"regions",      CONFIG_TEXT,    offsetof (collector_settings_t, regions),      "us-east-1",            0, 0, NULL,              "regions to read, apart by ','; default $AWS_REGION, else $AWS_DEFAULT_REGION"}, \
+    {"calls_per_second", CONFIG_INTEGER, offsetof (collector_settings_t, calls_per_second), "10",       1, 1000, NULL,           "requests to one AWS service in one region; half as many after each throttling, then slowly more again"}
 // clang-format on
 
 //  --- what a source says of itself

@@ -394,7 +394,7 @@ init (collector_t *core, const void *settings, reason_t *why)
     self->core = core;
     self->settings = settings;
     self->rounds = zlistx_new ();
-    self->api = aws_api_new (core, aws_getenv, why);
+    self->api = aws_api_new (core, aws_getenv, self->settings->collector.calls_per_second, why);
     if (!self->api || write_filter (&self->filter, self->settings->tag_filter, why) < 0) {
         destroy (self);
         return NULL;
