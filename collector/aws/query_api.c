@@ -315,11 +315,14 @@ turn_page (aws_call_t *self)
 }
 
 static void
-tell_pace (aws_call_t *self, aws_fault_t fault)
+account (aws_call_t *self, aws_fault_t fault, const http_answer_t *answer)
 {
     if (self->lane) {
         pace_tell (self->lane, fault, collector_now (self->api->core).steady);
         pace_show (self->lane, collector_metrics (self->api->core), false);
+    }
+    if (self->query.bill && answer->outcome == HTTP_ANSWERED && answer->status == 200) {
+        metric_count (self->query.bill, self->query.billed);
     }
 }
 
@@ -328,24 +331,19 @@ static bool
 is_its_turn (aws_call_t *self)
 {
     verdict_t verdict = {.fault = AWS_OK};
-    time_us_t rest = 0,
-              wait = self->lane && !self->paced
-                         ? pace_take (self->lane, collector_now (self->api->core).steady, &rest)
-                         : 0;
+    time_us_t now = collector_now (self->api->core).steady, rest = 0;
+    time_us_t wait = self->lane && !self->paced ? pace_take (self->lane, now, &rest) : 0;
 
-    self->paced = false;
-    if (wait < 0) {
-        condemn (self, &verdict, AWS_NETWORK, "circuit_open",
-                 "it did not answer %d times in a row and is asked again in %" PRId64 " s",
-                 PACE_DEAD_AFTER, rest / SECOND_US + 1);
-        count (self, verdict.fault, -1);
-        finish (self, &verdict);
-        return false;
-    }
+    self->paced = wait > 0;
     if (wait > 0) {
         pace_show (self->lane, collector_metrics (self->api->core), true);
-        self->paced = true;
         loop_timer_after (self->timer, wait);
+    } else if (wait < 0) {
+        condemn (self, &verdict, AWS_NETWORK, "circuit_open",
+                 "no answer %d times in a row; asked again in %" PRId64 " s", PACE_DEAD_AFTER,
+                 rest / SECOND_US + 1);
+        count (self, verdict.fault, -1);
+        finish (self, &verdict);
     }
     return wait == 0;
 }
@@ -359,7 +357,7 @@ on_http (void *argument, const http_answer_t *answer)
 
     self->http = NULL;
     judge (self, &verdict, answer);
-    tell_pace (self, verdict.fault);
+    account (self, verdict.fault, answer);
     count (self, verdict.fault, answer->outcome == HTTP_ANSWERED ? answer->took_us : -1);
     if (verdict.fault == AWS_OK) {
         turn_page (self);

@@ -39,6 +39,8 @@ typedef struct aws_query {
     void *target;             //  of the rules' functions
     const char *token_path;   //  of the next page's token; null: one page
     aws_page_fn *on_page;     //  a page was read in full; optional
+    metric_t *bill;           //  counts up by billed for each request that AWS answered; optional
+    double billed;
 } aws_query_t;
 
 //  Null and why. core is borrowed.

@@ -133,12 +133,20 @@ write_query (const cw_plan_t *self, const cw_query_t *query, size_t number, buff
     add_field (fields, number, "Average", "MetricStat.Stat");
 }
 
+time_us_t
+cw_plan_window_end (const cw_row_t *row, time_us_t now_wall)
+{
+    time_us_t period = row->period_seconds * SECOND_US;
+
+    return now_wall / period * period;
+}
+
 void
 cw_plan_write_request (const cw_plan_t *self, size_t from, size_t to, time_us_t now_wall,
                        buffer_t *fields)
 {
-    time_us_t period = self->rows [self->queries [from].row].period_seconds * SECOND_US;
-    time_us_t end = now_wall / period * period;  //  the last full period's
+    const cw_row_t *row = &self->rows [self->queries [from].row];
+    time_us_t period = row->period_seconds * SECOND_US, end = cw_plan_window_end (row, now_wall);
     char text [CLOCK_TEXT_SIZE];
 
     url_add_field (fields, "StartTime", clock_format (text, end - CW_PERIODS * period));

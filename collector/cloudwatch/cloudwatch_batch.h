@@ -47,6 +47,7 @@ typedef struct cw_plan {
     size_t rows_count, rows_capacity;
     cw_query_t *queries;
     size_t queries_count;
+    size_t asking;  //  the query of the statistics being read
     //  the answer being read
     struct {
         char id [32], status [32], message [256];
@@ -70,6 +71,13 @@ size_t cw_plan_request_end (const cw_plan_t *self, size_t from);
 //  Writes the form fields of the request for queries from..to at this time.
 void cw_plan_write_request (const cw_plan_t *self, size_t from, size_t to, time_us_t now_wall,
                             buffer_t *fields);
+
+//  When the window of what this row is asked for ends: the last full period's end.
+time_us_t cw_plan_window_end (const cw_row_t *row, time_us_t now_wall);
+
+//  The same question as one GetMetricStatistics, and the rules of its answer; the target is the plan.
+void cw_plan_write_statistics (cw_plan_t *self, size_t at, time_us_t now_wall, buffer_t *fields);
+extern const xml_rule_t CW_STATISTICS_RULES [];
 
 //  The rows of queries from..to could not be read.
 void cw_plan_fail (cw_plan_t *self, size_t from, size_t to, const char *code, const char *message);

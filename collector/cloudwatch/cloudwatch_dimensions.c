@@ -98,6 +98,17 @@ cw_worker_needs_discovery (const cw_worker_t *self, time_us_t now_steady)
            (self->discovered == TIME_UNKNOWN || now_steady - self->discovered >= CW_DISCOVER_EVERY);
 }
 
+size_t
+cw_worker_series (const cw_worker_t *self)
+{
+    size_t series = 0;
+
+    for (size_t i = 0; i < CW_METRIC_COUNT; i++) {
+        series += self->series [i].dimensions != NULL;
+    }
+    return series;
+}
+
 void
 cw_worker_note (cw_worker_t *self, cw_metric_t metric, bool has_point)
 {

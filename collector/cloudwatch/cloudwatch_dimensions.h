@@ -51,6 +51,9 @@ void cw_worker_destroy (cw_worker_t **self_p);
 //  True when its agent's metrics are to be looked for now.
 bool cw_worker_needs_discovery (const cw_worker_t *self, time_us_t now_steady);
 
+//  How many of its metrics are known, and asked for.
+size_t cw_worker_series (const cw_worker_t *self);
+
 //  What an answer held for a metric: a run of empties makes its series unknown again.
 void cw_worker_note (cw_worker_t *self, cw_metric_t metric, bool has_point);
 

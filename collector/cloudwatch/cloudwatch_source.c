@@ -15,6 +15,7 @@
 #include "../../common/url.h"
 #include "../aws/query_api.h"
 #include "cloudwatch_batch.h"
+#include "cloudwatch_budget.h"
 #include "cloudwatch_region.h"
 
 #include <assert.h>
@@ -25,11 +26,11 @@
 
 #define ROUND_MAGIC      0xc10d2071u
 #define LOOK_BY_NAME_MAX 10  //  workers; for more the whole region is listed
-#define DETAILED_MS      60000
-#define BASIC_MS         300000
 
 typedef struct cloudwatch_settings {
     collector_settings_t collector;
+    int api;  //  cw_api_t
+    cw_prices_t prices;
 } cloudwatch_settings_t;
 
 // clang-format off
@@ -37,6 +38,11 @@ static const config_key_t KEYS [] = {
     PROGRAM_KEYS (collector_settings_t),
     COLLECTOR_KEYS ("127.0.0.1:8083", "0", 0, "16"),
     COLLECTOR_REGION_KEYS,
+    {"api",              CONFIG_CHOICE,  offsetof (cloudwatch_settings_t, api),                     "auto",    0, 0,             CW_APIS, "data: GetMetricData, up to 500 metrics a request; statistics: GetMetricStatistics, one each; auto: what costs less"},
+    {"price_metric_microusd",  CONFIG_INTEGER, offsetof (cloudwatch_settings_t, prices.metric_microusd),  "10", 0, 1000000,    NULL, "price of one metric asked for by GetMetricData, in millionths of a dollar"},
+    {"price_request_microusd", CONFIG_INTEGER, offsetof (cloudwatch_settings_t, prices.request_microusd), "10", 0, 1000000,    NULL, "price of one request beyond the free ones, in millionths of a dollar"},
+    {"free_requests",    CONFIG_INTEGER, offsetof (cloudwatch_settings_t, prices.free_requests),    "1000000", 0, 1000000000000, NULL, "requests that are free each month: this collector's share of the account's"},
+    {"budget_usd",       CONFIG_INTEGER, offsetof (cloudwatch_settings_t, prices.budget_usd),       "0",       0, 1000000,       NULL, "what this collector may cost a month; near it that is said, beyond it intervals become longer; 0: no bound"},
     {0},
 };
 // clang-format on
@@ -46,7 +52,7 @@ typedef struct cloudwatch {
     const cloudwatch_settings_t *settings;
     aws_api_t *api;
     zlistx_t *rounds;  //  under way; freed here when they cannot end
-    metric_t *metrics_requested;
+    cw_budget_t *budget;
 } cloudwatch_t;
 
 typedef struct cw_round {
@@ -78,17 +84,8 @@ static void
 explain (const void *settings, FILE *out)
 {
     const cloudwatch_settings_t *own = settings;
-    double month_ms = 30.0 * 86400 * 1000;
-    int64_t every = own->collector.interval_ms;
-    double detailed = month_ms / (double) (every ? every : DETAILED_MS);
-    double basic = month_ms / (double) (every ? every : BASIC_MS);
 
-    fprintf (out,
-             "# GetMetricData is billed for each metric asked for (about 0.01 USD for 1,000).\n"
-             "# Each running worker has up to 3 metrics (CPU; memory and disk with the agent):\n"
-             "# detailed monitoring: %.0f metrics in 30 days, about %.2f USD for each worker\n"
-             "# basic monitoring:    %.0f metrics in 30 days, about %.2f USD for each worker\n",
-             3 * detailed, 3 * detailed / 100000, 3 * basic, 3 * basic / 100000);
+    cw_cost_explain (&own->prices, own->collector.interval_ms, out);
 }
 
 //  --- the round's end
@@ -174,9 +171,7 @@ on_data (void *argument, const aws_answer_t *answer)
     cw_round_t *self = argument;
     assert (self->magic == ROUND_MAGIC);
 
-    if (answer->fault == AWS_OK) {
-        metric_count (self->cloudwatch->metrics_requested, (double) (self->to - self->from));
-    } else {
+    if (answer->fault != AWS_OK) {
         cw_plan_fail (&self->plan, self->from, self->to, answer->code, answer->message);
     }
     publish_complete_rows (self, answer->received);
@@ -195,17 +190,26 @@ ask_data (cw_round_t *self)
         end_round (self, !self->failed);
         return;
     }
-    self->to = cw_plan_request_end (&self->plan, self->from);
-    cw_plan_write_request (&self->plan, self->from, self->to, now.wall, &fields);
     aws_query_t query = {
         .service = &AWS_CLOUDWATCH,
         .region = collector_round_region (self->round),
-        .action = "GetMetricData",
-        .fields = fields.data,
-        .rules = CW_DATA_RULES,
         .target = &self->plan,
-        .token_path = "GetMetricDataResult/NextToken",
     };
+    if (cw_budget_cost (self->cloudwatch->budget).api == CW_API_STATISTICS) {
+        self->to = self->from + 1;
+        cw_plan_write_statistics (&self->plan, self->from, now.wall, &fields);
+        query.action = "GetMetricStatistics";
+        query.rules = CW_STATISTICS_RULES;
+    } else {
+        self->to = cw_plan_request_end (&self->plan, self->from);
+        cw_plan_write_request (&self->plan, self->from, self->to, now.wall, &fields);
+        query.action = "GetMetricData";
+        query.rules = CW_DATA_RULES;
+        query.token_path = "GetMetricDataResult/NextToken";
+    }
+    query.fields = fields.data;
+    query.bill = cw_budget_bill (self->cloudwatch->budget);
+    query.billed = (double) (self->to - self->from);
     if (buffer_failed (&fields) || !aws_api_ask (self->cloudwatch->api, &query, on_data, self)) {
         log_error ("round given up: out of memory");
         end_round (self, false);
@@ -279,10 +283,19 @@ look_on (cw_round_t *self)
 //  --- the round's beginning
 
 static int64_t
-interval_ms_of (const cloudwatch_t *self, bool detailed)
+wanted_interval_ms (const cloudwatch_t *self, bool detailed)
 {
     int64_t own = self->settings->collector.interval_ms;
-    return own > 0 ? own : detailed ? DETAILED_MS : BASIC_MS;
+
+    return own > 0 ? own : detailed ? CW_DETAILED_MS : CW_BASIC_MS;
+}
+
+//  As long as the budget wants it.
+static int64_t
+interval_ms_of (const cloudwatch_t *self, bool detailed)
+{
+    return (int64_t) ((double) wanted_interval_ms (self, detailed) *
+                      cw_budget_cost (self->budget).stretch);
 }
 
 //  Due with a tenth of the interval's grace: rounds come by their own clock, and one that is
@@ -318,6 +331,21 @@ plan_worker (cw_round_t *self, const collector_worker_t *leased)
                         (interval_ms + 999) / 1000);
 }
 
+//  What the region's workers cost, as much as is known of their metrics.
+static void
+reckon (cw_round_t *self, const collector_worker_t *const *leased, size_t count)
+{
+    cloudwatch_t *all = self->cloudwatch;
+    cw_load_t load = {0};
+
+    for (size_t i = 0; i < count; i++) {
+        const cw_worker_t *worker = cw_region_worker (self->region, leased [i]->instance_id);
+        cw_load_add (&load, worker ? cw_worker_series (worker) : 0,
+                     wanted_interval_ms (all, leased [i]->detailed_monitoring == FLAG_YES));
+    }
+    cw_budget_take (all->budget, collector_round_region (self->round), &load);
+}
+
 static cw_round_t *
 round_new (cloudwatch_t *cloudwatch, collector_round_t *round)
 {
@@ -351,6 +379,7 @@ start (void *state, collector_round_t *round)
     }
     zlistx_add_end (cloudwatch->rounds, self);
     cw_region_forget_absent (self->region, leased, count);
+    reckon (self, leased, count);
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < count; i++) {
         rc = plan_worker (self, leased [i]);
@@ -408,6 +437,7 @@ destroy (void *state)
         round_destroy (&round);
     }
     zlistx_destroy (&self->rounds);
+    cw_budget_destroy (&self->budget);
     free (self);
 }
 
@@ -423,11 +453,9 @@ init (collector_t *core, const void *settings, reason_t *why)
     self->core = core;
     self->settings = settings;
     self->rounds = zlistx_new ();
-    self->metrics_requested = metrics_add (
-        collector_metrics (core), METRIC_COUNTER, "cmlwatch_cloudwatch_metrics_requested_total",
-        "metrics asked of GetMetricData and answered: what AWS bills");
+    self->budget = cw_budget_new (core, (cw_api_t) self->settings->api, &self->settings->prices);
     self->api = aws_api_new (core, aws_getenv, self->settings->collector.calls_per_second, why);
-    if (!self->api) {
+    if (!self->api || !self->budget) {
         destroy (self);
         return NULL;
     }

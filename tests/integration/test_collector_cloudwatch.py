@@ -3,7 +3,7 @@ SPDX-License-Identifier: MIT"""
 import pytest
 
 import harness
-from harness import metric
+from harness import metric, wait_until
 from listener import Listener
 
 
@@ -84,3 +84,85 @@ def test_failed_read_is_an_observation_and_is_outlived(start, bus, sim, listener
     error = next(e["data"] for e in failed if "error_code" in e["data"])
     assert said in error["error_code"] and error["error_message"] and "cpu_percent" not in error
     assert program.alive()
+
+
+def bill(sim):
+    return sim.control("calls")["metrics_billed"]
+
+
+def values(listener, leased):
+    """The newest point of each worker, by subject."""
+    return {e["subject"]: (e["data"]["cpu_measured_at"], e["data"]["cpu_percent"]) for e in listener.events
+            if e["type"] == "utilization.observed" and "cpu_percent" in e["data"]}
+
+
+@pytest.mark.parametrize("api", ["data", "statistics"])
+def test_counter_of_what_is_billed_equals_the_bill_also_while_aws_throttles(start, bus, sim, listener, api):
+    listener.workers = lease(sim)
+    program = collector(start, bus, sim, "--api", api, "--interval-ms", 1000)
+    action = "GetMetricData" if api == "data" else "GetMetricStatistics"
+    listener.collect("utilization.observed", lambda events: len(values(listener, None)) == len(listener.workers))
+    sim.fault(api=action, kind="throttle", count=3)
+    wait_until(lambda: metric(program.url, "cmlwatch_aws_calls_total", api=action, outcome="throttled") == 3, "it is throttled")
+    asked = metric(program.url, "cmlwatch_aws_calls_total", api=action, outcome="ok")
+    wait_until(lambda: metric(program.url, "cmlwatch_aws_calls_total", api=action, outcome="ok") > asked + 1, "and goes on")
+    program.stop()
+    assert "cmlwatch" in program.log
+
+    calls = sim.control("calls")
+    assert calls["aws"].get({"GetMetricData": "GetMetricStatistics"}.get(action, "GetMetricData"), 0) == 0, "one way alone"
+    if api == "statistics":
+        assert calls["metrics_billed"] == 0
+
+
+def test_metrics_asked_for_are_billed_to_the_unit(start, bus, sim, listener):
+    listener.workers = lease(sim)
+    program = collector(start, bus, sim, "--api", "data", "--interval-ms", 700)
+    listener.collect("utilization.observed", lambda events: len(events) > 30)
+    sim.fault(api="GetMetricData", kind="throttle", count=2)
+    listener.collect("utilization.observed", lambda events: len(events) > 60)
+
+    def equal():  # between two rounds
+        before = bill(sim)
+        return metric(program.url, "cmlwatch_cloudwatch_metrics_requested_total") == before == bill(sim) > 0
+    wait_until(equal, "the counter equals the bill")
+
+
+def test_both_ways_tell_the_same(start, bus, listener):
+    sim = start(harness.Simulator, "--seed", 7)
+    listener.workers = lease(sim)
+    seen = {}
+    for api in ("data", "statistics"):
+        listener.events.clear()
+        program = collector(start, bus, sim, "--api", api, "--interval-ms", 60000)
+        listener.collect("utilization.observed", lambda events: len(values(listener, None)) == len(listener.workers))
+        seen[api] = values(listener, None)
+        program.stop()
+    same = [s for s in seen["data"] if seen["data"][s][0] == seen["statistics"][s][0]]
+    assert same, "some points are of one period"
+    assert all(seen["data"][s] == seen["statistics"][s] for s in same)
+
+
+def test_auto_takes_what_costs_less(start, bus, sim, listener):
+    listener.workers = lease(sim)
+    small = collector(start, bus, sim, "--interval-ms", 300000)
+    listener.collect("utilization.observed", lambda events: len(values(listener, None)) == len(listener.workers))
+    assert metric(small.url, "cmlwatch_aws_calls_total", api="GetMetricStatistics") > 0 and bill(sim) == 0
+    assert metric(small.url, "cmlwatch_cloudwatch_cost_usd_month") == 0
+    small.stop()
+    large = collector(start, bus, sim, "--interval-ms", 500)
+    listener.collect("collector.heartbeat", lambda events: bill(sim) > 0)
+    assert metric(large.url, "cmlwatch_cloudwatch_cost_usd_month") > 100
+
+
+def test_budget_is_kept_by_longer_intervals_and_said_once(start, bus, sim, listener):
+    listener.workers = lease(sim)
+    program = collector(start, bus, sim, "--api", "data", "--interval-ms", 500, "--budget-usd", 1)
+    error = listener.collect("collector.error", lambda events: any(e["data"]["api"] == "budget" for e in events))
+    data = next(e["data"] for e in error if e["data"]["api"] == "budget")
+
+    assert data["error_code"] == "exceeded" and "budget of 1" in data["error_message"]
+    assert metric(program.url, "cmlwatch_cloudwatch_interval_stretch") > 100
+    asked = metric(program.url, "cmlwatch_aws_calls_total", api="GetMetricData")
+    listener.collect("collector.heartbeat", lambda events: len(events) >= 5)
+    assert metric(program.url, "cmlwatch_aws_calls_total", api="GetMetricData") <= asked + 3, "rounds come rarely now"

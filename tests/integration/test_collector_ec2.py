@@ -148,3 +148,30 @@ def test_collector_that_is_to_begin_anew_says_so(start, bus, sim, listener):
 
     listener.once = {"fresh": True}
     wait_until(lambda: listener.turn() or "all is told again" in program.log, "it has understood")
+
+
+def rate(program):
+    return metric(program.url, "cmlwatch_aws_rate_per_second", service="ec2")
+
+
+def test_throttled_account_is_asked_more_slowly_and_then_as_before(start, bus, sim, listener):
+    program = collector(start, bus, sim, "--calls-per-second", 20)
+    wait_until(lambda: rate(program) == 20, "its full rate")
+    sim.fault(api="DescribeInstances", kind="throttle", for_ms=4000)
+
+    wait_until(lambda: 0 < rate(program) <= 5, "it slows down")
+    wait_until(lambda: rate(program) == 20, "and comes back, call by call")
+
+
+def test_endpoint_that_does_not_answer_is_left_alone_for_a_while(start, bus, sim, listener):
+    program = collector(start, bus, sim, "--interval-ms", 200)
+    listener.collect("instance.observed", lambda events: len(events) >= 6)
+    sim.kill()
+    wait_until(lambda: metric(program.url, "cmlwatch_aws_circuit_open", service="ec2") == 1, "the circuit opens")
+    listener.collect("collector.error", lambda events: any(e["data"]["error_code"] == "circuit_open" for e in events))
+    sim.start()
+    wait_until(sim.answers, "it is there again")
+
+    wait_until(lambda: metric(program.url, "cmlwatch_aws_circuit_open", service="ec2") == 0, "one call goes to see")
+    before = len(listener.events)
+    listener.collect("instance.observed", lambda events: len(listener.events) > before + 6)
