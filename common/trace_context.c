@@ -139,7 +139,7 @@ trace_context_decide (const uint8_t trace_id [TRACE_ID_BYTES], double ratio)
     for (size_t i = TRACE_ID_BYTES - RANDOM_BITS / 8; i < TRACE_ID_BYTES; i++) {
         random = random << 8 | trace_id [i];
     }
-    return (double) random >= ldexp (1 - ratio, RANDOM_BITS);
+    return random >= (uint64_t) ldexp (1 - ratio, RANDOM_BITS);
 }
 
 trace_context_t
