@@ -44,6 +44,7 @@ struct otlp {
     loop_timer_t *batch, *interval, *grace;
     metric_t *queued, *queue_full;
     bool draining, holding;
+    bool last_due;  //  the values at the end are still to be sent
 };
 
 //  --- headers
@@ -150,8 +151,8 @@ otlp_check (const otlp_settings_t *settings, reason_t *why)
 
 //  --- metrics
 
-//  Values not taken by now are replaced by newer ones: they are cumulative, nothing is missing
-//  afterwards but a point in between.
+//  Values that wait for another attempt are replaced by newer ones: they are cumulative, nothing
+//  is missing afterwards but a point in between. A request that is under way is left to its end.
 static void
 send_metrics (void *argument)
 {
@@ -159,7 +160,13 @@ send_metrics (void *argument)
     otlp_resource_t who = {self->service, program_version (), self->instance};
     buffer_t body = {0};
 
-    otlp_sender_drop (self->points, "superseded");
+    if (otlp_sender_is_waiting (self->points)) {
+        otlp_sender_drop (self->points, "superseded");
+    }
+    if (otlp_sender_is_busy (self->points)) {
+        return;
+    }
+    self->last_due = false;
     size_t points = otlp_metrics_write (&body, self->metrics, &who, loop_now (self->loop).wall);
     if (points > 0) {
         otlp_sender_send (self->points, &body, points);
@@ -263,6 +270,9 @@ on_done (void *argument)
     otlp_t *self = argument;
 
     set_batch (self);
+    if (self->last_due) {
+        send_metrics (self);
+    }
     if (self->draining && self->count == 0 && !otlp_sender_is_busy (self->traces) &&
         !otlp_sender_is_busy (self->points)) {
         let_go (self);
@@ -275,7 +285,7 @@ on_drain (void *argument)
 {
     otlp_t *self = argument;
 
-    self->draining = true;
+    self->draining = self->last_due = true;
     loop_timer_stop (self->interval);
     loop_timer_after (self->grace, DRAIN_MOST_US);
     self->holding = true;

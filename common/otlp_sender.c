@@ -255,6 +255,12 @@ otlp_sender_is_busy (const otlp_sender_t *self)
     return self->items > 0;
 }
 
+bool
+otlp_sender_is_waiting (const otlp_sender_t *self)
+{
+    return loop_timer_is_set (self->again);
+}
+
 static void
 on_told (void *argument)
 {

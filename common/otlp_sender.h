@@ -34,7 +34,9 @@ otlp_sender_t *otlp_sender_new (loop_t *loop, http_client_t *http, const otlp_wa
                                 metrics_t *metrics, loop_fn *done, void *argument);
 void otlp_sender_destroy (otlp_sender_t **self_p);
 
+//  Holds something; and that waits for its next attempt, no request being under way.
 bool otlp_sender_is_busy (const otlp_sender_t *self);
+bool otlp_sender_is_waiting (const otlp_sender_t *self);
 
 //  Takes the body over and leaves an empty one; items are what is counted. Not while busy.
 void otlp_sender_send (otlp_sender_t *self, buffer_t *body, size_t items);

@@ -52,7 +52,7 @@ static void
 read_hex (uint8_t *bytes, size_t size, const char *text)
 {
     for (size_t i = 0; i < size; i++) {
-        bytes [i] = (uint8_t) (digit_of (text [2 * i]) << 4 | digit_of (text [2 * i + 1]));
+        bytes [i] = (uint8_t) (digit_of (text [2 * i]) * 16 + digit_of (text [2 * i + 1]));
     }
 }
 

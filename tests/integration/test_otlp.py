@@ -4,6 +4,8 @@ import json
 import os
 import secrets
 import subprocess
+import threading
+import time
 
 import pytest
 import zmq
@@ -372,6 +374,24 @@ def test_silent_collector_holds_up_nothing(start, bus, receiver):
 
     wait_until(lambda: metric(fleet.aggregator.url, "cmlwatch_otlp_requests_total", outcome="timeout") > 0, "given up")
     wait_until(lambda: dropped(fleet.gateway, signal="traces", reason="queue_full") > 0, "what has no room is dropped")
+
+
+def test_answer_slower_than_the_interval_is_waited_for(start, bus, receiver):
+    go_on = threading.Event()
+
+    def answer(path, number):
+        go_on.wait(harness.PATIENCE)
+        return 200, {}, b"{}"
+    collector = receiver(answer)
+    aggregator = start(harness.Aggregator, bus, "--otlp-endpoint", collector.url, "--otlp-interval-seconds", 1)
+    first = wait_until(lambda: collector.of("/v1/metrics"), "a request")[0]
+    wait_until(lambda: time.monotonic() - first.at > 2.5, "two intervals more")
+
+    assert len(collector.of("/v1/metrics")) == 1, "one at a time"
+    go_on.set()
+    wait_until(lambda: metric(aggregator.url, "cmlwatch_otlp_sent_total", signal="metrics") > 0, "it was taken")
+    wait_until(lambda: len(collector.of("/v1/metrics")) > 1, "and the next are sent")
+    assert dropped(aggregator) == 0
 
 
 #  --- the ends
