@@ -6,12 +6,14 @@
 #include "otlp.h"
 
 #include "cleanup.h"
+#include "log.h"
 #include "otlp_metrics.h"
 #include "otlp_sender.h"
 #include "program.h"
 
 #include <assert.h>
 #include <ctype.h>
+#include <curl/curl.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +49,9 @@ struct otlp {
     bool last_due;  //  the values at the end are still to be sent
 };
 
-//  --- headers
+DEFINE_CLEANUP (curl_url_destroy, CURLU *, curl_url_cleanup)
+
+//  --- settings
 
 static bool
 is_name (const char *text, size_t size)
@@ -132,17 +136,33 @@ free_headers (char *headers [])
     }
 }
 
+//  A user within would end up in logs, and what stands behind a path would stand within it. The
+//  endpoint is not repeated in the sentence, for it may have such a user.
+static int
+check_endpoint (const char *endpoint, reason_t *why)
+{
+    static const char WANTED [] = "otlp_endpoint is no URL like http://127.0.0.1:4318";
+    _cleanup_ (curl_url_destroy) CURLU *url = curl_url ();
+    CURLUcode code = url ? curl_url_set (url, CURLUPART_URL, endpoint, CURLU_DISALLOW_USER)
+                         : CURLUE_OUT_OF_MEMORY;
+
+    if (code != CURLUE_OK) {
+        return reason_set (why, -EINVAL, "%s: %s", WANTED, curl_url_strerror (code));
+    }
+    if (strncmp (endpoint, "http://", 7) != 0 && strncmp (endpoint, "https://", 8) != 0) {
+        return reason_set (why, -EINVAL, "%s: it begins with neither http:// nor https://", WANTED);
+    }
+    return strpbrk (endpoint, "?#") ? reason_set (why, -EINVAL, "%s: it ends with its path", WANTED)
+                                    : 0;
+}
+
 int
 otlp_check (const otlp_settings_t *settings, reason_t *why)
 {
     char *headers [HEADERS_MAX + 1] = {0};
-    const char *endpoint = settings->endpoint;
 
-    if (*endpoint && strncmp (endpoint, "http://", 7) != 0 &&
-        strncmp (endpoint, "https://", 8) != 0) {
-        return reason_set (why, -EINVAL,
-                           "otlp_endpoint = '%.200s' begins with neither http:// nor https://",
-                           endpoint);
+    if (*settings->endpoint && check_endpoint (settings->endpoint, why) < 0) {
+        return -EINVAL;
     }
     int rc = read_headers (settings->headers, headers, why);
     free_headers (headers);
@@ -374,6 +394,8 @@ otlp_open (otlp_t **self_p, loop_t *loop, const otlp_settings_t *settings, const
     self->queue_full = otlp_sender_dropped (self->traces, "queue_full");
     loop_timer_every (self->interval, settings->interval_seconds * SECOND_US);
     loop_on_drain (loop, on_drain, self);
+    log_info ("metrics and spans are exported", LOG_TEXT ("otlp", settings->endpoint),
+              LOG_TEXT ("instance", self->instance));
     *self_p = take_ptr (self);
     return 0;
 }

@@ -14,8 +14,7 @@
 #include <sys/random.h>
 
 #define ATTEMPTS_MAX     5
-#define BACKOFF_FIRST_US SECOND_US
-#define BACKOFF_MOST_US  (30 * SECOND_US)
+#define BACKOFF_FIRST_US SECOND_US                   //  then twice as long each time
 #define RETRY_AFTER_MOST (24 * HOUR_US / SECOND_US)  //  seconds; beyond it, it means never
 #define ANSWER_MAX       65536
 
@@ -149,7 +148,6 @@ backoff (int attempts)
     ssize_t got = getrandom (&random, sizeof random, GRND_NONBLOCK);
 
     (void) got;
-    most = most < BACKOFF_MOST_US ? most : BACKOFF_MOST_US;
     return most / 2 + (time_us_t) (random % (uint32_t) (most / 2));
 }
 

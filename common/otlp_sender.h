@@ -2,7 +2,7 @@
 //
 // One body at a time. 200 is the end of it, also when the answer says that a part was rejected;
 // 429, 502, 503, 504 and a failed connection are tried again after the answer's Retry-After, else
-// after 1, 2, 4, ... 30 s, half of it by chance, ATTEMPTS_MAX times in all; anything else is final
+// after 1, 2, 4 and 8 s, half of it by chance, five times in all; anything else is final
 // (the OTLP specification, "Failures"). Whatever is not taken is counted:
 //
 //   rejected    a partial success said so          gave_up     after all attempts

@@ -451,7 +451,9 @@ def test_headers_come_from_a_file_and_are_shown_nowhere(start, bus, receiver, tm
 
 
 @pytest.mark.parametrize("program, arguments, why", [
-    ("aggregator", ("--otlp-endpoint", "127.0.0.1:4318"), "begins with neither http:// nor https://"),
+    ("aggregator", ("--otlp-endpoint", "collector:4318"), "otlp_endpoint is no URL like http://127.0.0.1:4318"),
+    ("gateway", ("--otlp-endpoint", "http://me:s3cret@127.0.0.1:4318"), "otlp_endpoint is no URL like"),
+    ("gateway", ("--otlp-endpoint", "http://127.0.0.1:4318/?key=s3cret"), "it ends with its path"),
     ("gateway", ("--otlp-headers", "s3cret"), "otlp_headers: number 1 is not name=value"),
     ("gateway", ("--otlp-headers", "a=b,c=%0d%0aX: s3cret"), "otlp_headers: number 2 is not name=value"),
     ("collector-ec2", ("--otlp-traces-ratio", "1.5"), "is no number from 0 to 1"),
