@@ -21,13 +21,15 @@
 
 typedef struct message {  //  bytes within the two buffers of the turn
     size_t header, header_size, body, body_size;
-    uint64_t seq;  //  of an event; 0: for replicas alone
+    size_t kept_size;  //  of the header: without the trace
+    uint64_t seq;      //  of an event; 0: for replicas alone
 } message_t;
 
 struct feed {
     loop_t *loop;
     zsock_t *socket;
-    store_t *store;  //  borrowed; null: none
+    store_t *store;    //  borrowed; null: none
+    causes_t *causes;  //  likewise
     loop_timer_t *tick, *retry;
     bool held;
     reason_t why_held;
@@ -87,6 +89,7 @@ close_message (feed_t *self, const feed_header_t *header)
 
     feed_header_write (&self->headers, header);
     message->header_size = self->headers.size - message->header;
+    message->kept_size = message->header_size - feed_header_trace_size (header);
     message->body_size = self->bodies.size - message->body;
     message->seq = header->kind == FEED_EVENT ? header->seq : 0;
 }
@@ -100,6 +103,7 @@ begin (feed_t *self, event_type_t type, const char *source, const worker_t *work
     add_message (self);
     self->sequence++;
     self->open = header_of (self, FEED_EVENT, type, worker, wall);
+    self->open.trace = causes_tell (self->causes);
     self->json = json_writer (&self->bodies);
     json_open_object (&self->json);
     json_member_text (&self->json, "type", event_type_name (type));
@@ -233,7 +237,7 @@ commit (feed_t *self)
         const message_t *message = &self->messages [self->stored];
         if (message->seq) {
             store_put_event (self->store, message->seq, wall, self->headers.data + message->header,
-                             message->header_size, self->bodies.data + message->body,
+                             message->kept_size, self->bodies.data + message->body,
                              message->body_size);
         }
     }
@@ -267,9 +271,14 @@ feed_flush (feed_t *self)
 {
     bool pending = self->count > 0 || (self->store && store_is_pending (self->store));
 
-    if (pending && !loop_timer_is_set (self->retry) && commit (self) && self->count > 0) {
+    if (pending && (loop_timer_is_set (self->retry) || !commit (self))) {
+        return;
+    }
+    causes_committed (self->causes);
+    if (self->count > 0) {
         publish (self);
     }
+    causes_published (self->causes);
 }
 
 static void
@@ -351,6 +360,18 @@ feed_destroy (feed_t **self_p)
         free (self);
         *self_p = NULL;
     }
+}
+
+void
+feed_follow (feed_t *self, causes_t *causes)
+{
+    self->causes = causes;
+}
+
+causes_t *
+feed_causes (const feed_t *self)
+{
+    return self->causes;
 }
 
 const char *

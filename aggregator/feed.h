@@ -18,6 +18,7 @@
 #include "../common/json.h"
 #include "../common/loop.h"
 #include "../common/metrics.h"
+#include "causes.h"
 #include "store.h"
 #include "worker.h"
 
@@ -27,6 +28,10 @@ typedef struct feed feed_t;
 feed_t *feed_open (loop_t *loop, const char *endpoint, int64_t tick_ms, int64_t high_water_mark,
                    store_t *store, metrics_t *metrics, reason_t *why);
 void feed_destroy (feed_t **self_p);
+
+//  From here on events carry the trace of their cause. Borrowed; null: none do.
+void feed_follow (feed_t *self, causes_t *causes);
+causes_t *feed_causes (const feed_t *self);
 
 const char *feed_epoch (const feed_t *self);
 uint64_t feed_sequence (const feed_t *self);  //  the last number given

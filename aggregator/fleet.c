@@ -87,7 +87,10 @@ fleet_history (fleet_t *self, const worker_t *worker)
 void
 fleet_touch (fleet_t *self, entry_t *entry, owed_t owed)
 {
+    cause_t cause = causes_current (feed_causes (self->feed));
+
     entry->owed = owed > entry->owed ? owed : entry->owed;
+    entry->cause = cause ? cause : entry->cause;
     if (entry->touched) {
         return;
     }
@@ -201,6 +204,7 @@ fleet_settle (fleet_t *self)
 {
     for (size_t i = 0; i < self->touched_count; i++) {
         entry_t *entry = self->touched [i];
+        causes_enter (feed_causes (self->feed), entry->cause);
         if (entry->owed == OWED_SNAPSHOT) {
             feed_snapshot (self->feed, entry->worker, "metrics_collected");
         } else if (entry->owed == OWED_STATE) {
@@ -208,8 +212,10 @@ fleet_settle (fleet_t *self)
         }
         save (self, entry);
         entry->owed = OWED_NOTHING;
+        entry->cause = 0;
         entry->touched = false;
     }
+    causes_enter (feed_causes (self->feed), 0);
     self->touched_count = 0;
     feed_flush (self->feed);
 }

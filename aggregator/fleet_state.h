@@ -24,6 +24,7 @@ typedef struct entry {
     worker_t *worker;
     history_t *history;  //  null before the first sample
     owed_t owed;
+    cause_t cause;     //  of what is owed
     bool touched;      //  stands in the list of the turn
     bool pause_asked;  //  a worker.pause is open for it
 } entry_t;

@@ -22,7 +22,7 @@ struct gauges {
 
 //  One scrape, at one worker.
 typedef struct scrape {
-    buffer_t *out;
+    metrics_sink_t *out;
     const char *name;  //  of the family
     const worker_t *worker;
     const idle_rules_t *rules;
@@ -175,7 +175,7 @@ static const struct {
 };
 
 static void
-write_workers (gauges_t *self, buffer_t *out)
+write_workers (gauges_t *self, metrics_sink_t *out)
 {
     scrape_t scrape = {.out = out, .rules = self->rules, .now = loop_now (self->loop).wall};
 
@@ -247,7 +247,7 @@ add_worker (sums_t *sums, const worker_t *worker, const idle_rules_t *rules)
 }
 
 static void
-write_sum (buffer_t *out, const char *name, const char *help, double value)
+write_sum (metrics_sink_t *out, const char *name, const char *help, double value)
 {
     if (!isnan (value)) {
         metrics_write_head (out, METRIC_GAUGE, name, help);
@@ -256,7 +256,7 @@ write_sum (buffer_t *out, const char *name, const char *help, double value)
 }
 
 static void
-write_freshness (buffer_t *out, const sums_t *sums)
+write_freshness (metrics_sink_t *out, const sums_t *sums)
 {
     static const char NAME [] = "cmlwatch_workers_by_freshness";
 
@@ -273,7 +273,7 @@ write_freshness (buffer_t *out, const sums_t *sums)
 }
 
 static void
-write_by_state (buffer_t *out, const sums_t *sums)
+write_by_state (metrics_sink_t *out, const sums_t *sums)
 {
     metrics_write_head (out, METRIC_GAUGE, "cmlwatch_workers", "Workers by status");
     for (int status = 0; status < WORKER_STATUS_COUNT; status++) {
@@ -306,7 +306,7 @@ mean_ratio (double sum, size_t count)
 }
 
 static void
-write_sums (gauges_t *self, buffer_t *out)
+write_sums (gauges_t *self, metrics_sink_t *out)
 {
     sums_t sums = {0};
 
@@ -333,7 +333,7 @@ write_sums (gauges_t *self, buffer_t *out)
 }
 
 static void
-on_write (void *argument, buffer_t *out)
+on_write (void *argument, metrics_sink_t *out)
 {
     gauges_t *self = argument;
 

@@ -275,7 +275,9 @@ on_message (void *argument, const bus_message_t *message)
     follow (self, &observation);
     fleet_follow_clock (self->fleet);
     believe_no_future (self, &observation.envelope);
+    causes_begin (feed_causes (self->feed), &observation);
     rc = APPLY [observation.envelope.type](self->fleet, &observation, &why);
+    causes_end (feed_causes (self->feed), rc < 0 ? why.text : NULL);
     if (rc < 0) {
         reject (self, rc, observation.envelope.source, &why);
     } else {

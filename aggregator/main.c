@@ -36,6 +36,7 @@ typedef struct settings {
     bool dump;
     char precedence [CONFIG_TEXT_SIZE];
     fleet_settings_t fleet;
+    otlp_settings_t otlp;
 } settings_t;
 
 static const char *const DURABILITIES [] = {"process", "power", NULL};  //  as store_durability_t
@@ -76,6 +77,7 @@ static const config_key_t KEYS [] = {
     {"load",              CONFIG_TEXT,    offsetof (settings_t, load),                 "",                  0, 0,              NULL, "fill an empty store from such lines in this file (- for standard input), and end"},
     {"jobs_max",          CONFIG_INTEGER, offsetof (settings_t, jobs_max),             "10000",              1, 1000000,        NULL, "jobs open at once; more are refused and counted"},
     {"metrics_workers_max", CONFIG_INTEGER, offsetof (settings_t, metrics_workers_max), "1000",              0, 1000000,        NULL, "workers with gauges of their own in /metrics; the rest count in the sums alone"},
+    OTLP_KEYS (settings_t, otlp),
     {0},
 };
 // clang-format on
@@ -86,7 +88,8 @@ check (const void *argument, reason_t *why)
     const settings_t *settings = argument;
     load_order_t order;
 
-    return load_order_parse (&order, settings->precedence, why);
+    int rc = load_order_parse (&order, settings->precedence, why);
+    return rc < 0 ? rc : otlp_check (&settings->otlp, why);
 }
 
 static const program_t AGGREGATOR = {
@@ -166,6 +169,11 @@ run (const settings_t *settings, reason_t *why)
     if (*settings->store.path && !store) {
         return -1;
     }
+    _cleanup_ (otlp_destroy) otlp_t *otlp = NULL;
+    if (otlp_open (&otlp, loop, &settings->otlp, AGGREGATOR.name, metrics, why) < 0) {
+        return -1;
+    }
+    _cleanup_ (causes_destroy) causes_t *causes = causes_new (otlp);
     _cleanup_ (feed_destroy) feed_t *feed =
         feed_open (loop, settings->feed, settings->tick_ms, settings->feed_high_water_mark, store,
                    metrics, why);
@@ -188,6 +196,7 @@ run (const settings_t *settings, reason_t *why)
     if (!admin) {
         return -1;
     }
+    feed_follow (feed, causes);
     log_info ("ready", LOG_TEXT ("ingest", settings->ingest),
               LOG_TEXT ("control", settings->control), LOG_TEXT ("feed", settings->feed),
               LOG_INTEGER ("admin_port", admin_port (admin)), LOG_TEXT ("epoch", feed_epoch (feed)),

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define FIELDS     10
+#define FIELDS_MAX (FIELDS + 1)  //  with the trace
 #define HEADER_MAX 600
 
 static const char *const KINDS [] = {
@@ -23,17 +24,27 @@ feed_header_write (buffer_t *out, const feed_header_t *self)
     buffer_format (out, "%s|%s|%s|%s|%s|%d|%s|%" PRIu64 "|%" PRId64 "|%zu+%zu", KINDS [self->kind],
                    type, self->region, self->worker_id, self->job_type, self->priority, self->epoch,
                    self->seq, self->time, self->snapshot_offset, self->snapshot_size);
+    if (trace_context_is_set (&self->trace)) {
+        char text [TRACEPARENT_SIZE];
+        buffer_format (out, "|%s", trace_context_write (&self->trace, text));
+    }
 }
 
-//  Cuts text at each '|'; the number of fields, or -1 when there are more than FIELDS.
+size_t
+feed_header_trace_size (const feed_header_t *self)
+{
+    return trace_context_is_set (&self->trace) ? TRACEPARENT_SIZE : 0;  //  '|' for the NUL
+}
+
+//  Cuts text at each '|'; the number of fields, or -1 when there are more than FIELDS_MAX.
 static int
-split (char *text, char *fields [FIELDS])
+split (char *text, char *fields [FIELDS_MAX])
 {
     int count = 0;
 
     for (char *field = text; field; count++) {
         char *bar = strchr (field, '|');
-        if (count == FIELDS) {
+        if (count == FIELDS_MAX) {
             return -1;
         }
         fields [count] = field;
@@ -80,7 +91,7 @@ parse_kind (const char *text)
 }
 
 static bool
-parse_numbers (feed_header_t *self, char *fields [FIELDS])
+parse_numbers (feed_header_t *self, char *fields [FIELDS_MAX])
 {
     uint64_t priority, time, offset, size;
     const char *rest;
@@ -102,7 +113,7 @@ parse_numbers (feed_header_t *self, char *fields [FIELDS])
 int
 feed_header_parse (feed_header_t *self, const char *text, size_t size, reason_t *why)
 {
-    char copied [HEADER_MAX], *fields [FIELDS];
+    char copied [HEADER_MAX], *fields [FIELDS_MAX];
     feed_header_t header = {0};
 
     if (size >= sizeof copied || memchr (text, '\0', size)) {
@@ -111,8 +122,10 @@ feed_header_parse (feed_header_t *self, const char *text, size_t size, reason_t 
     memcpy (copied, text, size);
     copied [size] = '\0';
     int count = split (copied, fields);
-    int kind = count == FIELDS ? parse_kind (fields [0]) : -1;
-    if (kind < 0 || !copy (header.type_name, sizeof header.type_name, fields [1]) ||
+    int kind = count >= FIELDS ? parse_kind (fields [0]) : -1;
+    bool traced = count == FIELDS_MAX;
+    if (kind < 0 || (traced && !trace_context_parse (&header.trace, fields [FIELDS])) ||
+        !copy (header.type_name, sizeof header.type_name, fields [1]) ||
         !copy (header.region, sizeof header.region, fields [2]) ||
         !copy (header.worker_id, sizeof header.worker_id, fields [3]) ||
         !copy (header.job_type, sizeof header.job_type, fields [4]) ||

@@ -12,6 +12,7 @@
 
 #include "cleanup.h"
 #include "http_options.h"
+#include "http_trace.h"
 #include "log.h"
 
 #include <assert.h>
@@ -31,6 +32,7 @@ struct http_client {
     loop_timer_t *timer;
     CURLM *multi;
     http_call_t *calls;  //  under way
+    tracing_t *tracing;  //  null: none
     metric_t *outcomes [HTTP_BROKEN + 1];
     metric_t *duration;
 };
@@ -44,6 +46,7 @@ struct http_call {
     size_t answer_max;
     bool is_too_large;
     time_us_t started;  //  steady
+    http_trace_t trace;
     http_answer_fn *fn;
     void *argument;
 };
@@ -225,7 +228,11 @@ answer_call (http_call_t *self, CURLcode code)
     }
     metric_increment (client->outcomes [answer.outcome]);
     metric_observe (client->duration, (double) answer.took_us / (double) SECOND_US);
+    tracing_t *tracing = client->tracing;
+    http_trace_end (&self->trace, tracing, &self->options, &answer);
+    tracing_scope_t before = tracing_enter (tracing, &self->trace.scope);
     self->fn (self->argument, &answer);
+    tracing_enter (tracing, &before);
 }
 
 //  The list of what has ended is read anew each time, for an answer may cancel other calls.
@@ -406,6 +413,12 @@ http_client_destroy (http_client_t **self_p)
     *self_p = NULL;
 }
 
+void
+http_client_trace (http_client_t *self, tracing_t *tracing)
+{
+    self->tracing = tracing;
+}
+
 static bool
 set_call (http_call_t *self)
 {
@@ -433,6 +446,7 @@ http_client_send (http_client_t *self, const http_request_t *request, http_answe
         .client = self,
         .answer_max = request->answer_max ? request->answer_max : ANSWER_MAX,
         .started = clock_now ().steady,
+        .trace = http_trace_begin (self->tracing),
         .fn = fn,
         .argument = argument,
     };

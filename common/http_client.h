@@ -16,6 +16,7 @@
 #include "loop.h"
 #include "metrics.h"
 #include "reason.h"
+#include "tracing.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -78,6 +79,10 @@ http_client_t *http_client_new (loop_t *loop, int64_t connections_per_host, metr
                                 reason_t *why);
 //  Calls under way are dropped; their functions are not called.
 void http_client_destroy (http_client_t **self_p);
+
+//  From here on each request is a span of the trace it is sent in (http_trace.h), and its answer is
+//  read in its scope. tracing is borrowed; null: none.
+void http_client_trace (http_client_t *self, tracing_t *tracing);
 
 //  Starts a request; everything in it is copied. fn is called exactly once, never from
 //  within this call. Null and why when it cannot even be started (a malformed URL).

@@ -40,6 +40,7 @@ struct metrics {
     family_t *families;
     family_t **tail;
     size_t series_max;
+    time_us_t since;
     metric_t *overflow;
     metric_t spare;  //  where values go when memory is out
     struct {
@@ -61,6 +62,7 @@ metrics_new (size_t series_max)
 
     if (self) {
         self->series_max = series_max;
+        self->since = clock_now ().wall;
         self->tail = &self->families;
         self->overflow =
             metrics_add (self, METRIC_COUNTER, "cmlwatch_metrics_series_overflow_total",
@@ -288,6 +290,8 @@ metrics_on_collect (metrics_t *self, metrics_collect_fn *fn, void *argument)
     self->collects [self->collects_count++].argument = argument;
 }
 
+//  --- Prometheus' form
+
 static void
 write_value (buffer_t *out, double value)
 {
@@ -301,29 +305,30 @@ write_value (buffer_t *out, double value)
 }
 
 static void
-write_histogram (buffer_t *out, const family_t *family, const metric_t *series)
+write_histogram (void *argument, const char *name, const char *labels,
+                 const metrics_histogram_t *histogram)
 {
-    const char *inner = series->labels [0] ? series->labels + 1 : "";
-    int size = series->labels [0] ? (int) strlen (inner) - 1 : 0;
+    buffer_t *out = argument;
+    const char *inner = labels [0] ? labels + 1 : "";
+    int size = labels [0] ? (int) strlen (inner) - 1 : 0;
     uint64_t seen = 0;
 
-    for (size_t i = 0; i <= BOUNDS_COUNT; i++) {
+    for (size_t i = 0; i <= histogram->bounds_count; i++) {
         char bound [24] = "+Inf";
-        if (i < BOUNDS_COUNT) {
-            snprintf (bound, sizeof bound, "%g", BOUNDS [i]);
+        if (i < histogram->bounds_count) {
+            snprintf (bound, sizeof bound, "%g", histogram->bounds [i]);
         }
-        seen += series->buckets [i];
-        buffer_format (out, "%s_bucket{%.*s%sle=\"%s\"} %llu\n", family->name, size, inner,
-                       size ? "," : "", bound, (unsigned long long) seen);
+        seen += histogram->buckets [i];
+        buffer_format (out, "%s_bucket{%.*s%sle=\"%s\"} %llu\n", name, size, inner, size ? "," : "",
+                       bound, (unsigned long long) seen);
     }
-    buffer_format (out, "%s_sum%s", family->name, series->labels);
-    write_value (out, series->value);
-    buffer_format (out, "%s_count%s %llu\n", family->name, series->labels,
-                   (unsigned long long) seen);
+    buffer_format (out, "%s_sum%s", name, labels);
+    write_value (out, histogram->sum);
+    buffer_format (out, "%s_count%s %llu\n", name, labels, (unsigned long long) seen);
 }
 
-void
-metrics_write_head (buffer_t *out, metric_kind_t kind, const char *name, const char *help)
+static void
+write_family (void *out, metric_kind_t kind, const char *name, const char *help)
 {
     static const char *const KINDS [] = {"counter", "gauge", "histogram"};
 
@@ -332,24 +337,53 @@ metrics_write_head (buffer_t *out, metric_kind_t kind, const char *name, const c
     buffer_format (out, "\n# TYPE %s %s\n", name, KINDS [kind]);
 }
 
-void
-metrics_write_sample (buffer_t *out, const char *name, const char *const labels [], double value)
+static void
+write_point (void *out, const char *name, const char *labels, double value)
 {
-    buffer_text (out, name);
-    write_labels (out, labels, NULL);
+    buffer_format (out, "%s%s", name, labels);
     write_value (out, value);
 }
 
-static void
-write_family (buffer_t *out, const family_t *family)
+void
+metrics_write (metrics_t *self, buffer_t *out)
 {
-    metrics_write_head (out, family->kind, family->name, family->help);
+    metrics_sink_t sink = {.family = write_family,
+                           .point = write_point,
+                           .histogram = write_histogram,
+                           .argument = out};
+
+    metrics_visit (self, &sink);
+}
+
+//  --- any form
+
+void
+metrics_write_head (metrics_sink_t *out, metric_kind_t kind, const char *name, const char *help)
+{
+    out->family (out->argument, kind, name, help);
+}
+
+void
+metrics_write_sample (metrics_sink_t *out, const char *name, const char *const labels [],
+                      double value)
+{
+    buffer_reset (&out->scratch);
+    write_labels (&out->scratch, labels, NULL);
+    if (!buffer_failed (&out->scratch)) {
+        out->point (out->argument, name, out->scratch.data, value);
+    }
+}
+
+static void
+visit_family (const family_t *family, metrics_sink_t *sink)
+{
+    sink->family (sink->argument, family->kind, family->name, family->help);
     for (const metric_t *series = family->series; series; series = series->next) {
         if (series->histogram) {
-            write_histogram (out, family, series);
+            metrics_histogram_t histogram = {BOUNDS, series->buckets, BOUNDS_COUNT, series->value};
+            sink->histogram (sink->argument, family->name, series->labels, &histogram);
         } else {
-            buffer_format (out, "%s%s", family->name, series->labels);
-            write_value (out, series->value);
+            sink->point (sink->argument, family->name, series->labels, series->value);
         }
     }
 }
@@ -363,15 +397,45 @@ metrics_on_write (metrics_t *self, metrics_write_fn *fn, void *argument)
 }
 
 void
-metrics_write (metrics_t *self, buffer_t *out)
+metrics_visit (metrics_t *self, metrics_sink_t *sink)
 {
     for (size_t i = 0; i < self->collects_count; i++) {
         self->collects [i].fn (self->collects [i].argument);
     }
     for (const family_t *family = self->families; family; family = family->next) {
-        write_family (out, family);
+        visit_family (family, sink);
     }
     for (size_t i = 0; i < self->writers_count; i++) {
-        self->writers [i].fn (self->writers [i].argument, out);
+        self->writers [i].fn (self->writers [i].argument, sink);
     }
+    buffer_clear (&sink->scratch);
+}
+
+bool
+metrics_next_label (const char **labels, char *name, size_t name_size, char *value, size_t size)
+{
+    const char *at = *labels + strspn (*labels, "{,");
+    size_t used = 0;
+
+    if (!*at || *at == '}') {
+        return false;
+    }
+    size_t equals = strcspn (at, "=");
+    snprintf (name, name_size, "%.*s", (int) equals, at);
+    for (at += equals + 2; *at != '"'; at++) {
+        bool escaped = *at == '\\';
+        at += escaped;
+        if (used + 1 < size) {
+            value [used++] = escaped && *at == 'n' ? '\n' : *at;
+        }
+    }
+    value [used] = '\0';
+    *labels = at + 1;
+    return true;
+}
+
+time_us_t
+metrics_since (const metrics_t *self)
+{
+    return self->since;
 }

@@ -14,8 +14,11 @@
 #define COMMON_METRICS_H
 
 #include "buffer.h"
+#include "clock.h"
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct metrics metrics_t;
 typedef struct metric metric_t;  //  one series; borrowed, valid while the registry lives
@@ -55,15 +58,46 @@ void metrics_clear_family (metrics_t *self, const char *name);
 //  fn is called before each exposition, to set gauges that cost something to know.
 void metrics_on_collect (metrics_t *self, metrics_collect_fn *fn, void *argument);
 
-//  fn writes families of its own at the end of each exposition: for what is known anyway and
+//  Where an exposition goes, whatever its form: families in turn, each followed by its points.
+//  labels are as Prometheus writes them, `{a="b"}` with \\, \" and \n escaped, or "".
+typedef struct metrics_histogram {
+    const double *bounds;     //  upper, inclusive; bounds_count of them
+    const uint64_t *buckets;  //  bounds_count + 1, each for itself
+    size_t bounds_count;
+    double sum;
+} metrics_histogram_t;
+
+typedef struct metrics_sink {
+    void (*family) (void *argument, metric_kind_t kind, const char *name, const char *help);
+    void (*point) (void *argument, const char *name, const char *labels, double value);
+    void (*histogram) (void *argument, const char *name, const char *labels,
+                       const metrics_histogram_t *histogram);
+    void *argument;
+    buffer_t scratch;  //  metrics.c's
+} metrics_sink_t;
+
+//  All there is, into sink: what /metrics shows and what is exported come from here alone.
+void metrics_visit (metrics_t *self, metrics_sink_t *sink);
+
+//  fn tells families of its own at the end of each exposition: for what is known anyway and
 //  would only be copied into series, such as a gauge for each of many workers.
-typedef void metrics_write_fn (void *argument, buffer_t *out);
+typedef void metrics_write_fn (void *argument, metrics_sink_t *out);
 void metrics_on_write (metrics_t *self, metrics_write_fn *fn, void *argument);
-void metrics_write_head (buffer_t *out, metric_kind_t kind, const char *name, const char *help);
+void metrics_write_head (metrics_sink_t *out, metric_kind_t kind, const char *name,
+                         const char *help);
 //  labels as for metrics_with; null: none.
-void metrics_write_sample (buffer_t *out, const char *name, const char *const labels [],
+void metrics_write_sample (metrics_sink_t *out, const char *name, const char *const labels [],
                            double value);
 
+//  Of labels as a sink gets them, the next pair, unescaped into value (at most size bytes with
+//  its NUL; what is longer is cut). *labels moves on; false at the end.
+bool metrics_next_label (const char **labels, char *name, size_t name_size, char *value,
+                         size_t size);
+
+//  When the registry was made, wall: what its counters count from.
+time_us_t metrics_since (const metrics_t *self);
+
+//  In Prometheus' form.
 void metrics_write (metrics_t *self, buffer_t *out);
 
 #endif

@@ -318,7 +318,8 @@ static const char INGEST_ATTRIBUTES [] =
     "\"time\":{\"type\":\"string\",\"format\":\"date-time\"},"
     "\"datacontenttype\":{\"const\":\"application/json\"},"
     "\"sequence\":{\"type\":\"string\",\"pattern\":\"^[0-9]{12,}$\"},"
-    "\"traceparent\":{\"type\":\"string\"}";
+    "\"traceparent\":{\"type\":\"string\",\"pattern\":"
+    "\"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-|$)\"}";
 
 static void
 write_ingest (json_writer_t *out, event_type_t type)

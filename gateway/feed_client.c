@@ -228,6 +228,7 @@ on_message (void *argument, const bus_message_t *message)
     const char *json = message->frames > 1 ? message->bytes [1] : "";
     size_t size = message->frames > 1 ? message->size [1] : 0;
     if (self->join == JOIN_JOINED) {
+        arrivals_note (self->listener.arrivals, &header);
         apply (self, &header, json, size);
     } else if (self->join == JOIN_ASKING) {
         keep (self, &header, json, size);

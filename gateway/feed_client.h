@@ -12,16 +12,18 @@
 #define GATEWAY_FEED_CLIENT_H
 
 #include "../common/bus.h"
+#include "arrivals.h"
 #include "event_log.h"
 #include "replica.h"
 
 typedef struct feed_client feed_client_t;
 
 //  reset: the state was taken anew; clients whose cursor the log holds lose nothing, the others
-//  must be told.
+//  must be told. arrivals: notes the events that come while it is joined; null: nothing does.
 typedef struct feed_listener {
     void (*reset) (void *argument);
     void *argument;
+    arrivals_t *arrivals;
 } feed_listener_t;
 
 //  buffer_max: feed messages kept during a join. replay_max: events asked for that came before it.

@@ -35,6 +35,7 @@ typedef struct settings {
     int64_t event_log_max, event_log_max_bytes, feed_buffer_max, replay_max, ask_timeout_ms,
         body_max_bytes, filter_names_max, request_timeout_seconds, connections_per_address;
     hub_settings_t hub;
+    otlp_settings_t otlp;
 } settings_t;
 
 // clang-format off
@@ -90,6 +91,7 @@ static const config_key_t KEYS [] = {
     {"request_timeout_seconds", CONFIG_INTEGER, offsetof (settings_t, request_timeout_seconds), "30",        1, 3600,            NULL, "time for a request to be there, head and body; a slower connection is closed"},
     {"connections_per_address", CONFIG_INTEGER, offsetof (settings_t, connections_per_address), "0",         0, 1000000,         NULL, "connections of one address at once, streams among them; more are closed; 0: no bound, as behind a proxy"},
     {"cors_origins",        CONFIG_TEXT,    offsetof (settings_t, cors_origins),        "",                  0, 0,               NULL, "origins, apart by commas, whose pages may read the answers, like https://ops.example.com; none otherwise"},
+    OTLP_KEYS (settings_t, otlp),
     {0},
 };
 // clang-format on
@@ -155,7 +157,8 @@ check (const void *settings, reason_t *why)
     if (*own->tls_certificate && tls_check (own->tls_certificate, own->tls_key, why) < 0) {
         return -1;
     }
-    return cors_check (own->cors_origins, why);
+    int rc = otlp_check (&own->otlp, why);
+    return rc < 0 ? rc : cors_check (own->cors_origins, why);
 }
 
 static const program_t GATEWAY = {
@@ -237,8 +240,14 @@ run (const settings_t *settings, reason_t *why)
     if (!metrics || !loop || !mask || !replica || !log) {
         return reason_set (why, -1, "out of memory or descriptors");
     }
+    _cleanup_ (otlp_destroy) otlp_t *otlp = NULL;
+    if (otlp_open (&otlp, loop, &settings->otlp, GATEWAY.name, metrics, why) < 0) {
+        return -1;
+    }
     _cleanup_ (hub_destroy) hub_t *hub = hub_new (loop, &settings->hub, replica, log, metrics, why);
-    feed_listener_t listener = {.reset = on_reset, .argument = hub};
+    _cleanup_ (arrivals_destroy) arrivals_t *arrivals =
+        hub && otlp ? arrivals_new (loop, otlp, hub) : NULL;
+    feed_listener_t listener = {.reset = on_reset, .argument = hub, .arrivals = arrivals};
     _cleanup_ (feed_client_destroy) feed_client_t *feed =
         hub ? feed_client_new (loop, settings->feed, settings->control, settings->feed_buffer_max,
                                settings->replay_max, replica, log, &listener, metrics, why)

@@ -46,6 +46,7 @@ struct aws_call {
     bool paced;         //  it has its token
     retry_call_t retry;
     http_call_t *http;
+    tracing_scope_t scope;  //  of the round that asks
     loop_timer_t *timer;
     aws_answer_fn *fn;
     void *argument;
@@ -408,12 +409,9 @@ send_form (aws_call_t *self, const aws_keys_t *keys, const buffer_t *form, reaso
     return self->http ? 0 : -EIO;
 }
 
-//  From the timer: the first attempt, one after a wait, or the next page.
 static void
-attempt (void *argument)
+attempt_once (aws_call_t *self)
 {
-    aws_call_t *self = argument;
-    assert (self->magic == CALL_MAGIC);
     _cleanup_ (buffer_clear) buffer_t form = {0};
     aws_keys_t keys;
     reason_t why = {0};
@@ -437,6 +435,19 @@ attempt (void *argument)
         count (self, verdict.fault, -1);
         finish (self, &verdict);
     }
+}
+
+//  From the timer: the first attempt, one after a wait, or the next page.
+static void
+attempt (void *argument)
+{
+    aws_call_t *self = argument;
+    assert (self->magic == CALL_MAGIC);
+    tracing_t *tracing = collector_tracing (self->api->core);
+
+    tracing_scope_t before = tracing_enter (tracing, &self->scope);
+    attempt_once (self);  //  may end it
+    tracing_enter (tracing, &before);
 }
 
 //  A URL that cannot be made is found when the call is made and told like any other fault.
@@ -474,6 +485,7 @@ aws_api_ask (aws_api_t *self, const aws_query_t *query, aws_answer_fn *fn, void 
     }
     call->magic = CALL_MAGIC;
     call->api = self;
+    call->scope = tracing_scope (collector_tracing (self->core));
     call->query = *query;
     call->region = strdup (query->region);
     call->fields = query->fields ? strdup (query->fields) : NULL;

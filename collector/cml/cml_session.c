@@ -42,6 +42,7 @@ struct cml_session {
     zlistx_t *waiting, *flying;  //  of request_t
     cml_fault_t down;            //  for the rest of the round; CML_OK: not
     reason_t down_why;
+    tracing_scope_t scope;  //  of the round that last asked
     loop_timer_t *timer;
 };
 
@@ -160,6 +161,7 @@ cml_session_ask (cml_session_t *self, const cml_ask_t *ask, cml_reply_fn *fn, vo
         .magic = REQUEST_MAGIC, .session = self, .ask = *ask, .fn = fn, .argument = argument};
     snprintf (request->url, sizeof request->url, "%s/api/v0%s", self->server.endpoint, ask->path);
     request->ask.path = NULL;
+    self->scope = tracing_scope (collector_tracing (self->core));
     zlistx_add_end (self->waiting, request);
     loop_timer_after (self->timer, 0);
     return 0;
@@ -350,10 +352,8 @@ may_send (cml_session_t *self, const request_t *request, time_us_t now)
 
 //  Sends what may be sent, or answers one request that is not to be.
 static void
-work (void *argument)
+work_on (cml_session_t *self)
 {
-    cml_session_t *self = argument;
-    assert (self->magic == SESSION_MAGIC);
     time_us_t now = steady (self);
     request_t *request;
 
@@ -377,4 +377,16 @@ work (void *argument)
         }
         return;
     }
+}
+
+static void
+work (void *argument)
+{
+    cml_session_t *self = argument;
+    assert (self->magic == SESSION_MAGIC);
+    tracing_t *tracing = collector_tracing (self->core);
+
+    tracing_scope_t before = tracing_enter (tracing, &self->scope);
+    work_on (self);
+    tracing_enter (tracing, &before);
 }

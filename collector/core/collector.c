@@ -10,14 +10,10 @@
 //
 // SPDX-License-Identifier: MIT
 
-#include "../../common/admin.h"
-#include "../../common/bus.h"
 #include "../../common/cleanup.h"
 #include "../../common/log.h"
+#include "collector_state.h"
 #include "core.h"
-#include "lease.h"
-#include "report.h"
-#include "unit.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -25,36 +21,12 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define COLLECTOR_MAGIC      0xc011ec70u
 #define ROUND_GRACE_MS       1000
 #define CONNECTIONS_PER_HOST 8
 #define SERIES_MAX           200
 #define HEARTBEAT_MS         2000
 #define RING_MAX             4096
 #define LINGER_MS            1000
-
-struct collector {
-    unsigned magic;
-    loop_t *loop;                          //  borrowed
-    const collector_source_t *source;      //  borrowed
-    const collector_settings_t *settings;  //  borrowed; of the source's, the first member
-    metrics_t *metrics;
-    admin_t *admin;  //  null when there is to be none
-    http_client_t *http;
-    bus_publisher_t *publisher;
-    schedule_t *schedule;
-    report_t *report;
-    void *state;  //  the source's
-    unit_table_t *units;
-    lease_t *lease;
-    loop_timer_t *timer, *grace;
-    bool draining, holding;
-    retry_t retry;
-    uint64_t random;
-    const collector_worker_t **workers;  //  scratch of collector_workers
-    metric_t *rounds_ok, *rounds_failed, *rounds_overdue, *units_leased, *rounds_running;
-    metric_t *round_seconds, *published;
-};
 
 loop_t *
 collector_loop (const collector_t *self)
@@ -78,6 +50,12 @@ retry_t *
 collector_retry (collector_t *self)
 {
     return &self->retry;
+}
+
+tracing_t *
+collector_tracing (const collector_t *self)
+{
+    return self->tracing;
 }
 
 moment_t
@@ -130,9 +108,13 @@ start_rounds (void *argument)
         unit_t *unit = unit_of (item);
         unit->round.core = self;
         unit->round.began = now;
+        unit->round.began_wall = loop_now (self->loop).wall;
+        unit->round.scope = tracing_begin (self->tracing);
         leased_worker_release (&unit->round.worker);
         unit->round.worker = unit->worker ? leased_worker_hold (unit->worker) : NULL;
+        tracing_scope_t before = tracing_enter (self->tracing, &unit->round.scope);
         self->source->start (self->state, &unit->round);
+        tracing_enter (self->tracing, &before);
     }
     if (overdue > 0) {
         metric_count (self->rounds_overdue, (double) overdue);
@@ -162,6 +144,7 @@ collector_round_end (collector_round_t **self_p, bool ok)
 
     metric_increment (ok ? self->rounds_ok : self->rounds_failed);
     metric_observe (self->round_seconds, (double) (now - round->began) / (double) SECOND_US);
+    spans_round (self->tracing, round, ok);
     leased_worker_release (&round->worker);
     unit_table_release (self->units, round->unit, now);
     if (self->draining && schedule_running (self->schedule) == 0) {
@@ -266,50 +249,6 @@ collector_workers (collector_t *self, const char *region, size_t *count)
     return self->workers;
 }
 
-//  --- what is said
-
-void
-collector_publish (collector_t *self, observation_t *observation, const char *subject)
-{
-    if (observation->envelope.time == TIME_UNKNOWN) {
-        observation->envelope.time = loop_now (self->loop).wall;
-    }
-    metric_increment (self->published);
-    int rc = bus_publish (self->publisher, observation, subject);
-    if (rc < 0) {
-        log_warn ("observation not sent", LOG_TEXT ("subject", subject),
-                  LOG_TEXT ("type", event_type_name (observation->envelope.type)),
-                  LOG_TEXT ("reason", rc == -EAGAIN ? "the queue for the aggregator is full"
-                                                    : "it is larger than a message may be"));
-    }
-}
-
-void
-collector_report (collector_t *self, const char *region, const char *api, const char *code,
-                  const char *message)
-{
-    uint64_t held_back = 0;
-    observation_t observation;
-
-    metric_increment (metrics_with (
-        self->metrics, METRIC_COUNTER, "cmlwatch_collector_errors_total",
-        "faults of an API as a whole, by its own code", METRIC_LABELS ("api", api, "code", code)));
-    if (!report_is_due (self->report, region, api, code, loop_now (self->loop).steady,
-                        &held_back)) {
-        return;
-    }
-    log_warn ("an API failed", LOG_TEXT ("api", api), LOG_TEXT ("region", region),
-              LOG_TEXT ("code", code), LOG_TEXT ("reason", message),
-              LOG_INTEGER ("held_back", held_back));
-    observation_init (&observation, EVENT_COLLECTOR_ERROR);
-    observation.envelope.time = loop_now (self->loop).wall;
-    observation.collector_error.region = region;
-    observation.collector_error.api = api;
-    observation.collector_error.error_code = code;
-    observation.collector_error.error_message = message;
-    collector_publish (self, &observation, region ? region : "");
-}
-
 //  --- life
 
 static void
@@ -407,6 +346,23 @@ make_base (collector_t *self, reason_t *why)
     return 0;
 }
 
+static int
+make_exporter (collector_t *self, reason_t *why)
+{
+    double ratio = 0;
+
+    if (otlp_open (&self->otlp, self->loop, &self->settings->otlp, self->source->program,
+                   self->metrics, why) < 0 ||
+        collector_read_ratio (self->settings->otlp_traces_ratio, &ratio, why) < 0) {
+        return -EINVAL;
+    }
+    if (self->otlp && ratio > 0 && !(self->tracing = tracing_new (self->otlp, ratio))) {
+        return reason_set (why, -ENOMEM, "collector: out of memory");
+    }
+    http_client_trace (self->http, self->tracing);
+    return 0;
+}
+
 //  The sockets, then the source, then the lease that gives it work.
 static int
 make_parts (collector_t *self, const void *settings, reason_t *why)
@@ -423,7 +379,7 @@ make_parts (collector_t *self, const void *settings, reason_t *why)
         return -EIO;
     }
     if (!(self->http = http_client_new (self->loop, CONNECTIONS_PER_HOST, self->metrics, why)) ||
-        !(self->publisher = make_publisher (self, name, why)) ||
+        make_exporter (self, why) < 0 || !(self->publisher = make_publisher (self, name, why)) ||
         !(self->state = self->source->init (self, settings, why))) {
         return -EIO;
     }
@@ -474,6 +430,8 @@ collector_destroy (collector_t **self_p)
         lease_destroy (&self->lease);
         bus_publisher_destroy (&self->publisher);
         http_client_destroy (&self->http);
+        tracing_destroy (&self->tracing);
+        otlp_destroy (&self->otlp);
         admin_destroy (&self->admin);
         loop_timer_destroy (&self->grace);
         loop_timer_destroy (&self->timer);

@@ -25,6 +25,7 @@
 #include "../../common/loop.h"
 #include "../../common/metrics.h"
 #include "../../common/observation.h"
+#include "../../common/otlp.h"
 #include "../../common/program.h"
 #include "../../common/reason.h"
 #include "retry.h"
@@ -51,6 +52,8 @@ typedef struct collector_settings {
     int64_t concurrency;
     int64_t renew_ms;
     int64_t queue_max;
+    otlp_settings_t otlp;
+    char otlp_traces_ratio [CONFIG_TEXT_SIZE];
     char regions [CONFIG_TEXT_SIZE];  //  comma list; empty where the table has no such key
     int64_t calls_per_second;         //  0 where the table has no such key
 } collector_settings_t;
@@ -64,7 +67,9 @@ typedef struct collector_settings {
     {"interval_ms",  CONFIG_INTEGER, offsetof (collector_settings_t, interval_ms),  interval_default,       interval_least, 86400000, NULL, "time from one round of a unit to its next"},                            \
     {"concurrency",  CONFIG_INTEGER, offsetof (collector_settings_t, concurrency),  concurrency_default,    1, 1024, NULL,           "rounds under way at once; what falls due beyond waits its turn"},              \
     {"renew_ms",     CONFIG_INTEGER, offsetof (collector_settings_t, renew_ms),     "2000",                 100, 60000, NULL,        "how often the lease is renewed, until the aggregator names its own time"},     \
-    {"queue_max",    CONFIG_INTEGER, offsetof (collector_settings_t, queue_max),    "10000",                100, 1000000, NULL,      "messages kept for an aggregator that is away; what comes beyond is counted and dropped"}
+    {"queue_max",    CONFIG_INTEGER, offsetof (collector_settings_t, queue_max),    "10000",                100, 1000000, NULL,      "messages kept for an aggregator that is away; what comes beyond is counted and dropped"}, \
+    OTLP_KEYS (collector_settings_t, otlp), \
+    {"otlp_traces_ratio", CONFIG_TEXT, offsetof (collector_settings_t, otlp_traces_ratio), "0", 0, 0, NULL, "rounds that become a trace, from 0 (none) to 1 (all); aggregator and gateways follow"}
 
 #define COLLECTOR_REGION_KEYS                                                                                                                                                              \
     {"regions",      CONFIG_TEXT,    offsetof (collector_settings_t, regions),      "us-east-1",            0, 0, NULL,              "regions to read, apart by ','; default $AWS_REGION, else $AWS_DEFAULT_REGION"}, \
@@ -148,6 +153,9 @@ loop_t *collector_loop (const collector_t *self);
 http_client_t *collector_http (const collector_t *self);
 metrics_t *collector_metrics (const collector_t *self);
 retry_t *collector_retry (collector_t *self);  //  the program's budget of retries
+//  Null: nothing is traced. A round is started in its trace, and an answer read in it; a source
+//  that goes on from a timer of its own steps back into the scope it was called in.
+tracing_t *collector_tracing (const collector_t *self);
 moment_t collector_now (const collector_t *self);
 uint32_t collector_random (void *self);  //  for jitter; not for secrets. Fits retry_random_fn
 

@@ -18,6 +18,9 @@ void collector_destroy (collector_t **self_p);
 //  when memory is out.
 config_key_t *collector_keys_new (const config_key_t *keys);
 
+//  otlp_traces_ratio: 0, or -EINVAL and why.
+int collector_read_ratio (const char *text, double *ratio, reason_t *why);
+
 //  What the core's own keys must fulfil together.
 int collector_settings_check (const collector_settings_t *settings, reason_t *why);
 

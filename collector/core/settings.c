@@ -97,12 +97,29 @@ is_word (const char *text, size_t size_max)
 }
 
 int
+collector_read_ratio (const char *text, double *ratio, reason_t *why)
+{
+    char *end = NULL;
+    double value = strtod (text, &end);
+
+    if (end == text || *end || !(value >= 0 && value <= 1)) {
+        return reason_set (why, -EINVAL, "otlp_traces_ratio = '%.60s' is no number from 0 to 1",
+                           text);
+    }
+    *ratio = value;
+    return 0;
+}
+
+int
 collector_settings_check (const collector_settings_t *settings, reason_t *why)
 {
+    double ratio;
+
     if (!is_word (settings->collector_id, COLLECTOR_ID_MAX)) {
         return reason_set (why, -EINVAL,
                            "collector_id = '%s' is not 1 to %d of letters, digits, '.', '_', '-'",
                            settings->collector_id, COLLECTOR_ID_MAX);
     }
-    return 0;
+    int rc = otlp_check (&settings->otlp, why);
+    return rc == 0 ? collector_read_ratio (settings->otlp_traces_ratio, &ratio, why) : rc;
 }

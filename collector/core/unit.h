@@ -21,6 +21,8 @@ struct collector_round {
     struct unit *unit;
     leased_worker_t *worker;  //  held; null for a region
     time_us_t began;          //  steady
+    time_us_t began_wall;
+    tracing_scope_t scope;  //  not set when nothing is traced
 };
 
 typedef struct unit {

@@ -188,11 +188,11 @@ class Bus:
 
 
 class Aggregator(Program):
-    def __init__(self, folder, bus, *arguments):
+    def __init__(self, folder, bus, *arguments, environment=None):
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         super().__init__(folder, "aggregator", "--ingest", bus.ingest, "--control", bus.control, "--feed", bus.feed,
-                         "--admin", f"127.0.0.1:{port}", *arguments)
+                         "--admin", f"127.0.0.1:{port}", *arguments, environment=environment)
         wait_ready(self)
 
 
@@ -257,14 +257,15 @@ def wait_alive(program):
 class Stack:
     """Everything, wired; as deploy/demo does it, but on free ports and at a test's pace."""
 
-    def __init__(self, folder, *sim_arguments, instances=6, gateway_arguments=(), pins=True):
-        self.folder = folder
+    def __init__(self, folder, *sim_arguments, instances=6, gateway_arguments=(), pins=True,
+                 everywhere=(), collectors=()):
+        self.folder, self.collector_arguments = folder, (*everywhere, *collectors)
         self.bus = Bus()
         self.sim = Simulator(folder, *sim_arguments, instances=instances)
         self.pins = pathlib.Path(folder) / "pins"
         self.pins.write_text(self.sim.control("pins"))
-        self.aggregator = Aggregator(folder, self.bus)
-        self.gateway = Gateway(folder, self.bus, *gateway_arguments)
+        self.aggregator = Aggregator(folder, self.bus, *everywhere)
+        self.gateway = Gateway(folder, self.bus, *gateway_arguments, *everywhere)
         self.ec2 = self.collector("ec2")
         self.cloudwatch = self.collector("cloudwatch")
         self.cml = self.collector("cml")
@@ -280,7 +281,7 @@ class Stack:
         environment["CMLWATCH_COLLECTOR_CML_PASSWORD"] = "cmlwatch-demo"
         if kind != "cml":
             del environment["CMLWATCH_COLLECTOR_CML_PASSWORD"]
-        return Collector(self.folder, kind, self.bus, *own, *arguments, environment=environment, **more)
+        return Collector(self.folder, kind, self.bus, *own, *self.collector_arguments, *arguments, environment=environment, **more)
 
     def programs(self):
         return [self.cml, self.cloudwatch, self.ec2, self.gateway, self.aggregator, self.sim]

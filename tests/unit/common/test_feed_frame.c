@@ -73,6 +73,26 @@ header_that_was_written_is_read_again (void **state)
 }
 
 static void
+trace_is_an_eleventh_field_at_the_end (void **state)
+{
+    (void) state;
+    static const char TRACE [] = "|00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    _cleanup_ (buffer_clear) buffer_t out = {0};
+    feed_header_t header = SNAPSHOT, again;
+    assert_true (trace_context_parse (&header.trace, TRACE + 1));
+
+    feed_header_write (&out, &header);
+    assert_int_equal (parse (&again, out.data), 0);
+
+    assert_string_equal (out.data + strlen (GOOD), TRACE);
+    assert_memory_equal (&again.trace, &header.trace, sizeof again.trace);
+    assert_int_equal (feed_header_trace_size (&header), strlen (TRACE));
+    assert_int_equal (feed_header_trace_size (&SNAPSHOT), 0);
+    assert_int_equal (parse (&again, GOOD), 0);
+    assert_false (trace_context_is_set (&again.trace));
+}
+
+static void
 kinds_without_a_type_leave_their_fields_empty (void **state)
 {
     (void) state;
@@ -122,6 +142,8 @@ what_is_no_header_is_refused_and_nothing_is_touched (void **state)
         "|||||||||",
         "tick|||||0|0123abcd|1|2",
         "tick|||||0|0123abcd|1|2|0+0|",
+        "tick|||||0|0123abcd|1|2|0+0|00-x-y-01",
+        "tick|||||0|0123abcd|1|2|0+0|00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01|",
         "Tick|||||0|0123abcd|1|2|0+0",
         "news|||||0|0123abcd|1|2|0+0",
         "tick|||||-1|0123abcd|1|2|0+0",
@@ -246,6 +268,7 @@ main (void)
     const struct CMUnitTest tests [] = {
         cmocka_unit_test (header_is_one_line_of_ten_fields),
         cmocka_unit_test (header_that_was_written_is_read_again),
+        cmocka_unit_test (trace_is_an_eleventh_field_at_the_end),
         cmocka_unit_test (kinds_without_a_type_leave_their_fields_empty),
         cmocka_unit_test (type_of_a_newer_aggregator_is_passed_on_as_it_is),
         cmocka_unit_test (what_is_no_header_is_refused_and_nothing_is_touched),

@@ -1,0 +1,42 @@
+// collector_state.h - the inside of a collector, for collector.c and say.c alone.
+//
+// SPDX-License-Identifier: MIT
+
+#ifndef COLLECTOR_CORE_COLLECTOR_STATE_H
+#define COLLECTOR_CORE_COLLECTOR_STATE_H
+
+#include "../../common/admin.h"
+#include "../../common/bus.h"
+#include "lease.h"
+#include "report.h"
+#include "spans.h"
+#include "unit.h"
+
+#define COLLECTOR_MAGIC 0xc011ec70u
+
+struct collector {
+    unsigned magic;
+    loop_t *loop;                          //  borrowed
+    const collector_source_t *source;      //  borrowed
+    const collector_settings_t *settings;  //  borrowed; of the source's, the first member
+    metrics_t *metrics;
+    admin_t *admin;      //  null when there is to be none
+    otlp_t *otlp;        //  null: off
+    tracing_t *tracing;  //  null: nothing is traced
+    http_client_t *http;
+    bus_publisher_t *publisher;
+    schedule_t *schedule;
+    report_t *report;
+    void *state;  //  the source's
+    unit_table_t *units;
+    lease_t *lease;
+    loop_timer_t *timer, *grace;
+    bool draining, holding;
+    retry_t retry;
+    uint64_t random;
+    const collector_worker_t **workers;  //  scratch of collector_workers
+    metric_t *rounds_ok, *rounds_failed, *rounds_overdue, *units_leased, *rounds_running;
+    metric_t *round_seconds, *published;
+};
+
+#endif

@@ -1,0 +1,48 @@
+// say.c - what a source says: observations, and that an API failed; see collector.h.
+//
+// SPDX-License-Identifier: MIT
+
+#include "../../common/log.h"
+#include "collector_state.h"
+
+void
+collector_publish (collector_t *self, observation_t *observation, const char *subject)
+{
+    if (observation->envelope.time == TIME_UNKNOWN) {
+        observation->envelope.time = loop_now (self->loop).wall;
+    }
+    metric_increment (self->published);
+    int rc = spans_publish (self->tracing, self->publisher, observation, subject);
+    if (rc < 0) {
+        log_warn ("observation not sent", LOG_TEXT ("subject", subject),
+                  LOG_TEXT ("type", event_type_name (observation->envelope.type)),
+                  LOG_TEXT ("reason", rc == -EAGAIN ? "the queue for the aggregator is full"
+                                                    : "it is larger than a message may be"));
+    }
+}
+
+void
+collector_report (collector_t *self, const char *region, const char *api, const char *code,
+                  const char *message)
+{
+    uint64_t held_back = 0;
+    observation_t observation;
+
+    metric_increment (metrics_with (
+        self->metrics, METRIC_COUNTER, "cmlwatch_collector_errors_total",
+        "faults of an API as a whole, by its own code", METRIC_LABELS ("api", api, "code", code)));
+    if (!report_is_due (self->report, region, api, code, loop_now (self->loop).steady,
+                        &held_back)) {
+        return;
+    }
+    log_warn ("an API failed", LOG_TEXT ("api", api), LOG_TEXT ("region", region),
+              LOG_TEXT ("code", code), LOG_TEXT ("reason", message),
+              LOG_INTEGER ("held_back", held_back));
+    observation_init (&observation, EVENT_COLLECTOR_ERROR);
+    observation.envelope.time = loop_now (self->loop).wall;
+    observation.collector_error.region = region;
+    observation.collector_error.api = api;
+    observation.collector_error.error_code = code;
+    observation.collector_error.error_message = message;
+    collector_publish (self, &observation, region ? region : "");
+}
