@@ -185,6 +185,17 @@ def test_requests_in_a_row_are_answered_in_their_order(served):
     assert [json.loads(text)["status"] for _, text in body] == ["ok", "ready"], "a body is no request"
 
 
+def test_connection_that_is_kept_and_not_used_is_closed_and_is_not_called_slow(served):
+    slow = metric(served.url, "cmlwatch_gateway_connections_refused_total", reason="slow")
+    idle = metric(served.url, "cmlwatch_gateway_connections_idle_total")
+
+    (status, _), = answers(talk(served.port, get(b"/healthz")))
+
+    assert status == 200
+    assert metric(served.url, "cmlwatch_gateway_connections_idle_total") == idle + 1
+    assert metric(served.url, "cmlwatch_gateway_connections_refused_total", reason="slow") == slow
+
+
 def test_stream_behind_other_requests_of_a_connection_is_a_stream(served):
     with socket.create_connection(("127.0.0.1", served.port), timeout=harness.PATIENCE) as raw:
         raw.sendall(get(b"/healthz") + get(b"/api/events/stream?heartbeat=1") + get(b"/metrics"))
