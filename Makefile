@@ -30,7 +30,8 @@ sources   = $(wildcard $(1:%=%/*.c))
 objects   = $(patsubst %.c,$B/%.o,$(call sources,$1))
 assembly  = $(patsubst %.S,$B/%.o,$(wildcard $(1:%=%/*.S)))
 
-.PHONY: all help bench schemas deps deps-test deps-lint demo test unit integration faults memcheck lint format install clean
+.PHONY: all help bench schemas deps deps-test deps-lint deps-fuzz demo test unit integration node faults memcheck fuzz \
+        fuzz-targets lint format install clean
 .DEFAULT_GOAL := all
 
 all: $(PROGRAMS:%=$B/%)  ## build every program
@@ -93,6 +94,29 @@ $(foreach folder,aggregator gateway collector simulator,$(eval $(call unit_rule,
 $B/tests/unit/common/test_%: $B/tests/unit/common/test_%.o $B/lib/common.a
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
 
+# --- what comes from outside, fuzzed: tests/fuzz/fuzz_<target>.c, tests/fuzz/corpus/<target>/
+#
+# `make test` replays the corpora with any compiler; `make fuzz` looks for more with libFuzzer.
+
+FUZZ   := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+REPLAY := $(FUZZ:%=$B/tests/replay/%)
+FUZZED := $B/lib/gateway.a $B/lib/collector.a $B/lib/common.a
+MINUTES ?= 10
+
+$B/tests/replay/%: $B/tests/fuzz/%.o $B/tests/fuzz/replay.o $(FUZZED)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$B/libfuzzer/%: $B/tests/fuzz/%.o $(FUZZED)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+
+fuzz-targets: $(FUZZ:%=$B/libfuzzer/%)
+
+fuzz: deps-fuzz  ## fuzz all that comes from outside for MINUTES=10 in all (clang, libFuzzer)
+	+@$(MAKE) --no-print-directory CC=clang SANITIZE=fuzzer-no-link,address,undefined fuzz-targets
+	@tests/support/run-fuzz build/clang-fuzzer-no-link-address-undefined/libfuzzer $(MINUTES) $(FUZZ)
+
 # --- the schemas: printed from the tables, checked in; a test prints and compares
 
 $B/print_schemas: $B/tests/support/print_schemas.o $B/lib/common.a
@@ -108,11 +132,14 @@ test: deps-test  ## install what is missing, build and run every test (SANITIZE=
 	+@$(MAKE) --no-print-directory unit
 	+@$(MAKE) --no-print-directory integration
 
-unit: deps-test $(UNIT)  ## the unit tests alone
-	@tests/support/run-unit $(UNIT)
+unit: deps-test $(UNIT) $(REPLAY)  ## the unit tests alone, and the fuzzer's corpora replayed
+	@tests/support/run-unit $(UNIT) $(REPLAY)
 
-integration: deps-test all $B/print_schemas  ## the real programs against the simulator, over real sockets
+integration: deps-test all $B/print_schemas node  ## the real programs against the simulator, over real sockets
 	@PYTHONDONTWRITEBYTECODE=1 $(PYTEST) tests/integration $(PYTEST_FLAGS)
+
+node:  # an EventSource of npm's for tests/integration/test_clients.py, which says it when there is none
+	@tests/support/node/install || [ $$? -eq 75 ]
 
 faults: deps-test all  ## kill -9 a hundred times under load, stalls, cuts, a full disk: one line of JSON for each table row
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_KILLS=$${CMLWATCH_KILLS:-100} CMLWATCH_RATE=$${CMLWATCH_RATE:-2000} \
@@ -140,18 +167,21 @@ deps-test:
 	@deploy/deps build test
 deps-lint:
 	@deploy/deps build test lint
+deps-fuzz:
+	@deploy/deps build fuzz
 
 # --- the checks that read instead of run
 
 C_FILES := $(wildcard common/*.[ch] aggregator/*.[ch] gateway/*.[ch] collector/*/*.[ch] \
-             tests/simulator/*.[ch] tests/unit/*/*.[ch] tests/support/*.[ch] tests/bench/*.[ch])
+             tests/simulator/*.[ch] tests/unit/*/*.[ch] tests/support/*.[ch] tests/bench/*.[ch] \
+             tests/fuzz/*.[ch])
 
 lint: deps-lint all  ## format, layers, sizes, banned calls, cppcheck, clang-tidy, and a build with clang
 	@clang-format --dry-run -Werror $(C_FILES) && echo "lint: format ok"
 	@for check in tests/lint/*; do $$check || exit 1; done
 	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	  --suppressions-list=tests/support/cppcheck.suppress -j2 -I. $(filter %.c,$(C_FILES)) && echo "lint: cppcheck ok"
-	@printf '%s\n' $(filter-out tests/unit/%,$(filter %.c,$(C_FILES))) | \
+	@printf '%s\n' $(filter-out tests/unit/% tests/fuzz/%,$(filter %.c,$(C_FILES))) | \
 	  xargs -P2 -n4 sh -c 'clang-tidy --quiet "$$@" -- -std=c17 -D_GNU_SOURCE -I$B/generated 2>/dev/null' clang-tidy && echo "lint: clang-tidy ok"
 	+@$(MAKE) --no-print-directory CC=clang all && echo "lint: clang builds it"
 

@@ -101,6 +101,11 @@ read_line (char *out, int size, void *stream)
                                self->line);
         return NULL;
     }
+    if (line [length] == '\r' && line [length + 1] && line [length + 1] != '\n') {
+        self->rc = reason_set (self->why, -EINVAL, "%s:%d: the line has a carriage return within",
+                               self->path, self->line);
+        return NULL;
+    }
     line [length] = '\0';
     size_t mark = self->line == 1 && strncmp (line, BYTE_ORDER_MARK, 3) == 0 ? 3 : 0;
     self->rc = check_line (self, line + mark, length - mark);
@@ -118,7 +123,11 @@ take_key (void *user, const char *section, const char *name, const char *value)
     char where [300];
 
     snprintf (where, sizeof where, "%s:%d", self->path, self->line);
-    if (strcmp (section, self->section) == 0) {
+    if (*value == ';') {  //  inih takes it for a comment only behind a blank
+        self->rc =
+            reason_set (self->why, -EINVAL,
+                        "%s: the value of '%.60s' begins with ';', as a comment does", where, name);
+    } else if (strcmp (section, self->section) == 0) {
         self->rc = config_set (self->keys, self->settings, name, value, where, self->why);
     } else if (!*section) {
         self->rc =

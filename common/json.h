@@ -78,6 +78,9 @@ void json_put_number (json_writer_t *self, double value);
 //  Escaped; bytes that are not UTF-8 become U+FFFD; null text is null.
 void json_put_text (json_writer_t *self, const char *text);
 void json_put_text_n (json_writer_t *self, const char *text, size_t size);
+//  How many bytes of text may be put so that a reader has at most bound of them: what is not
+//  UTF-8 grows as it is put. Never within a character.
+size_t json_text_fit (const char *text, size_t bound);
 //  RFC 3339 with milliseconds; TIME_UNKNOWN is null.
 void json_put_time (json_writer_t *self, time_us_t wall);
 //  Bytes that are JSON already, on one line; null or size 0 is null.

@@ -205,6 +205,22 @@ utf8_length (const unsigned char *text, size_t left)
     return overlong || beyond ? 0 : length;
 }
 
+size_t
+json_text_fit (const char *text, size_t bound)
+{
+    size_t size = strlen (text), fits = 0, read = 0;
+
+    while (fits < size) {
+        size_t length = utf8_length ((const unsigned char *) text + fits, size - fits);
+        read += length > 0 ? length : strlen (REPLACEMENT);
+        if (read > bound) {
+            break;
+        }
+        fits += length > 0 ? length : 1;
+    }
+    return fits;
+}
+
 static void
 put_escaped (buffer_t *out, unsigned char byte)
 {

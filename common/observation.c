@@ -102,49 +102,56 @@ read_ARRAY (struct json_object *data, const char *name, size_t bound, struct jso
 
 //  Each write_ leaves out what is unknown.
 
+//  Cut to what read_TEXT takes: a source that answers nonsense is to be told of, not refused.
 static void
-write_TEXT (json_writer_t *out, const char *name, observation_TEXT_t value)
+write_TEXT (json_writer_t *out, const char *name, size_t bound, observation_TEXT_t value)
 {
     if (value) {
-        json_member_text (out, name, value);
+        json_key (out, name);
+        json_put_text_n (out, value, json_text_fit (value, bound));
     }
 }
 
 static void
-write_PERCENT (json_writer_t *out, const char *name, double value)
+write_PERCENT (json_writer_t *out, const char *name, size_t bound, double value)
 {
+    (void) bound;
     if (isfinite (value)) {
         json_member_number (out, name, value);
     }
 }
 
 static void
-write_INTEGER (json_writer_t *out, const char *name, int64_t value)
+write_INTEGER (json_writer_t *out, const char *name, size_t bound, int64_t value)
 {
+    (void) bound;
     if (value != INTEGER_UNKNOWN) {
         json_member_integer (out, name, value);
     }
 }
 
 static void
-write_FLAG (json_writer_t *out, const char *name, flag_t value)
+write_FLAG (json_writer_t *out, const char *name, size_t bound, flag_t value)
 {
+    (void) bound;
     if (value != FLAG_UNKNOWN) {
         json_member_bool (out, name, value == FLAG_YES);
     }
 }
 
 static void
-write_TIME (json_writer_t *out, const char *name, time_us_t value)
+write_TIME (json_writer_t *out, const char *name, size_t bound, time_us_t value)
 {
+    (void) bound;
     if (value != TIME_UNKNOWN) {
         json_member_time (out, name, value);
     }
 }
 
 static void
-write_OBJECT (json_writer_t *out, const char *name, struct json_object *value)
+write_OBJECT (json_writer_t *out, const char *name, size_t bound, struct json_object *value)
 {
+    (void) bound;
     if (value) {
         json_key (out, name);
         json_put_tree (out, value);
@@ -152,9 +159,9 @@ write_OBJECT (json_writer_t *out, const char *name, struct json_object *value)
 }
 
 static void
-write_ARRAY (json_writer_t *out, const char *name, struct json_object *value)
+write_ARRAY (json_writer_t *out, const char *name, size_t bound, struct json_object *value)
 {
-    write_OBJECT (out, name, value);
+    write_OBJECT (out, name, bound, value);
 }
 
 #define NOTHING_TEXT    NULL
@@ -170,7 +177,7 @@ write_ARRAY (json_writer_t *out, const char *name, struct json_object *value)
     if (rc == 0) {                                                                    \
         rc = read_##kind (self->envelope.data, #member, bound, &values->member, why); \
     }
-#define WRITE_FIELD(kind, member, bound, from) write_##kind (&out, #member, values->member);
+#define WRITE_FIELD(kind, member, bound, from) write_##kind (&out, #member, bound, values->member);
 
 #define DEFINE_TYPE(symbol, name, fields)                              \
     static void init_##name (observation_t *self)                      \

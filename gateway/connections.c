@@ -21,8 +21,8 @@ struct connection {
     connections_t *all;
     connection_t *next, *before;
     int fd;
-    bool asked;
-    unsigned status;  //  of the last answer
+    bool asked, answered;  //  a request is there; one was
+    unsigned status;       //  of the last answer
     size_t bytes;
     time_us_t waits_since;    //  steady
     struct in6_addr address;  //  IPv4 mapped into it; all zero: none
@@ -34,7 +34,7 @@ struct connections {
     connections_settings_t settings;
     connection_t *first;
     size_t count;
-    metric_t *open, *crowded, *slow, *full;
+    metric_t *open, *crowded, *slow, *full, *idle;
 };
 
 static connection_t *
@@ -154,6 +154,7 @@ connections_answered (struct MHD_Connection *connection)
     if (one) {
         one->asked = false;
         one->status = 0;
+        one->answered = true;
         one->waits_since = loop_now (one->all->loop).steady;
     }
 }
@@ -256,7 +257,7 @@ on_timer (void *argument)
     for (connection_t *one = self->first; one; one = one->next) {
         if (!one->asked && one->waits_since < before) {
             one->asked = true;  //  told once
-            metric_increment (self->slow);
+            metric_increment (one->answered ? self->idle : self->slow);
             (void) shutdown (one->fd, SHUT_RDWR);
         }
     }
@@ -285,6 +286,8 @@ connections_new (loop_t *loop, const connections_settings_t *settings, metrics_t
         metrics_with (metrics, METRIC_COUNTER, NAME, HELP, METRIC_LABELS ("reason", "slow"));
     self->full =
         metrics_with (metrics, METRIC_COUNTER, NAME, HELP, METRIC_LABELS ("reason", "full"));
+    self->idle = metrics_add (metrics, METRIC_COUNTER, "cmlwatch_gateway_connections_idle_total",
+                              "Connections closed that were kept open behind an answer");
     loop_timer_every (self->timer, SECOND_US);
     return take_ptr (self);
 }

@@ -36,6 +36,13 @@ event_log_new (size_t frames_max, size_t bytes_max)
     return self;
 }
 
+//  Also true behind the largest number there is, where first is 0.
+static bool
+is_empty (const event_log_t *self)
+{
+    return self->first == self->last + 1;
+}
+
 static void
 drop_oldest (event_log_t *self)
 {
@@ -52,7 +59,7 @@ event_log_destroy (event_log_t **self_p)
     event_log_t *self = *self_p;
 
     if (self) {
-        while (self->ring && self->first <= self->last) {
+        while (self->ring && !is_empty (self)) {
             drop_oldest (self);
         }
         free (self->ring);
@@ -64,7 +71,7 @@ event_log_destroy (event_log_t **self_p)
 void
 event_log_reset (event_log_t *self, const char *epoch, uint64_t seq)
 {
-    while (self->first <= self->last) {
+    while (!is_empty (self)) {
         drop_oldest (self);
     }
     snprintf (self->epoch, sizeof self->epoch, "%s", epoch);
@@ -75,15 +82,15 @@ event_log_reset (event_log_t *self, const char *epoch, uint64_t seq)
 bool
 event_log_append (event_log_t *self, const feed_header_t *header, const void *json, size_t size)
 {
-    frame_t *frame = header->seq == self->last + 1
+    frame_t *frame = header->seq == self->last + 1 && header->seq > 0
                          ? frame_of_event (header, clock_now ().steady, json, size)
                          : NULL;
 
     if (!frame) {
         return false;
     }
-    while (self->first <= self->last && (self->last - self->first + 1 >= self->max ||
-                                         self->bytes + frame->size > self->bytes_max)) {
+    while (!is_empty (self) && (self->last - self->first + 1 >= self->max ||
+                                self->bytes + frame->size > self->bytes_max)) {
         drop_oldest (self);
     }
     self->ring [frame->seq % self->max] = frame;

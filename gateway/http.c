@@ -10,6 +10,7 @@
 #include "connections.h"
 #include "quota.h"
 #include "reply.h"
+#include "request_check.h"
 #include "route.h"
 #include "tls.h"
 
@@ -141,6 +142,22 @@ begin_request (const http_t *self, const char *url, const char *method)
     return request;
 }
 
+//  The first call comes before the body, and an answer given there closes the connection: it is
+//  for what is refused, and for methods whose body nobody takes.
+static bool
+is_answered_whole (const char *method)
+{
+    static const char *const METHODS [] = {"GET",   "HEAD", "OPTIONS", "PUT",
+                                           "PATCH", "POST", "DELETE"};
+
+    for (size_t i = 0; i < sizeof METHODS / sizeof *METHODS; i++) {
+        if (strcmp (METHODS [i], method) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum MHD_Result
 on_request (void *argument, struct MHD_Connection *connection, const char *url, const char *method,
             const char *version, const char *upload, size_t *upload_size, void **state)
@@ -149,12 +166,13 @@ on_request (void *argument, struct MHD_Connection *connection, const char *url, 
     request_t *request = *state;
     assert (self->magic == HTTP_MAGIC);
 
-    (void) version;
     if (!request) {
-        //  The first call comes before the body: it says only that there is a request.
+        reason_t why = {0};
         *state = request = begin_request (self, url, method);
-        if (!request || strcmp (method, "PUT") == 0 || strcmp (method, "PATCH") == 0 ||
-            strcmp (method, "POST") == 0) {
+        if (request && request_check (connection, version, &why) < 0) {
+            return reply_problem (connection, MHD_HTTP_BAD_REQUEST, "Bad request", why.text, NULL);
+        }
+        if (!request || is_answered_whole (method)) {
             return request ? MHD_YES : MHD_NO;
         }
     }
@@ -260,7 +278,8 @@ start (http_t *self, const char *listen, reason_t *why)
         (unsigned) self->parts.connections.most + REFUSALS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t) self->parts.head_max_bytes, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned) TIMEOUT_SECONDS, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
-        MHD_OPTION_NOTIFY_CONNECTION, connections_notify, self->connections, MHD_OPTION_ARRAY,
+        MHD_OPTION_NOTIFY_CONNECTION, connections_notify, self->connections,
+        MHD_OPTION_UNESCAPE_CALLBACK, request_unescape, NULL, MHD_OPTION_ARRAY,
         self->parts.tls ? more : &more [2], MHD_OPTION_END);
     if (!self->daemon) {
         close (fd);

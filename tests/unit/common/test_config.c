@@ -212,6 +212,8 @@ faults_of_a_file_are_named_by_file_and_line (void **state)
         {"[" SECTION "]\nlisten = a\n  b\n", ":3", "indented", -EINVAL},
         {"[" SECTION "]\n\tlisten = a\n", ":2", "indented", -EINVAL},
         {"[" SECTION "]\nthis is not a key\n", ":2", "key = value", -EINVAL},
+        {"[" SECTION "]\nlisten =; a\n", ":2", "';'", -EINVAL},
+        {"[" SECTION "]\nquiet = 1\nlisten = a\rb\n", ":3", "carriage return", -EINVAL},
         {"[" SECTION "\nquiet = 1\n", ":1", "[section]", -EINVAL},
     };
 

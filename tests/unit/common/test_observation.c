@@ -258,6 +258,30 @@ text_may_be_as_long_as_its_bound_and_not_a_byte_longer (void **state)
     }
 }
 
+//  A server may answer any bytes, and a text of them is a failed read's message.
+static void
+text_that_is_written_is_never_too_long_to_be_read (void **state)
+{
+    (void) state;
+    static const char *const PARTS [] = {"x", "\xff", "\xc3\xa9", "x\xf0\x9f\x98\x80", "\x01\\"};
+
+    for (size_t i = 0; i < sizeof PARTS / sizeof *PARTS; i++) {
+        _cleanup_ (buffer_clear) buffer_t text = {0}, data = {0};
+        observation_t out, in;
+        while (text.size < 2000) {
+            buffer_text (&text, PARTS [i]);
+        }
+        observation_init (&out, EVENT_COLLECTOR_ERROR);
+        out.collector_error.error_message = text.data;
+        observation_write_data (&data, &out);
+        assert_int_equal (decode (&in, EVENT_COLLECTOR_ERROR, data.data, NULL), 0);
+        assert_in_range (strlen (in.collector_error.error_message), 508, 512);
+        assert_null (strstr (PARTS [i][0] == '\xff' ? "" : in.collector_error.error_message,
+                             "\xef\xbf\xbd"));  //  no character is cut
+        observation_clear (&in);
+    }
+}
+
 static void
 text_with_a_nul_within_is_malformed (void **state)
 {
@@ -374,6 +398,7 @@ main (void)
         cmocka_unit_test (percentage_beyond_its_range_is_kept_as_measured),
         cmocka_unit_test (member_of_another_type_makes_the_message_malformed_and_is_named),
         cmocka_unit_test (text_may_be_as_long_as_its_bound_and_not_a_byte_longer),
+        cmocka_unit_test (text_that_is_written_is_never_too_long_to_be_read),
         cmocka_unit_test (text_with_a_nul_within_is_malformed),
         cmocka_unit_test (ancient_and_future_times_are_times),
         cmocka_unit_test (huge_and_deep_messages_are_refused),

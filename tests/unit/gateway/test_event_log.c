@@ -120,6 +120,24 @@ reset_forgets_all_and_starts_after_its_number (void **state)
     assert_true (append (log, 501));
 }
 
+static void
+largest_number_there_is_ends_the_log_and_breaks_nothing (void **state)
+{
+    (void) state;
+    _cleanup_ (event_log_destroy) event_log_t *log = log_after (UINT64_MAX - 1, 16, 1 << 20);
+
+    assert_true (append (log, UINT64_MAX));
+    assert_non_null (event_log_get (log, UINT64_MAX));
+    assert_false (append (log, 0));
+
+    event_log_reset (log, EPOCH, UINT64_MAX);
+    assert_null (event_log_get (log, UINT64_MAX));
+    assert_int_equal (event_log_bytes (log), 0);
+    assert_false (append (log, 0));
+    event_log_reset (log, EPOCH, 6);
+    assert_true (append (log, 7));
+}
+
 int
 main (void)
 {
@@ -129,7 +147,8 @@ main (void)
         cmocka_unit_test (oldest_go_first_when_there_are_too_many),
         cmocka_unit_test (oldest_go_first_when_they_are_too_big),
         cmocka_unit_test (frame_that_a_client_holds_outlives_the_log),
-        cmocka_unit_test (reset_forgets_all_and_starts_after_its_number)};
+        cmocka_unit_test (reset_forgets_all_and_starts_after_its_number),
+        cmocka_unit_test (largest_number_there_is_ends_the_log_and_breaks_nothing)};
 
     return cmocka_run_group_tests (TESTS, NULL, NULL);
 }
