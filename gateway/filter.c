@@ -243,7 +243,7 @@ set_hz (filter_t *self, const char *name, const char *value, reason_t *why)
         return reason_set (why, -EINVAL, "%s: '%.60s' is not a number within %g to %g", name, value,
                            HZ_LEAST, HZ_MOST);
     }
-    self->snapshot_period = (time_us_t) ((double) SECOND_US / hz);
+    self->snapshot_period = (time_us_t) llround ((double) SECOND_US / hz);  //  as its key says it
     return 0;
 }
 

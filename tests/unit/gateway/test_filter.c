@@ -234,10 +234,31 @@ names_are_bounded (void **state)
     assert_non_null (strstr (why.text, "64"));
 }
 
+//  Clients are told a filter as its key, and may send it again.
+static void
+key_that_is_read_as_a_query_is_the_same_filter (void **state)
+{
+    (void) state;
+    static const char *const RATES [] = {
+        "2.5555555555555555", "0.01", "0.0123456789", "99.99999", "3", "7", "0.3333333333", "100"};
+
+    for (size_t i = 0; i < COUNT (RATES); i++) {
+        _cleanup_ (buffer_clear) buffer_t key = {0}, again = {0};
+        _cleanup_ (filter_release) filter_t *filter = filter_with ("max_hz", RATES [i]);
+        filter_write_key (filter, &key);
+        _cleanup_ (filter_release) filter_t *same =
+            filter_with ("max_hz", key.data + strlen ("&max_hz="));
+        filter_write_key (same, &again);
+        assert_string_equal (key.data, again.data);
+        assert_int_equal (filter->snapshot_period, same->snapshot_period);
+    }
+}
+
 int
 main (void)
 {
     static const struct CMUnitTest TESTS [] = {
+        cmocka_unit_test (key_that_is_read_as_a_query_is_the_same_filter),
         cmocka_unit_test (everything_is_wanted_unless_something_is_said),
         cmocka_unit_test (types_are_wanted_by_name_by_prefix_and_by_topic),
         cmocka_unit_test (regions_and_workers_choose_what_is_of_a_worker_and_leave_the_rest),
