@@ -119,7 +119,9 @@ route_come_back (struct MHD_Connection *connection)
     buffer_t out = {0};
 
     buffer_text (&out, "retry: 3000\n\n");
-    return reply_send (connection, MHD_HTTP_OK, "text/event-stream", &out, NULL);
+    return reply_send_header (connection, MHD_HTTP_OK, "text/event-stream", &out,
+                              MHD_HTTP_HEADER_CONNECTION,
+                              "close");  //  a stream's end is its connection's
 }
 
 static bool

@@ -216,12 +216,12 @@ route_worker_put (const http_parts_t *parts, struct MHD_Connection *connection, 
         return refuse (connection, MHD_HTTP_NOT_FOUND,
                        "of a worker only idle-detection can be put");
     }
-    if (!api_find (parts->replica, request_view (request), id)) {
-        return show_worker (parts, connection, id, request);
-    }
     int status = read_switch (connection, request, &enabled, &why);
     if (status != MHD_HTTP_OK) {
         return refuse (connection, (unsigned) status, why.text);
+    }
+    if (!api_find (parts->replica, request_view (request), id)) {
+        return show_worker (parts, connection, id, request);
     }
     json_open_object (&json);
     json_member_text (&json, "command", "idle_detection");
