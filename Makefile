@@ -124,6 +124,11 @@ memcheck: deps-test all  ## the whole stack once under valgrind: no leak, no inv
 $B/bench_%: $B/tests/bench/bench_%.o $B/lib/aggregator.a $B/lib/common.a
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+$B/sse_load: $(patsubst %,$B/tests/bench/%.o,sse_load readers mouth payload) $B/lib/common.a
+$B/sse_broadcaster: $B/tests/bench/sse_broadcaster.o $B/lib/common.a
+$B/sse_load $B/sse_broadcaster:
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 bench: all $B/bench_aggregate $B/bench_store  ## what speed is worth quoting: medians, one line of JSON each
 	@$B/bench_aggregate
 	@$B/bench_store $B
