@@ -67,7 +67,7 @@ readers_new (int port, const char *path, bool gzip)
     readers_t *self = calloc (1, sizeof *self);
 
     if (!self || !(self->latency = calloc (LATENCY_SLOTS, sizeof *self->latency)) ||
-        !(self->live = calloc (READERS_MAX, sizeof *self->live)) ||
+        !(self->live = calloc (READERS_MAX, sizeof (reader_t *))) ||
         !(self->stopped = calloc (READERS_MAX, sizeof *self->stopped)) ||
         (self->epoll_fd = epoll_create1 (EPOLL_CLOEXEC)) < 0) {
         die ("no memory or descriptors");

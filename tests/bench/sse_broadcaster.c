@@ -25,11 +25,12 @@
 #include <unistd.h>
 #include <zmq.h>
 
-#define RING_BYTES ((uint64_t) 16 << 20)
-#define BACKLOG    1024
-#define HIGH_WATER 100000
-#define END        "\r\n\r\n"
-#define HEAD       "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+#define RING_BYTES  ((uint64_t) 16 << 20)
+#define BACKLOG     1024
+#define CLIENTS_MAX 20000
+#define HIGH_WATER  100000
+#define END         "\r\n\r\n"
+#define HEAD        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
 
 typedef struct client {
     int fd;
@@ -44,8 +45,8 @@ typedef struct server {
     zsock_t *feed;
     char *ring;
     uint64_t end;
-    client_t **clients;
-    size_t count, room;
+    client_t *clients [CLIENTS_MAX];
+    size_t count;
 } server_t;
 
 static void
@@ -120,12 +121,9 @@ serve (server_t *self, client_t *client)
 static void
 start (server_t *self, client_t *client)
 {
-    if (self->count == self->room) {
-        self->room = self->room ? 2 * self->room : 1024;
-        self->clients = realloc (self->clients, self->room * sizeof *self->clients);
-        if (!self->clients) {
-            die ("memory");
-        }
+    if (self->count == CLIENTS_MAX) {
+        drop (self, client);
+        return;
     }
     client->asked = true;
     client->at = self->end;
@@ -227,12 +225,14 @@ main (int argc, char **argv)
 {
     struct rlimit files;
     struct epoll_event due [512];
-    server_t server = {.epoll_fd = epoll_create1 (EPOLL_CLOEXEC), .ring = map_ring ()};
+    static server_t server;
 
     if (argc != 3) {
         fprintf (stderr, "usage: sse_broadcaster PORT FEED\n");
         return 2;
     }
+    server.epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
+    server.ring = map_ring ();
     getrlimit (RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
     setrlimit (RLIMIT_NOFILE, &files);
