@@ -4,7 +4,7 @@
 
 FOLDER holds the programs. PARTs, all of them if none is named: fanout, memory, stopped, gzip, polling.
 Servers are pinned to one core, readers to another; the systems take turns (A B C, A B C), and medians of
-BENCH_ROUNDS (7; of the slow nchan 3) rounds are told. BENCH_CLIENTS (5000) and BENCH_SECONDS (0.6, of one
+BENCH_ROUNDS (5; of the slow nchan 2) rounds are told. BENCH_CLIENTS (5000) and BENCH_SECONDS (0.6, of one
 measured stretch) make a run larger, or quicker for a look at a change:
 
     BENCH_ROUNDS=1 BENCH_CLIENTS=1000 BENCH_SECONDS=0.3 /usr/bin/python3 tests/bench/bench_sse.py build/gcc fanout
@@ -12,8 +12,9 @@ measured stretch) make a run larger, or quicker for a look at a change:
 One line of JSON for each row, then a table, then each floor of floors.json with what was reached; exit
 code 1 when one is missed. A ratio is the median of the rounds' own ratios: absolute figures drift with the
 machine by 20 to 30 percent, ratios to a peer a second later by less, so floors are ratios wherever there
-is a peer. `others` is the part of the processors that other programs took during a row: if it is not
-near 0, believe nothing; BENCH_PATIENCE (30) seconds in all are waited for them to be still.
+is a peer; what is absolute and hangs on the machine is an aim. `others` is the part of the processors that other programs took during a row: if it is not
+near 0, believe little; for BENCH_PATIENCE (30) seconds in all they are waited for, and stretches that they
+disturbed are measured again.
 SPDX-License-Identifier: MIT"""
 import json
 import os
@@ -31,12 +32,13 @@ import harness  # noqa: E402
 import polling  # noqa: E402
 from systems import Bare, Gateway, Nchan, Quiet  # noqa: E402
 
-ROUNDS = int(os.environ.get("BENCH_ROUNDS", 7))
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", 5))
 CLIENTS = int(os.environ.get("BENCH_CLIENTS", 5000))
 SECONDS = float(os.environ.get("BENCH_SECONDS", 0.6))
 CLOSED = (1, 8, 64)
 LATENCY = ("p50_ms", "p99_ms", "p999_ms", "cpu_us")
-FEW = min(ROUNDS, 3)    # rounds of what is slow or needs no more
+FEW = min(ROUNDS, 3)           # rounds of what needs no more
+NCHAN_ROUNDS = min(ROUNDS, 2)  # it takes seconds to end what was begun
 PACKED_CLIENTS = 1000  # each unpacks what it gets
 STOPPED = (("stopped_5_percent", CLIENTS - CLIENTS // 20, CLIENTS // 20, 20), ("stopped_200", 500, 200, 100))
 FILL = 1000            # events, more than a stopped reader's buffers and the server's for it hold
@@ -58,8 +60,7 @@ class Row:
 
     def stretch(self, who, system, everyone, *words):
         ours = {os.getpid()}.union(*(each.pids() for each in everyone))
-        quiet.wait(ours)
-        measured, others = quiet.share(ours, lambda: system.say(*words))
+        measured, others = quiet.measure(ours, lambda: system.say(*words))
         self.others.append(others)
         self.add(who, measured)
         for fault in ("missing", "wrong", "closed", "refused"):
@@ -78,7 +79,7 @@ class Row:
     def tell(self):
         told = {who: {measure: round(self.median(who, measure), 3) for measure in (*self.measures, "missing", "wrong")
                       if self.median(who, measure) is not None} for who in self.rounds}
-        others = {"others": round(max(self.others), 2)} if self.others else {}
+        others = {"others": round(statistics.median(self.others), 2)} if self.others else {}
         print(json.dumps({"row": self.name, "rounds": len(next(iter(self.rounds.values()))), **told, **others},
                          separators=(",", ":")), flush=True)
 
@@ -94,7 +95,7 @@ def fanout(folder):
         slow = Row("open_20", f"{CLIENTS} clients, 20 events a second", LATENCY)
         fast = Row("open_500", f"{CLIENTS} clients, 500 events a second", LATENCY)
         for number in range(ROUNDS):
-            few = systems if number < FEW else (gateway, bare)
+            few = systems if number < NCHAN_ROUNDS else (gateway, bare)
             for depth, row in closed.items():
                 for system in few:
                     row.stretch(system.name, system, systems, "closed", depth, SECONDS)
@@ -191,23 +192,24 @@ def table():
             print(line)
 
 
+def judge(floor, row):
+    """One floor: what was reached, and whether it is missed. An aim is said and not held against anyone."""
+    who, against, measure = floor.get("who", "gateway"), floor.get("against"), floor["measure"]
+    reached = row.ratio(measure, who, against) if against else row.median(who, measure)
+    ok = reached is not None and floor.get("at_least", reached) <= reached <= floor.get("at_most", reached)
+    word = "pass" if ok else "aim " if floor.get("aim") else "FAIL"
+    bound = f"at least {floor['at_least']}" if "at_least" in floor else f"at most {floor['at_most']}"
+    others = f" (others took {statistics.median(row.others):.0%})" if row.others and not ok else ""
+    value = "nothing" if reached is None else f"{reached:.3f}"
+    print(f"{word}  {row.name} {who} {measure}{' / ' + against if against else ''}: {value}, {bound}{others}")
+    return word == "FAIL"
+
+
 def check():
-    missed, by_name = 0, {row.name: row for row in rows}
+    by_name = {row.name: row for row in rows}
     print()
-    for floor in json.loads((HERE / "floors.json").read_text()):
-        row = by_name.get(floor["row"])
-        if not row:
-            continue
-        who, against, measure = floor.get("who", "gateway"), floor.get("against"), floor["measure"]
-        reached = row.ratio(measure, who, against) if against else row.median(who, measure)
-        ok = reached is not None and floor.get("at_least", reached) <= reached <= floor.get("at_most", reached)
-        bound = f"at least {floor['at_least']}" if "at_least" in floor else f"at most {floor['at_most']}"
-        missed += not ok
-        value = "nothing" if reached is None else f"{reached:.3f}"
-        others = f" (others took {statistics.median(row.others):.0%})" if row.others and not ok else ""
-        print(f"{'pass' if ok else 'FAIL'}  {row.name} {who} {measure}{' / ' + against if against else ''}: "
-              f"{value}, {bound}{others}")
-    return missed
+    return sum(judge(floor, by_name[floor["row"]])
+               for floor in json.loads((HERE / "floors.json").read_text()) if floor["row"] in by_name)
 
 
 PARTS = {"fanout": fanout, "memory": memory, "stopped": stopped, "gzip": packed, "polling": against_polling}

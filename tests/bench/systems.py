@@ -14,6 +14,7 @@ import harness
 CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE, LOAD_CORE = CORES[0], CORES[-1]
 PROGRAMS = harness.BUILD
+STILL, DISTURBED = 0.08, 0.15  # parts of all cores, taken by others
 TICKS = os.sysconf("SC_CLK_TCK")
 
 NGINX = """daemon off; master_process on; worker_processes 1; worker_rlimit_nofile 20000; pid {folder}/nginx.pid;
@@ -64,25 +65,28 @@ def others_seconds(ours):
 
 
 class Quiet:
-    """Waits for a machine that others leave alone, for as long as there is patience, and says what they took."""
+    """Prefers moments in which others leave the machine alone, for as long as there is patience."""
 
     def __init__(self, patience):
         self.patience = patience
 
-    def wait(self, ours):
-        while self.patience > 0:
-            at, before = time.monotonic(), others_seconds(ours)
-            time.sleep(0.2)
-            took = time.monotonic() - at
-            if (others_seconds(ours) - before) / took < 0.15:
-                return
-            self.patience -= took
-
-    def share(self, ours, work):
+    def timed(self, ours, work):
+        """What work() returned, the part of all cores that others took meanwhile, and how long it was."""
         at, before = time.monotonic(), others_seconds(ours)
         result = work()
         took = time.monotonic() - at
-        return result, max(0, others_seconds(ours) - before) / took / len(CORES)
+        return result, max(0, others_seconds(ours) - before) / took / len(CORES), took
+
+    def measure(self, ours, work):
+        while True:
+            others = 1
+            while self.patience > 0 and others > STILL:
+                _, others, took = self.timed(ours, lambda: time.sleep(0.2))
+                self.patience -= took if others > STILL else 0
+            result, others, took = self.timed(ours, work)
+            if self.patience <= 0 or others <= DISTURBED:
+                return result, others
+            self.patience -= took
 
 
 class System:
