@@ -14,7 +14,7 @@
 
 #include "client.h"
 
-#define SWEEP_SLICE 256
+#define SWEEP_SLICE 512  //  smaller ones cost a turn's time more often: 256 took 4 % more in all
 
 //  The events in (from, to] that the filter lets through, as they go out.
 typedef struct sweep_run {

@@ -118,13 +118,15 @@ class System:
         pass
 
     def say(self, *words):
-        self.load.stdin.write(" ".join(str(word) for word in words) + "\n")
-        self.load.stdin.flush()
-        line = self.load.stdout.readline()
-        answer = json.loads(line) if line else {"ok": False}
+        try:
+            self.load.stdin.write(" ".join(str(word) for word in words) + "\n")
+            self.load.stdin.flush()
+            answer = json.loads(self.load.stdout.readline() or '{"ok": false}')
+        except BrokenPipeError:
+            answer = {"ok": False}
         if not answer.get("ok", True):
-            self.log.flush()
-            raise SystemExit(f"bench: {self.name}: {words} failed: {pathlib.Path(self.log.name).read_text()[-1500:]}")
+            log = pathlib.Path(self.log.name).read_text()[-1500:]
+            raise SystemExit(f"bench: {self.name}: {words} failed; server {self.server.poll()}, load {self.load.poll()}: {log}")
         return answer
 
     def resident_kib(self):
@@ -139,8 +141,10 @@ class System:
 
     def __exit__(self, *_):
         if self.load:
-            self.load.stdin.close()
-            self.load.wait()
+            try:
+                self.load.communicate()  # it ends with its stdin
+            except BrokenPipeError:
+                self.load.wait()
         self.server.terminate()
         try:
             self.server.wait(10)
