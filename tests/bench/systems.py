@@ -21,7 +21,7 @@ NGINX = """daemon off; master_process on; worker_processes 1; worker_rlimit_nofi
 error_log stderr crit; load_module /usr/lib/nginx/modules/ngx_nchan_module.so;
 events {{ worker_connections 19900; use epoll; multi_accept on; }}
 http {{
-  access_log off; tcp_nodelay on; keepalive_requests 1000000000; keepalive_timeout 1h; chunked_transfer_encoding off;
+  access_log off; tcp_nodelay on; keepalive_requests 1000000000; keepalive_timeout 1h; client_header_timeout 1h; chunked_transfer_encoding off;
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi; client_body_buffer_size 16k;
   nchan_shared_memory_size 64m;
