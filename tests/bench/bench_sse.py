@@ -40,7 +40,7 @@ LATENCY = ("p50_ms", "p99_ms", "p999_ms", "cpu_us")
 FEW = min(ROUNDS, 3)           # rounds of what needs no more
 NCHAN_ROUNDS = min(ROUNDS, 2)  # it takes seconds to end what was begun
 PACKED_CLIENTS = 1000  # each unpacks what it gets
-STOPPED = (("stopped_5_percent", CLIENTS - CLIENTS // 20, CLIENTS // 20, 20), ("stopped_200", 500, 200, 100))
+STOPPED = (("stopped_5_percent", CLIENTS - CLIENTS // 20, CLIENTS // 20, 10), ("stopped_200", 500, 200, 100))
 FILL = 1000            # events, more than a stopped reader's buffers and the server's for it hold
 SETTLE = 0.5           # seconds, before memory is read
 
@@ -140,7 +140,7 @@ def stopped(folder):
         with Gateway(folder, "--stall-timeout-seconds", 3600) as gateway, Bare(folder) as bare:
             for system in (gateway, bare):
                 system.say("clients", live)
-            for _ in range(FEW):
+            for _ in range(ROUNDS):
                 row.stretch("without", gateway, (gateway, bare), "open", rate, 2 * SECONDS)
                 for system in (gateway, bare):
                     fill(system, still)
