@@ -14,7 +14,9 @@
 
 #include "client.h"
 
-#define SWEEP_SLICE 512  //  smaller ones cost a turn's time more often: 256 took 4 % more in all
+//  With 4,000 members and one event in flight, 256 cost 17.1 us a delivery, 1,024 16.2, no slices 16.5,
+//  and with eight 2.4, 2.6, 2.7 (medians of 10 and 7 rounds, not far from noise): between the two.
+#define SWEEP_SLICE 512
 
 //  The events in (from, to] that the filter lets through, as they go out.
 typedef struct sweep_run {
