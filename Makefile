@@ -30,7 +30,7 @@ sources   = $(wildcard $(1:%=%/*.c))
 objects   = $(patsubst %.c,$B/%.o,$(call sources,$1))
 assembly  = $(patsubst %.S,$B/%.o,$(wildcard $(1:%=%/*.S)))
 
-.PHONY: all help bench schemas deps deps-test deps-lint deps-fuzz demo test unit integration node faults memcheck fuzz \
+.PHONY: all help bench schemas deps deps-test deps-bench deps-lint deps-fuzz demo test unit integration node faults memcheck fuzz \
         fuzz-targets lint format install clean
 .DEFAULT_GOAL := all
 
@@ -151,10 +151,16 @@ memcheck: deps-test all  ## the whole stack once under valgrind: no leak, no inv
 $B/bench_%: $B/tests/bench/bench_%.o $B/lib/aggregator.a $B/lib/common.a
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-bench: all $B/bench_aggregate $B/bench_store  ## what speed is worth quoting: medians, one line of JSON each
+$B/sse_load: $(patsubst %,$B/tests/bench/%.o,sse_load readers mouth payload) $B/lib/common.a
+$B/sse_broadcaster: $B/tests/bench/sse_broadcaster.o $B/lib/common.a
+$B/sse_load $B/sse_broadcaster:
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+bench: deps-bench all $B/bench_aggregate $B/bench_store $B/sse_load $B/sse_broadcaster  ## speeds, beside peers; fails below a floor of tests/bench/floors.json
 	@$B/bench_aggregate
 	@$B/bench_store $B
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/bench/bench_publish.py $B
+	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/bench/bench_sse.py $B $(BENCH)
 
 demo: all  ## the whole stack on simulated AWS and CML, until Ctrl-C
 	@deploy/demo $B
@@ -165,6 +171,8 @@ deps:  ## install what the build needs (apt; as root or with sudo)
 	@deploy/deps build
 deps-test:
 	@deploy/deps build test
+deps-bench:
+	@deploy/deps build test bench
 deps-lint:
 	@deploy/deps build test lint
 deps-fuzz:

@@ -6,6 +6,7 @@
 
 #include "../common/cleanup.h"
 #include "../common/digest.h"
+#include "audience_state.h"
 #include "notice.h"
 
 #include <assert.h>
@@ -16,22 +17,6 @@
 #define BLOCK_BYTES  262144  //  of one write to all
 #define ID_PERIOD_US (5 * SECOND_US)
 #define NOT_LIVE     SIZE_MAX
-
-struct audience {
-    fanout_t *shared;
-    filter_t *filter;
-    int64_t heartbeat_seconds;
-    bool gzip, rhythm;
-    size_t members;
-    client_t **live;
-    size_t count, room;
-    uint64_t cursor, base [LANE_COUNT];
-    time_us_t due [LANE_COUNT];  //  steady, the lane's next tick
-    uint64_t told;               //  the last id that all live members have
-    time_us_t told_at, beat_at;
-    packing_t packing;
-    loop_timer_t *tick;
-};
 
 static bool
 is_live (const client_t *client)
@@ -76,10 +61,14 @@ audience_leave (client_t *client)
         self->live [client->place]->place = client->place;
         client->mode = CLIENT_BEHIND;
         client->told = client->told > self->told ? client->told : self->told;
-        client->cursor [LANE_DIRECT] = self->cursor;
+        sweep_shuffle (&self->sweep, self->count);
+        if (!self->sweeps) {
+            client->cursor [LANE_DIRECT] = self->cursor;
+        }
         for (int lane = LANE_SNAPSHOTS; lane < LANE_COUNT; lane++) {
-            client->cursor [lane] =
-                lane_is_used (self->filter, (lane_t) lane) ? self->base [lane] : self->cursor;
+            client->cursor [lane] = lane_is_used (self->filter, (lane_t) lane)
+                                        ? self->base [lane]
+                                        : client->cursor [LANE_DIRECT];
         }
     }
 }
@@ -127,94 +116,11 @@ audience_safe (const audience_t *self)
     return safe;
 }
 
-//  --- one block to all live members
-
-typedef struct forms {
-    frame_t *plain, *within, *alone;
-    uint32_t crc;
-} forms_t;
-
-//  The form of the block for this client, made when the first one wants it.
-static frame_t *
-form_for (audience_t *self, const client_t *client, forms_t *forms)
+uint64_t
+audience_reached (const client_t *client)
 {
-    fanout_t *shared = self->shared;
-    frame_t *plain = forms->plain;
-
-    if (!self->gzip) {
-        return plain;
-    }
-    if (client->context != 0 && !forms->within) {
-        forms->within = packer_run (self->packing.packer, plain->bytes, plain->size);
-        metric_count (shared->packed, forms->within ? (double) forms->within->size : 0);
-    }
-    if (client->context == 0 && !forms->alone) {
-        packed_t *packed = packer_alone (shared->alone, plain->bytes, plain->size);
-        forms->alone = packed ? frame_of_bytes (packed->bytes, packed->size) : NULL;
-        metric_count (shared->packed, forms->alone ? (double) forms->alone->size : 0);
-        free (packed);
-    }
-    return client->context != 0 ? forms->within : forms->alone;
-}
-
-static void
-write_to (audience_t *self, client_t *client, forms_t *forms)
-{
-    fanout_t *shared = self->shared;
-    frame_t *frame = form_for (self, client, forms);
-
-    if (self->gzip && client->context == 0) {
-        pack_sum_add (&client->wire.sum, forms->crc, forms->plain->size);
-    }
-    wire_result_t result =
-        frame ? wire_send (&client->wire, frame, loop_now (shared->loop).steady) : WIRE_GONE;
-    if (result == WIRE_GONE) {
-        fanout_close (client, "gone");
-    } else if (result == WIRE_FULL) {
-        audience_leave (client);
-        fanout_watch (client, true);
-    }
-}
-
-//  To all, or to those whose counts are none. A member that goes is replaced by the last one.
-static void
-send_block (audience_t *self, frame_t *block, bool only_whole)
-{
-    forms_t forms = {.plain = block};
-
-    if (self->gzip) {
-        packing_refresh (&self->packing, self->live, self->count,
-                         loop_now (self->shared->loop).steady);
-        forms.crc = pack_crc (block->bytes, block->size);
-        pack_sum_add (&self->packing.sum, forms.crc, block->size);
-        metric_count (self->shared->plain, (double) block->size);
-    }
-    for (size_t i = 0; i < self->count;) {
-        client_t *client = self->live [i];
-        if (only_whole && (client->missed || client->conflated)) {
-            i++;
-            continue;
-        }
-        write_to (self, client, &forms);
-        i += i < self->count && self->live [i] == client;
-    }
-    metric_increment (self->shared->writes);
-    frame_release (&forms.within);
-    frame_release (&forms.alone);
-}
-
-static void
-send_bytes (audience_t *self, buffer_t *bytes, bool only_whole)
-{
-    frame_t *block = bytes->size > 0 && !buffer_failed (bytes)
-                         ? frame_of_bytes (bytes->data, bytes->size)
-                         : NULL;
-
-    buffer_reset (bytes);
-    if (block) {
-        send_block (self, block, only_whole);
-        frame_release (&block);
-    }
+    return is_live (client) && !client->audience->sweeps ? audience_safe (client->audience)
+                                                         : client->cursor [LANE_DIRECT];
 }
 
 //  --- a turn
@@ -262,9 +168,9 @@ send_direct (audience_t *self, uint64_t last)
         self->told = self->rhythm ? self->told : newest;
         self->told_at = loop_now (shared->loop).steady;
         if (only) {
-            send_block (self, only, false);
+            audience_send_block (self, only, false);
         } else {
-            send_bytes (self, &shared->block, false);
+            audience_send_bytes (self, &shared->block, false);
         }
         count_delivery (self, count, oldest);
     }
@@ -295,7 +201,7 @@ send_ticks (audience_t *self)
         self->told_at = now;
         notice_id (&shared->block, shared->log, self->told);
     }
-    send_bytes (self, &shared->block, false);
+    audience_send_bytes (self, &shared->block, false);
     if (next > 0) {
         loop_timer_after (self->tick, next - now);
     }
@@ -306,7 +212,7 @@ on_tick (void *argument)
 {
     audience_t *self = argument;
 
-    if (self->count > 0) {
+    if (self->count > 0 && self->rhythm) {  //  a sweep goes on at the turn's end
         send_ticks (self);
     }
 }
@@ -316,6 +222,7 @@ static void
 pass_over (audience_t *self, uint64_t last)
 {
     self->cursor = self->told = last;
+    sweep_clear (&self->sweep);
     for (int lane = 0; lane < LANE_COUNT; lane++) {
         self->base [lane] = last;
     }
@@ -332,24 +239,76 @@ lose (audience_t *self)
     }
 }
 
-void
-audience_turn (audience_t *self)
+//  False: there is nobody to serve.
+static bool
+begin_turn (audience_t *self, uint64_t last)
 {
-    uint64_t last = event_log_last (self->shared->log);
+    //  Of those that sweep, each is looked at when it is visited.
+    bool lost = !self->sweeps && audience_safe (self) + 1 < event_log_first (self->shared->log);
 
-    if (audience_safe (self) + 1 < event_log_first (self->shared->log) || self->cursor > last) {
+    if (lost || self->cursor > last) {
         lose (self);
     }
     if (self->count == 0) {
         pass_over (self, last);
-        return;
     }
+    return self->count > 0;
+}
+
+static void
+serve_all (audience_t *self, uint64_t last)
+{
     while (self->cursor < last && self->count > 0) {
         send_direct (self, last);
     }
     self->cursor = last;
     if (self->rhythm && self->count > 0) {
         send_ticks (self);
+    }
+}
+
+//  A part of the members, or all.
+static void
+sweep (audience_t *self, size_t most)
+{
+    if (sweep_go (&self->sweep, self->shared, self->filter, self->live, &self->count, most)) {
+        self->told_at = loop_now (self->shared->loop).steady;
+    }
+    if (sweep_is_done (&self->sweep)) {
+        self->told = self->sweep.newest > self->told ? self->sweep.newest : self->told;
+    } else {
+        loop_timer_after (self->tick, 0);  //  the rest in the next turn, which is not to wait
+    }
+}
+
+void
+audience_catch_up (audience_t *self)
+{
+    uint64_t last = event_log_last (self->shared->log);
+
+    if (begin_turn (self, last) && self->sweeps) {
+        self->cursor = last;
+        sweep_aim (&self->sweep, last, self->count);
+    } else if (self->count > 0) {
+        serve_all (self, last);
+    }
+}
+
+void
+audience_turn (audience_t *self)
+{
+    audience_catch_up (self);
+    if (!sweep_is_done (&self->sweep)) {
+        sweep (self, SWEEP_SLICE);
+    }
+}
+
+void
+audience_settle (audience_t *self)
+{
+    audience_catch_up (self);
+    while (!sweep_is_done (&self->sweep)) {
+        sweep (self, SWEEP_SLICE);
     }
 }
 
@@ -369,6 +328,7 @@ audience_new (fanout_t *shared, filter_t **filter_p, int64_t heartbeat_seconds, 
     self->heartbeat_seconds = heartbeat_seconds;
     self->gzip = gzip;
     self->rhythm = lane_has_rhythm (self->filter);
+    self->sweeps = !gzip && !self->rhythm;
     self->told_at = loop_now (shared->loop).steady;
     self->beat_at = self->told_at + heartbeat_seconds * SECOND_US;
     if (gzip && shared->packers < (size_t) shared->settings.packers_max &&
@@ -388,6 +348,7 @@ audience_destroy (audience_t **self_p)
         assert (self->members == 0);
         self->shared->packers -= self->packing.packer != NULL;
         packer_destroy (&self->packing.packer);
+        sweep_clear (&self->sweep);
         loop_timer_destroy (&self->tick);
         filter_release (&self->filter);
         free (self->live);
@@ -455,24 +416,36 @@ beat (audience_t *self)
     notice_heartbeat (&shared->block, shared->log, &heartbeat);
     self->told = safe;
     self->told_at = loop_now (shared->loop).steady;
-    send_bytes (self, &shared->block, true);
+    audience_send_bytes (self, &shared->block, true);
+}
+
+//  Where the filter has let nothing through for long.
+static void
+tell_id (audience_t *self)
+{
+    audience_settle (self);
+    if (audience_safe (self) > self->told) {
+        self->told = audience_safe (self);
+        self->told_at = loop_now (self->shared->loop).steady;
+        notice_id (&self->shared->block, self->shared->log, self->told);
+        audience_send_bytes (self, &self->shared->block, false);
+    }
 }
 
 void
 audience_beat (audience_t *self)
 {
     time_us_t now = loop_now (self->shared->loop).steady;
-    bool has_news = self->count > 0 && audience_safe (self) > self->told;
 
+    audience_catch_up (self);
+    bool has_news = self->count > 0 && audience_safe (self) > self->told;
     if (now >= self->beat_at) {
         self->beat_at = now + self->heartbeat_seconds * SECOND_US;
+        audience_settle (self);
         if (self->count > 0) {
             beat (self);
         }
     } else if (has_news && now - self->told_at >= ID_PERIOD_US) {
-        self->told = audience_safe (self);
-        self->told_at = now;
-        notice_id (&self->shared->block, self->shared->log, self->told);
-        send_bytes (self, &self->shared->block, false);
+        tell_id (self);
     }
 }

@@ -3,7 +3,8 @@
 // Clients whose filter, form and heartbeat are the same are members of one audience. Its cursor
 // goes along the log once a turn: the filter is asked once for each event, what passes becomes one
 // block of bytes, deflated once if its members want that, and each live member is written to
-// once. A member whose socket does not take all leaves the live ones, keeps a reference to the
+// once. Where the bytes are the log's own, members are visited in a circle instead (sweep.h),
+// so that what comes while thousands are written to does not wait for the last of them. A member whose socket does not take all leaves the live ones, keeps a reference to the
 // rest, and comes back by itself (client.c); so nobody waits for it.
 //
 // SPDX-License-Identifier: MIT
@@ -34,9 +35,16 @@ uint64_t audience_base (const audience_t *self, lane_t lane);
 //  The last number that claims nothing which a live member has not had.
 uint64_t audience_safe (const audience_t *self);
 
-//  What came goes to its live members: at the turn's end, and before that when a member's state
-//  begins, so that the audience stands where the state does.
+//  Where a client stands: what of the log it has had, or passed over.
+uint64_t audience_reached (const client_t *client);
+
+//  The turn's end: what came goes to its live members; of an audience that sweeps (sweep.h), to a
+//  part of them in each turn.
 void audience_turn (audience_t *self);
+//  It stands where the log does: one that comes now begins there. Those that sweep owe the rest.
+void audience_catch_up (audience_t *self);
+//  And every live member has all of it.
+void audience_settle (audience_t *self);
 //  Heartbeats that are due, and an id alone where the filter has let nothing through.
 void audience_beat (audience_t *self);
 

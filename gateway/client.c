@@ -25,7 +25,7 @@ client_say (client_t *self)
 void
 client_begin_state (client_t *self, image_t *image, filter_t *had)
 {
-    audience_turn (self->audience);
+    audience_catch_up (self->audience);
     image_release (&self->image);
     self->image = image_hold (image);
     self->image_at = self->workers = self->jobs = 0;
@@ -80,8 +80,7 @@ uint64_t
 client_events_behind (const client_t *self)
 {
     uint64_t last = event_log_last (self->shared->log);
-    uint64_t at =
-        self->mode == CLIENT_LIVE ? audience_safe (self->audience) : self->cursor [LANE_DIRECT];
+    uint64_t at = audience_reached (self);
 
     return at < last ? last - at : 0;
 }
@@ -109,7 +108,7 @@ client_beat (client_t *self)
 {
     char digest [DIGEST_TEXT_SIZE];
     bool live = self->mode == CLIENT_LIVE;
-    uint64_t safe = live ? audience_safe (self->audience) : self->told;
+    uint64_t safe = live ? audience_reached (self) : self->told;
     bool whole = live && safe == event_log_last (self->shared->log);
     heartbeat_t beat = {.cursor = safe,
                         .with_id = live && safe > self->told,
@@ -324,7 +323,7 @@ client_is_held (const client_t *self)
     uint64_t first = event_log_first (log), last = event_log_last (log), at;
 
     if (self->mode == CLIENT_LIVE) {
-        at = audience_safe (self->audience);
+        at = audience_reached (self);
         return at + 1 >= first && audience_cursor (self->audience) <= last;
     }
     bool held = self->cursor [LANE_DIRECT] + 1 >= first && self->cursor [LANE_DIRECT] <= last;

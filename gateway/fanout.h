@@ -2,7 +2,7 @@
 //
 // A client is in one of four modes. WAITING for its turn to get a state; in the STATE, which it
 // gets from an image at its own speed; behind, catching up with the log at its own speed; and
-// LIVE, when it is one of its audience's and gets what all of these get, at once. Only LIVE
+// LIVE, when it is one of its audience's and gets what all of these get, in its turn. Only LIVE
 // clients are touched when an event comes.
 //
 // SPDX-License-Identifier: MIT

@@ -154,7 +154,6 @@ on_beat (void *argument)
 {
     hub_t *self = argument;
 
-    audiences_turn (self->audiences);
     audiences_beat (self->audiences);
     for (client_t *client = self->clients, *next; client; client = next) {
         next = client->next;
@@ -378,7 +377,7 @@ hub_add (hub_t *self, const hub_request_t *request)
         return -ENOMEM;
     }
     link_client (self, client);
-    audience_turn (client->audience);
+    audience_catch_up (client->audience);
     client_start (client, request);
     if (self->held) {
         client_end (client, "the gateway ends", client_choose_retry (drain_spread (self)));
@@ -415,6 +414,10 @@ hub_change (hub_t *self, const char *client_id, filter_t *filter)
 {
     audiences_turn (self->audiences);  //  now, so that it is not gone later in this
     client_t *client = find_client (self, client_id);
+    if (client) {
+        audience_settle (client->audience);  //  which may close it
+        client = find_client (self, client_id);
+    }
     bool live = client && client->mode == CLIENT_LIVE && !client->ending;
     image_t *image = live ? admission_image (self->admission) : NULL;
 

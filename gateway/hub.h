@@ -2,7 +2,8 @@
 //
 // A client is a descriptor that libmicrohttpd accepted and parsed and then left to us (its
 // connection is suspended: traps 19 c). What comes over the feed is framed once, and written at
-// the turn's end to all whose sockets take it, audience by audience (audience.h). What a client
+// the turn's end to all whose sockets take it, audience by audience (audience.h), to thousands in
+// several turns (sweep.h). What a client
 // cannot take waits in the log, not in a queue of its own; a client that is behind by more than
 // queue_max_bytes gets the newest snapshot of each worker instead of every one (client.h). Full
 // states are given at a pace, first come, first served (admission.h).

@@ -1,260 +1,285 @@
-// sse_load.c - many readers of one stream in one epoll loop, and what they saw.
+// sse_load.c - readers of a stream and the teller of its events in one process, at somebody's word.
 //
-//     sse_load PORT CLIENTS SECONDS [PATH]
+//     sse_load KIND AT CONTROL PORT PID [PATH] [gzip]
 //
-// Opens CLIENTS connections (from 127.0.1.1 upwards, 20,000 to an address, so that ports do
-// not run out), reads until SECONDS are over, and checks at each of them that ids grow by one
-// and that a frame's latency is what its `"stamp_us":N` in the payload says, when there is one.
-// Prints one line of JSON. It parses nothing it does not need: at 1 million frames a second the
-// client must not be what is measured.
+// KIND, AT, CONTROL: how events get in (mouth.h); PORT: where the stream is read; PID: whose
+// processor time is counted, with all its threads. One process has both parts, so that the teller
+// knows when all readers have an event, and their clock is one. Commands come as lines on stdin,
+// each is answered by one line of JSON:
+//
+//     ready                     waits until the system hears the teller
+//     clients N                 opens or closes readers until there are N
+//     stopped N                 the same for those that ask and then read nothing
+//     tell N DEPTH              N events, DEPTH of them in flight: to fill buffers; not measured
+//     closed DEPTH SECONDS      DEPTH events in flight: the next is told when all readers have one
+//     open RATE SECONDS         so many a second, whatever the readers have; latency of each
+//
+// closed and open run for WARM_US before they count. `missing` is what did not come within
+// PATIENCE_US of the last event, `wrong` what was not the event that was due.
 //
 // SPDX-License-Identifier: MIT
 
-#include <arpa/inet.h>
+#include "mouth.h"
+#include "payload.h"
+#include "readers.h"
+
+#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/tcp.h>
-#include <stdint.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
-#define CLIENTS_MAX     20000
-#define PER_ADDRESS     20000
-#define LATENCY_SLOTS   100000  //  of 10 us: up to 1 s, the last holds all beyond
-#define LATENCY_SLOT_US 10
-#define CARRY_MAX       64
-#define SAMPLE_EVERY    16  //  latency is read of each 16th frame of a client
-
-typedef struct client {
-    int fd;
-    uint64_t last_id;  //  0 before the first
-    uint64_t frames;
-    char carry [CARRY_MAX];  //  the start of a line that a read cut
-    size_t carried;
-} client_t;
+#define WARM_US     250000
+#define PATIENCE_US 30000000
+#define LINE_SIZE   200
+#define IDLE_MS     50
 
 typedef struct load {
-    client_t *clients;
-    size_t count;
-    int epoll_fd;
-    uint64_t frames, bytes, gaps, disorder, closed;
-    uint32_t *latency;
+    loop_t *loop;
+    mouth_t *mouth;
+    readers_t *readers;
+    const char *pid;
+    uint64_t depth;         //  events in flight; 0: told by the clock
+    uint64_t from, until;   //  numbers: told by the clock since began, or all that are to be told
+    int64_t began, looked;  //  us; when the loop was last looked after
+    double rate;
+    int64_t late;  //  us: the most that an event was told after its time
 } load_t;
 
-static int64_t
-now_us (clockid_t clock)
+//  Nanoseconds that the process and all its threads have run.
+static double
+cpu_us (const char *pid)
 {
-    struct timespec at;
-    clock_gettime (clock, &at);
-    return (int64_t) at.tv_sec * 1000000 + at.tv_nsec / 1000;
-}
+    char path [400];
+    double sum = 0;
 
-static void
-die (const char *what)
-{
-    fprintf (stderr, "sse_load: %s: %s\n", what, strerror (errno));
-    exit (EXIT_FAILURE);
-}
-
-static int
-dial (size_t index, int port)
-{
-    struct sockaddr_in here = {.sin_family = AF_INET};
-    struct sockaddr_in there = {.sin_family = AF_INET, .sin_port = htons ((uint16_t) port)};
-    here.sin_addr.s_addr = htonl (0x7f000101u + (uint32_t) (index / PER_ADDRESS));
-    there.sin_addr.s_addr = htonl (INADDR_LOOPBACK);
-
-    int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int one = 1;
-    if (fd < 0) {
-        die ("socket");
-    }
-    setsockopt (fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
-    if (bind (fd, (struct sockaddr *) &here, sizeof here) != 0 ||
-        connect (fd, (struct sockaddr *) &there, sizeof there) != 0) {
-        die ("connect");
-    }
-    return fd;
-}
-
-static void
-open_clients (load_t *self, int port, const char *path)
-{
-    char request [512];
-    int size =
-        snprintf (request, sizeof request, "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", path);
-
-    for (size_t i = 0; i < self->count; i++) {
-        int fd = dial (i, port);
-        struct epoll_event watch = {.events = EPOLLIN, .data.u64 = i};
-
-        if (write (fd, request, (size_t) size) != size) {
-            die ("request");
+    snprintf (path, sizeof path, "/proc/%s/task", pid);
+    DIR *folder = opendir (path);
+    for (struct dirent *entry; folder && (entry = readdir (folder));) {
+        snprintf (path, sizeof path, "/proc/%s/task/%.20s/schedstat", pid, entry->d_name);
+        FILE *file = *entry->d_name == '.' ? NULL : fopen (path, "re");
+        double ns = 0;
+        if (file && fscanf (file, "%lf", &ns) == 1) {
+            sum += ns / 1000;
         }
-        fcntl (fd, F_SETFL, O_NONBLOCK);
-        self->clients [i].fd = fd;
-        if (epoll_ctl (self->epoll_fd, EPOLL_CTL_ADD, fd, &watch) != 0) {
-            die ("epoll");
+        if (file) {
+            fclose (file);
         }
     }
-}
-
-//  `id: 0a1b2c3d-123`
-static void
-take_id (load_t *self, client_t *client, const char *line, const char *end)
-{
-    const char *dash = memchr (line, '-', (size_t) (end - line));
-    uint64_t id = dash ? strtoull (dash + 1, NULL, 10) : 0;
-
-    if (client->last_id != 0 && id > client->last_id + 1) {
-        self->gaps += id - client->last_id - 1;
+    if (folder) {
+        closedir (folder);
     }
-    if (id <= client->last_id) {
-        self->disorder++;
-    }
-    client->last_id = id;
+    return sum;
 }
 
 static void
-take_latency (load_t *self, const char *line, const char *end)
+tell (load_t *self)
 {
-    const char *stamp = memmem (line, (size_t) (end - line), "\"stamp_us\":", 11);
-
-    if (stamp) {
-        int64_t took = now_us (CLOCK_REALTIME) - strtoll (stamp + 11, NULL, 10);
-        int64_t slot = took < 0 ? 0 : took / LATENCY_SLOT_US;
-        self->latency [slot < LATENCY_SLOTS ? slot : LATENCY_SLOTS - 1]++;
-    }
+    mouth_tell (self->mouth, readers_expect (self->readers));
 }
 
+//  What is due now.
 static void
-take_line (load_t *self, client_t *client, const char *line, const char *end)
+tell_due (void *argument)
 {
-    if (end - line > 4 && memcmp (line, "id: ", 4) == 0) {
-        take_id (self, client, line, end);
-    } else if (end - line > 6 && memcmp (line, "data: ", 6) == 0) {
-        self->frames++;
-        if (++client->frames % SAMPLE_EVERY == 0) {
-            take_latency (self, line, end);
-        }
-    }
-}
+    load_t *self = argument;
+    uint64_t told = readers_told (self->readers);
 
-static void
-take_bytes (load_t *self, client_t *client, char *bytes, size_t size)
-{
-    char *line = bytes, *end = bytes + size, *newline;
-
-    while ((newline = memchr (line, '\n', (size_t) (end - line)))) {
-        if (client->carried > 0) {
-            //  Ids and the heads of data lines are short: a carried line needs no more of its rest
-            //  than fits.
-            size_t rest = (size_t) (newline - line);
-            size_t room = sizeof client->carry - client->carried;
-            memcpy (client->carry + client->carried, line, rest < room ? rest : room);
-            take_line (self, client, client->carry,
-                       client->carry + client->carried + (rest < room ? rest : room));
-            client->carried = 0;
-        } else {
-            take_line (self, client, line, newline);
-        }
-        line = newline + 1;
-    }
-    if (client->carried == 0) {
-        size_t rest = (size_t) (end - line);
-        client->carried = rest < sizeof client->carry ? rest : sizeof client->carry;
-        memcpy (client->carry, line, client->carried);
-    }
-}
-
-static void
-serve (load_t *self, client_t *client)
-{
-    static char bytes [1 << 18];
-
-    for (;;) {
-        ssize_t size = read (client->fd, bytes, sizeof bytes - 1);
-        if (size > 0) {
-            bytes [size] = '\0';
-            self->bytes += (uint64_t) size;
-            take_bytes (self, client, bytes, (size_t) size);
-        }
-        if (size == (ssize_t) sizeof bytes - 1) {
-            continue;
-        }
-        if (size == 0 || (size < 0 && errno != EAGAIN)) {
-            close (client->fd);
-            self->closed++;
+    if (self->depth > 0) {
+        uint64_t bound = readers_complete (self->readers) + self->depth;
+        while (told < bound && told < self->until) {
+            tell (self);
+            told++;
         }
         return;
     }
+    int64_t now = payload_now_us ();
+    while (told < self->until) {
+        int64_t due = self->began + (int64_t) ((double) (told - self->from) * 1e6 / self->rate);
+        if (due > now) {
+            return;
+        }
+        self->late = now - due > self->late ? now - due : self->late;
+        tell (self);
+        told++;
+    }
 }
 
-static double
-quantile_ms (const load_t *self, double part)
+static void
+turn (load_t *self)
 {
-    uint64_t total = 0, seen = 0;
+    int64_t now = payload_now_us ();
 
-    for (size_t i = 0; i < LATENCY_SLOTS; i++) {
-        total += self->latency [i];
+    if (now - self->looked > 10000) {
+        self->looked = now;
+        loop_turn (self->loop, 0);
     }
-    for (size_t i = 0; i < LATENCY_SLOTS; i++) {
-        seen += self->latency [i];
-        if (total > 0 && (double) seen >= part * (double) total) {
-            return (double) (i * LATENCY_SLOT_US) / 1000;
+    mouth_turn (self->mouth);
+    tell_due (self);
+    //  A feed that is bound to a descriptor of its own sends from libzmq's thread: no wait for it.
+    readers_turn (self->readers, 1, tell_due, self);
+}
+
+static void
+stop_telling (load_t *self)
+{
+    self->until = 0;
+}
+
+//  Events that some readers still have not had, when patience is over.
+static uint64_t
+settle (load_t *self)
+{
+    int64_t end = payload_now_us () + PATIENCE_US;
+
+    stop_telling (self);
+    while (readers_complete (self->readers) < readers_told (self->readers) &&
+           payload_now_us () < end) {
+        turn (self);
+    }
+    return readers_told (self->readers) - readers_complete (self->readers);
+}
+
+static void
+run_for (load_t *self, int64_t us)
+{
+    int64_t end = payload_now_us () + us;
+
+    while (payload_now_us () < end) {
+        turn (self);
+    }
+}
+
+static void
+measure (load_t *self, double seconds)
+{
+    self->until = UINT64_MAX;
+    self->from = readers_told (self->readers);
+    self->began = payload_now_us ();
+    run_for (self, WARM_US);
+    self->late = 0;
+    readers_time (self->readers, self->depth == 0);
+    readers_counts_t before = readers_counts (self->readers);
+    uint64_t told = readers_told (self->readers);
+    double cpu = cpu_us (self->pid);
+    int64_t start = payload_now_us ();
+    run_for (self, (int64_t) (seconds * 1e6));
+    double took = (double) (payload_now_us () - start) / 1e6;
+    readers_counts_t after = readers_counts (self->readers);
+    cpu = cpu_us (self->pid) - cpu;
+    told = readers_told (self->readers) - told;
+    uint64_t missing = settle (self), events = after.events - before.events;
+    readers_time (self->readers, false);
+
+    after = readers_counts (self->readers);
+    double each = events > 0 ? (double) events : 1;
+    printf (
+        "{\"clients\":%zu,\"seconds\":%.3f,\"told\":%llu,\"events\":%llu,\"per_second\":%.0f,"
+        "\"cpu_us\":%.4f,\"cpu_share\":%.3f,\"bytes_each\":%.2f,\"p50_ms\":%.2f,\"p99_ms\":%.2f,"
+        "\"p999_ms\":%.2f,\"late_ms\":%.1f,\"missing\":%llu,\"wrong\":%llu,\"closed\":%llu,"
+        "\"refused\":%llu}\n",
+        readers_count (self->readers), took, (unsigned long long) told, (unsigned long long) events,
+        (double) events / took, cpu / each, cpu / took / 1e6,
+        (double) (after.bytes - before.bytes) /
+            (double) (after.events > before.events ? after.events - before.events : 1),
+        readers_quantile_ms (self->readers, 0.5), readers_quantile_ms (self->readers, 0.99),
+        readers_quantile_ms (self->readers, 0.999), (double) self->late / 1000,
+        (unsigned long long) missing, (unsigned long long) after.wrong,
+        (unsigned long long) after.closed, (unsigned long long) mouth_refused (self->mouth));
+}
+
+static bool
+wait_ready (load_t *self)
+{
+    int64_t end = payload_now_us () + PATIENCE_US;
+
+    while (!mouth_is_ready (self->mouth) && payload_now_us () < end) {
+        self->looked = 0;
+        turn (self);
+    }
+    return mouth_is_ready (self->mouth);
+}
+
+static bool
+obey (load_t *self, const char *line)
+{
+    char word [20] = "";
+    double a = 0, b = 0;
+    bool ok = true;
+
+    if (sscanf (line, "%19s %lf %lf", word, &a, &b) < 1) {
+        return false;
+    }
+    if (strcmp (word, "ready") == 0) {
+        ok = wait_ready (self);
+    } else if (strcmp (word, "clients") == 0) {
+        ok = readers_resize (self->readers, (size_t) a);
+    } else if (strcmp (word, "stopped") == 0) {
+        ok = readers_resize_stopped (self->readers, (size_t) a);
+    } else if (strcmp (word, "tell") == 0) {
+        self->depth = (uint64_t) b;
+        self->until = readers_told (self->readers) + (uint64_t) a;
+        while (readers_told (self->readers) < self->until) {
+            turn (self);
+        }
+        ok = settle (self) == 0;
+    } else if (strcmp (word, "closed") == 0 || strcmp (word, "open") == 0) {
+        self->depth = *word == 'c' ? (uint64_t) a : 0;
+        self->rate = a;
+        measure (self, b);
+        return true;
+    } else {
+        return false;
+    }
+    printf ("{\"ok\":%s}\n", ok ? "true" : "false");
+    return true;
+}
+
+static int
+serve (load_t *self)
+{
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+    char line [LINE_SIZE];
+
+    setvbuf (stdout, NULL, _IOLBF, 0);
+    setvbuf (stdin, NULL, _IONBF, 0);  //  what poll says is what fgets finds
+    for (;;) {
+        turn (self);
+        //  A system that waits for its turn must not cost the one that has it.
+        if (poll (&input, 1, IDLE_MS) > 0) {
+            if (!fgets (line, sizeof line, stdin)) {
+                return EXIT_SUCCESS;
+            }
+            if (!obey (self, line)) {
+                fprintf (stderr, "sse_load: not a command: %s", line);
+                return EXIT_FAILURE;
+            }
         }
     }
-    return -1;
 }
 
 int
 main (int argc, char **argv)
 {
-    if (argc < 4) {
-        fprintf (stderr, "usage: sse_load PORT CLIENTS SECONDS [PATH]\n");
+    struct rlimit files;
+
+    if (argc < 6) {
+        fprintf (stderr, "usage: sse_load KIND AT CONTROL PORT PID [PATH] [gzip]\n");
         return 2;
     }
-    struct rlimit files;
     getrlimit (RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
     setrlimit (RLIMIT_NOFILE, &files);
-
-    load_t load = {.count = strtoull (argv [2], NULL, 10),
-                   .epoll_fd = epoll_create1 (EPOLL_CLOEXEC)};
-    if (load.count == 0 || load.count > CLIENTS_MAX) {
-        fprintf (stderr, "sse_load: CLIENTS is 1 to %d\n", CLIENTS_MAX);
-        return 2;
-    }
-    load.clients = calloc (load.count, sizeof *load.clients);
-    load.latency = calloc (LATENCY_SLOTS, sizeof *load.latency);
-    int64_t opened = now_us (CLOCK_MONOTONIC);
-    open_clients (&load, (int) strtol (argv [1], NULL, 10),
-                  argc > 4 ? argv [4] : "/api/events/stream?state=0");
-    int64_t start = now_us (CLOCK_MONOTONIC), end = start + strtoll (argv [3], NULL, 10) * 1000000;
-
-    struct epoll_event due [1024];
-    for (int64_t left; (left = end - now_us (CLOCK_MONOTONIC)) > 0;) {
-        int count = epoll_wait (load.epoll_fd, due, 1024, (int) (left / 1000) + 1);
-        for (int i = 0; i < count; i++) {
-            serve (&load, &load.clients [due [i].data.u64]);
-        }
-    }
-    double took = (double) (now_us (CLOCK_MONOTONIC) - start) / 1e6;
-    printf ("{\"clients\":%zu,\"open_ms\":%.1f,\"seconds\":%.2f,\"frames\":%llu,\"frames_per_"
-            "second\":%.0f,"
-            "\"bytes\":%llu,\"gaps\":%llu,\"disorder\":%llu,\"closed\":%llu,\"p50_ms\":%.2f,\"p99_"
-            "ms\":%.2f,"
-            "\"p999_ms\":%.2f}\n",
-            load.count, (double) (start - opened) / 1000, took, (unsigned long long) load.frames,
-            (double) load.frames / took, (unsigned long long) load.bytes,
-            (unsigned long long) load.gaps, (unsigned long long) load.disorder,
-            (unsigned long long) load.closed, quantile_ms (&load, 0.5), quantile_ms (&load, 0.99),
-            quantile_ms (&load, 0.999));
-    return load.gaps || load.disorder ? EXIT_FAILURE : EXIT_SUCCESS;
+    load_t load = {.loop = loop_new (1000), .pid = argv [5]};
+    load.mouth = mouth_new (load.loop, argv [1], argv [2], argv [3]);
+    load.readers = readers_new ((int) strtol (argv [4], NULL, 10), argc > 6 ? argv [6] : "/",
+                                argc > 7 && strcmp (argv [7], "gzip") == 0);
+    int rc = serve (&load);
+    readers_destroy (&load.readers);
+    mouth_destroy (&load.mouth);
+    loop_destroy (&load.loop);
+    return rc;
 }

@@ -73,6 +73,9 @@ take_options (va_list arguments)
             daemon_.unescape = va_arg (arguments, unescape_fn *);
             daemon_.unescape_argument = va_arg (arguments, void *);
             break;
+        case MHD_OPTION_ARRAY:
+            (void) va_arg (arguments, struct MHD_OptionItem *);
+            break;  //  of TLS
         case MHD_OPTION_CONNECTION_MEMORY_LIMIT: (void) va_arg (arguments, size_t); break;
         case MHD_OPTION_LISTEN_SOCKET: close (va_arg (arguments, int)); break;
         case MHD_OPTION_CONNECTION_LIMIT:

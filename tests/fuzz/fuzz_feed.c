@@ -25,7 +25,7 @@ check_written_again (const feed_header_t *header)
 static void
 keep (feed_header_t *header, const char *json, size_t size)
 {
-    replica_t *replica = replica_new ();
+    replica_t *replica = replica_new (NULL);
     event_log_t *log = event_log_new (4, 1 << 20);
     uint64_t digest = 0;
 

@@ -276,7 +276,7 @@ start (void)
                                             .packers_max = 4,
                                             .compression = true};
     reason_t why = {""};
-    replica_t *replica = replica_new ();
+    replica_t *replica = replica_new (NULL);
     event_log_t *log = event_log_new (64, 1 << 20);
     metrics_t *metrics = metrics_new (1000);
     world.loop = loop_new (1000);
@@ -285,19 +285,33 @@ start (void)
     hub_t *hub = hub_new (world.loop, &SETTINGS, replica, log, metrics, &why);
     asks_t *asks = asks_new (world.loop, NOBODY, 100, metrics, &why);
     CHECK (hub && asks);
-    http_parts_t parts = {.loop = world.loop,
-                          .hub = hub,
-                          .replica = replica,
-                          .log = log,
-                          .asks = asks,
-                          .metrics = metrics,
-                          .clients_max = 8,
-                          .heartbeat_seconds = 30,
-                          .body_max_bytes = BODY_MAX,
-                          .filter_names_max = 64,
-                          .compression = true,
-                          .dashboard_dir = "",
-                          .connections = {30, 0, ORIGINS}};
+    mask_t *mask = mask_new (MASK_DEFAULT, &why);
+    auth_settings_t login = {.method = AUTH_NONE,
+                             .tokens_file = "",
+                             .session_key = "",
+                             .masked_fields = "",
+                             .origins = ORIGINS,
+                             .session_seconds = 60};
+    auth_t *auth = mask ? auth_new (world.loop, &login, mask, metrics, &why) : NULL;
+    proxies_t *proxies = proxies_new ("127.0.0.0/8", &why);
+    CHECK (auth && proxies);
+    http_parts_t parts = {
+        .loop = world.loop,
+        .hub = hub,
+        .replica = replica,
+        .log = log,
+        .asks = asks,
+        .auth = auth,
+        .head_max_bytes = URL_MAX,
+        .metrics = metrics,
+        .clients_max = 8,
+        .heartbeat_seconds = 30,
+        .body_max_bytes = BODY_MAX,
+        .filter_names_max = 64,
+        .compression = true,
+        .dashboard_dir = "",
+        .connections = {
+            .request_seconds = 30, .most = 100, .origins = ORIGINS, .proxies = proxies}};
     world.http = http_new (LISTEN, &parts, &why);
     CHECK (world.http && daemon_.handler && daemon_.completed && daemon_.notify);
     open_stream ();

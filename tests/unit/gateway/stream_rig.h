@@ -77,7 +77,7 @@ rig_start (const hub_settings_t *settings)
     memset (&rig, 0, sizeof rig);
     rig.loop = loop_new (1000);
     rig.metrics = metrics_new (1000);
-    rig.replica = replica_new ();
+    rig.replica = replica_new (NULL);
     rig.log = event_log_new (4096, 1 << 26);
     assert_true (rig.loop && rig.metrics && rig.replica && rig.log);
     event_log_reset (rig.log, EPOCH, 0);
@@ -151,7 +151,9 @@ static inline peer_t *
 open_stream (const char *name, const char *value, const char *last_event_id, bool gzip)
 {
     peer_t *peer = &rig.peers [rig.count++];
+    _cleanup_ (identity_release) identity_t *identity = identity_new ("", ROLE_ADMIN);
     hub_request_t request = {.connection = &peer->connection,
+                             .identity = identity,
                              .filter = filter_new (64),
                              .last_event_id = last_event_id,
                              .state = true,

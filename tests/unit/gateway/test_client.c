@@ -209,7 +209,7 @@ list_of_clients_says_how_each_stands (void **state)
     say (EVENT_WORKER_SNAPSHOT, WORKER_A, "one", 0);
     (void) hear (open_stream ("regions", "us-east-1", NULL, true));
 
-    hub_write_clients (rig.hub, &json);
+    hub_write_clients (rig.hub, NULL, &json);
     assert_int_equal (json_parse (&list, out.data, out.size, out.size, NULL), 0);
     struct json_object *client = json_object_array_get_idx (list, 0);
     bool compressed = false;

@@ -17,8 +17,9 @@ setup (void **state)
 {
     static fixture_t self;
 
-    self = (fixture_t){.shared = {.log = event_log_new (100, 1 << 20), .replica = replica_new ()},
-                       .filter = filter_new (64)};
+    self =
+        (fixture_t){.shared = {.log = event_log_new (100, 1 << 20), .replica = replica_new (NULL)},
+                    .filter = filter_new (64)};
     assert_true (self.shared.log && self.shared.replica && self.filter);
     event_log_reset (self.shared.log, EPOCH, 0);
     *state = &self;
