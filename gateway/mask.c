@@ -14,6 +14,7 @@
 #define NAMES_MOST     64
 #define NAME_SIZE      64
 #define NAME_SIGNS     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
+#define BLANKS         " \t\r\n"
 #define NULL_TEXT      "null"
 #define NULL_TEXT_SIZE 4
 
@@ -76,24 +77,34 @@ skip_text (const char *at, const char *end)
     return at < end ? at + 1 : end;
 }
 
+//  Behind the object or list that begins here.
+static const char *
+skip_nested (const char *at, const char *end)
+{
+    int depth = 0;
+
+    do {
+        depth += (*at == '{' || *at == '[') - (*at == '}' || *at == ']');
+        at = *at == '"' ? skip_text (at, end) : at + 1;
+    } while (at < end && depth > 0);
+    return at;
+}
+
 //  Behind the value that begins here.
 static const char *
 skip_value (const char *at, const char *end)
 {
-    int depth = 0;
-
-    while (at < end) {
-        if (*at == '"') {
-            at = skip_text (at, end);
-        } else if (depth == 0 && (*at == ',' || *at == '}' || *at == ']')) {
-            break;
-        } else {
-            depth += (*at == '{' || *at == '[') - (*at == '}' || *at == ']');
-            at++;
-        }
-        if (depth == 0 && at < end && (at [-1] == '"' || at [-1] == '}' || at [-1] == ']')) {
-            break;
-        }
+    while (at < end && strchr (BLANKS, *at) && *at) {
+        at++;
+    }
+    if (at < end && *at == '"') {
+        return skip_text (at, end);
+    }
+    if (at < end && (*at == '{' || *at == '[')) {
+        return skip_nested (at, end);
+    }
+    while (at < end && !strchr (",}]" BLANKS, *at)) {
+        at++;
     }
     return at;
 }

@@ -4,6 +4,7 @@
 
 #include "view.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +55,12 @@ add_list (name_set_t *names, const char *list, const char *what, reason_t *why)
         }
         memcpy (name, list, size);
         name [size] = '\0';
+        for (size_t i = 0; i < size; i++) {
+            if (!isgraph ((unsigned char) name [i])) {
+                return reason_set (why, -EINVAL, "%s: a name is of printable ASCII characters",
+                                   what);
+            }
+        }
         if (size > 0 && names_add (names, name, VIEW_NAMES_MOST) < 0) {
             return reason_set (why, -EINVAL, "%s: at most %d names", what, VIEW_NAMES_MOST);
         }

@@ -47,12 +47,12 @@ keep (feed_header_t *header, const char *json, size_t size)
         CHECK (replica_put (replica, header, snapshot.data, snapshot.size) == 0);
         CHECK (replica_size (replica) == 1);
         const replica_worker_t *worker = replica_find (replica, header->worker_id);
-        CHECK (worker && worker->seq == header->seq && replica_digest (replica, &digest));
-        replica_write_worker (worker, &writer);
+        CHECK (worker && worker->seq == header->seq && replica_digest (replica, false, &digest));
+        replica_write_worker (worker, NULL, &writer);
         CHECK (out.size == snapshot.size);
         CHECK (memcmp (out.data, snapshot.data, snapshot.size) == 0);
         replica_remove (replica, header);
-        CHECK (replica_size (replica) == 0 && replica_digest (replica, &digest) && digest == 0);
+        CHECK (replica_size (replica) == 0 && replica_digest (replica, false, &digest) && digest == 0);
     }
     event_log_destroy (&log);
     replica_destroy (&replica);
