@@ -126,6 +126,8 @@ schemas: $B/print_schemas  ## print common/schema/ anew
 	@$< common/schema
 
 PYTHON ?= /usr/bin/python3
+#  Tests wait more than they work: two files of them at a time.
+TEST_WORKERS ?= 2
 PYTEST  = CMLWATCH_BUILD=$B $(PYTHON) -m pytest -q -p no:cacheprovider --timeout 300
 
 test: deps-test  ## install what is missing, build and run every test (SANITIZE=address,undefined)
@@ -136,7 +138,7 @@ unit: deps-test $(UNIT) $(REPLAY)  ## the unit tests alone, and the fuzzer's cor
 	@tests/support/run-unit $(UNIT) $(REPLAY)
 
 integration: deps-test all $B/print_schemas node  ## the real programs against the simulator, over real sockets
-	@PYTHONDONTWRITEBYTECODE=1 $(PYTEST) tests/integration $(PYTEST_FLAGS)
+	@PYTHONDONTWRITEBYTECODE=1 $(PYTEST) -n $(TEST_WORKERS) --dist loadfile tests/integration $(PYTEST_FLAGS)
 
 node:  # an EventSource of npm's for tests/integration/test_clients.py, which says it when there is none
 	@tests/support/node/install || [ $$? -eq 75 ]

@@ -36,7 +36,9 @@ SECRET_ACCESS_KEY = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 
 #  Below the range (32768 up) from which the kernel takes ports of its own for whoever connects:
 #  one that is free now would be somebody's by the time a program listens there.
-PORTS = itertools.cycle(random.sample(range(10000, 32000), 22000))
+#  Tests that run beside each other (pytest-xdist) have parts of it that do not meet.
+WORKERS, WORKER = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")), int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+PORTS = itertools.cycle(random.sample(range(10000 + WORKER, 32000, WORKERS), 22000 // WORKERS))
 
 
 def free_port():
