@@ -52,7 +52,8 @@ keep (feed_header_t *header, const char *json, size_t size)
         CHECK (out.size == snapshot.size);
         CHECK (memcmp (out.data, snapshot.data, snapshot.size) == 0);
         replica_remove (replica, header);
-        CHECK (replica_size (replica) == 0 && replica_digest (replica, false, &digest) && digest == 0);
+        CHECK (replica_size (replica) == 0 && replica_digest (replica, false, &digest) &&
+               digest == 0);
     }
     event_log_destroy (&log);
     replica_destroy (&replica);
