@@ -454,7 +454,7 @@ init (collector_t *core, const void *settings, reason_t *why)
     self->settings = settings;
     self->rounds = zlistx_new ();
     self->budget = cw_budget_new (core, (cw_api_t) self->settings->api, &self->settings->prices);
-    self->api = aws_api_new (core, aws_getenv, self->settings->collector.calls_per_second, why);
+    self->api = aws_api_new (core, &self->settings->collector, aws_getenv, why);
     if (!self->api || !self->budget) {
         destroy (self);
         return NULL;
@@ -476,6 +476,7 @@ const collector_source_t collector_source = {
     .summary = "reads CloudWatch: CPU, memory and disk of the workers that run",
     .reads = COLLECTOR_READS_REGIONS,
     .keys = KEYS,
+    .default_region = aws_default_region,
     .settings_size = sizeof (cloudwatch_settings_t),
     .check = check,
     .explain = explain,

@@ -72,7 +72,7 @@ typedef struct collector_settings {
     {"otlp_traces_ratio", CONFIG_TEXT, offsetof (collector_settings_t, otlp_traces_ratio), "0", 0, 0, NULL, "rounds that become a trace, from 0 (none) to 1 (all); aggregator and gateways follow"}
 
 #define COLLECTOR_REGION_KEYS                                                                                                                                                              \
-    {"regions",      CONFIG_TEXT,    offsetof (collector_settings_t, regions),      "us-east-1",            0, 0, NULL,              "regions to read, apart by ','; default $AWS_REGION, else $AWS_DEFAULT_REGION"}, \
+    {"regions",      CONFIG_TEXT,    offsetof (collector_settings_t, regions),      "us-east-1",            0, 0, NULL,              "regions to read, apart by ','; default $AWS_REGION, else $AWS_DEFAULT_REGION, else the profile's"}, \
     {"calls_per_second", CONFIG_INTEGER, offsetof (collector_settings_t, calls_per_second), "10",       1, 1000, NULL,           "requests to one AWS service in one region; half as many after each throttling, then slowly more again"}
 // clang-format on
 
@@ -100,6 +100,9 @@ typedef struct collector_source {
     collector_reads_t reads;
     const config_key_t *keys;
     size_t settings_size;
+    //  The region to read when neither the environment nor the settings name one: null or "" for
+    //  the table's own. Its text lives for ever. Optional.
+    const char *(*default_region) (void);
     //  As program_t has them; optional.
     int (*check) (const void *settings, reason_t *why);
     void (*explain) (const void *settings, FILE *out);

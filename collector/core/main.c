@@ -124,7 +124,7 @@ main (int argc, char **argv)
                 .name = collector_source.program,
                 .section = collector_source.section,
                 .summary = collector_source.summary,
-                .keys = collector_keys_new (collector_source.keys),
+                .keys = collector_keys_new (&collector_source),
                 .settings_size = collector_source.settings_size,
                 .check = check,
                 .explain = collector_source.explain,

@@ -394,7 +394,7 @@ init (collector_t *core, const void *settings, reason_t *why)
     self->core = core;
     self->settings = settings;
     self->rounds = zlistx_new ();
-    self->api = aws_api_new (core, aws_getenv, self->settings->collector.calls_per_second, why);
+    self->api = aws_api_new (core, &self->settings->collector, aws_getenv, why);
     if (!self->api || write_filter (&self->filter, self->settings->tag_filter, why) < 0) {
         destroy (self);
         return NULL;
@@ -419,6 +419,7 @@ const collector_source_t collector_source = {
     .summary = "reads EC2: which instances there are, their state and status checks",
     .reads = COLLECTOR_READS_REGIONS,
     .keys = KEYS,
+    .default_region = aws_default_region,
     .settings_size = sizeof (ec2_settings_t),
     .check = check,
     .explain = explain,
