@@ -172,6 +172,7 @@ write_worker (json_writer_t *json, const worker_t *worker)
     json_member_text (json, "worker_id", snapshot.worker_id);
     json_member_text (json, "region", snapshot.region);
     json_member_text (json, "instance_id", snapshot.aws_instance_id);
+    json_member_text (json, "account_id", worker_account_id (worker));
     json_member_text (json, "name", snapshot.name);
     json_member_text (json, "status", snapshot.status);
     json_member_text (json, "public_ip", snapshot.public_ip);

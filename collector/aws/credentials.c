@@ -16,6 +16,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -262,6 +263,7 @@ begin (aws_credentials_t *self)
         .api = self->ask.api,
         .origin = self->origin,
         .base = self->base ? self->base : self->own_base,
+        .account = self->account,
         .region = self->region,
         .fn = on_fetched,
         .argument = self,
@@ -335,8 +337,9 @@ aws_credentials_describe (aws_credentials_t *self, reason_t *place)
         return;
     }
     assert (self->origin && "a role that was given has one from the start");
-    reason_set (place, 0, "%s%s%s", self->origin->place, self->origin->role_arn ? ": " : "",
-                self->origin->role_arn ? self->origin->role_arn : "");
+    snprintf (place->text, sizeof place->text, "%s%s%s", self->origin->place,
+              self->origin->role_arn ? ": " : "",
+              self->origin->role_arn ? self->origin->role_arn : "");
 }
 
 //  --- life

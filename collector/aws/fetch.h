@@ -32,6 +32,7 @@ typedef struct aws_fetch_ask {
     aws_api_t *api;
     const aws_origin_t *origin;  //  stays in place while the fetch lasts
     aws_credentials_t *base;     //  whose keys ask for a role
+    const char *account;         //  its name
     const char *region;          //  of STS
     aws_fetched_fn *fn;
     void *argument;

@@ -113,6 +113,7 @@ ask_sts (const aws_fetch_ask_t *ask, const char *action, const xml_rule_t *rules
         .fields = fields->data,
         .rules = rules,
         .target = self,
+        .account = ask->account,
         .credentials = ask->base,
         .is_unsigned = is_unsigned,
     };

@@ -33,32 +33,85 @@ on_keys (void *argument)
     }
 }
 
+//  Keys of the chain, and of a role for each account that has one.
+static int
+make_credentials (aws_api_t *self, aws_getenv_fn *read_variable)
+{
+    char region [AWS_REGION_SIZE];
+    aws_credentials_ask_t ask = {
+        .core = self->core,
+        .api = self,
+        .read_variable = read_variable,
+        .account = "",
+        .region = aws_first_region (aws_accounts_regions (self->accounts), region),
+        .changed = on_keys,
+        .argument = self,
+    };
+
+    self->credentials = aws_credentials_new (&ask);
+    for (size_t i = 0; self->credentials && i < aws_accounts_count (self->accounts); i++) {
+        const aws_account_t *account = aws_accounts_at (self->accounts, i);
+        if (!account->role_arn) {
+            continue;
+        }
+        _cleanup_ (aws_origin_destroy) aws_origin_t *origin =
+            aws_origin_new (AWS_ORIGIN_ROLE, "the account's role");
+        if (!origin || !(origin->role_arn = strdup (account->role_arn)) ||
+            !(origin->session_name = strdup (account->session_name)) ||
+            (account->external_id && !(origin->external_id = strdup (account->external_id)))) {
+            return -ENOMEM;
+        }
+        ask.account = account->name;
+        ask.region = aws_first_region (account->regions, region);
+        self->roles [i] = aws_credentials_new_role (&ask, &origin, self->credentials);
+        if (!self->roles [i]) {
+            return -ENOMEM;
+        }
+    }
+    return self->credentials ? 0 : -ENOMEM;
+}
+
 aws_api_t *
 aws_api_new (collector_t *core, const collector_settings_t *settings, aws_getenv_fn *read_variable,
              reason_t *why)
 {
     _cleanup_ (aws_api_destroy) aws_api_t *self = calloc (1, sizeof *self);
-    char region [AWS_REGION_SIZE];
-    if (self) {
-        self->magic = API_MAGIC;
-        self->core = core;
-        self->read_variable = read_variable;
-        self->credentials = aws_credentials_new (&(aws_credentials_ask_t){
-            .core = core,
-            .api = self,
-            .read_variable = read_variable,
-            .account = "",
-            .region = aws_first_region (settings->regions, region),
-            .changed = on_keys,
-            .argument = self,
-        });
-        self->pace = pace_new ((double) settings->calls_per_second, collector_random, core);
+
+    if (!self) {
+        reason_set (why, -ENOMEM, "AWS client: out of memory");
+        return NULL;
     }
-    if (!self || !self->credentials || !self->pace) {
+    self->magic = API_MAGIC;
+    self->core = core;
+    self->read_variable = read_variable;
+    self->accounts = aws_accounts_read (settings->accounts, settings->regions, why);
+    if (!self->accounts) {
+        return NULL;
+    }
+    self->pace = pace_new ((double) settings->calls_per_second, collector_random, core);
+    if (!self->pace || make_credentials (self, read_variable) < 0) {
         reason_set (why, -ENOMEM, "AWS client: out of memory");
         return NULL;
     }
     return take_ptr (self);
+}
+
+aws_accounts_t *
+aws_api_accounts (aws_api_t *self)
+{
+    return self->accounts;
+}
+
+//  Those of a name that nobody has are the chain's: an account comes from the list.
+static aws_credentials_t *
+credentials_of (const aws_api_t *self, const char *account)
+{
+    for (size_t i = 0; i < aws_accounts_count (self->accounts); i++) {
+        if (self->roles [i] && strcmp (aws_accounts_at (self->accounts, i)->name, account) == 0) {
+            return self->roles [i];
+        }
+    }
+    return self->credentials;
 }
 
 static void
@@ -82,6 +135,7 @@ call_destroy (aws_call_t **self_p)
         free (self->token_read);
         free (self->token);
         free (self->fields);
+        free (self->account);
         free (self->region);
         free (self);
     }
@@ -101,12 +155,16 @@ aws_api_destroy (aws_api_t **self_p)
 
     aws_api_t *self = *self_p;
     if (self) {
-        aws_credentials_destroy (&self->credentials);  //  it has calls of its own
+        for (size_t i = 0; i < AWS_ACCOUNTS_MAX; i++) {  //  they have calls of their own
+            aws_credentials_destroy (&self->roles [i]);
+        }
+        aws_credentials_destroy (&self->credentials);
         while (self->calls) {
             aws_call_t *call = self->calls;
             call_destroy (&call);
         }
         pace_destroy (&self->pace);
+        aws_accounts_destroy (&self->accounts);
         free (self);
         *self_p = NULL;
     }
@@ -119,7 +177,8 @@ count (const aws_call_t *self, aws_fault_t fault, int64_t took_us)
 
     metric_increment (metrics_with (
         metrics, METRIC_COUNTER, "cmlwatch_aws_calls_total", "requests to AWS that have ended",
-        METRIC_LABELS ("api", self->query.action, "outcome", aws_fault_name (fault))));
+        METRIC_LABELS ("api", self->query.action, "outcome", aws_fault_name (fault), "account",
+                       self->account)));
     if (took_us >= 0) {
         metric_observe (metrics_with (metrics, METRIC_HISTOGRAM, "cmlwatch_aws_call_seconds",
                                       "time to an answer of AWS",
@@ -138,7 +197,8 @@ finish (aws_call_t *self, const verdict_t *verdict)
     collector_t *core = self->api->core;
 
     if (verdict->fault != AWS_OK) {
-        collector_report (core, self->region, self->query.action, verdict->code, verdict->why.text);
+        collector_report_account (core, self->account, self->region, self->query.action,
+                                  verdict->code, verdict->why.text);
     }
     call_destroy (&self);
     fn (argument, &(aws_answer_t){.fault = verdict->fault,
@@ -399,7 +459,10 @@ aws_api_ask (aws_api_t *self, const aws_query_t *query, aws_answer_fn *fn, void 
     call->api = self;
     call->scope = tracing_scope (collector_tracing (self->core));
     call->query = *query;
-    call->query.credentials = query->credentials ? query->credentials : self->credentials;
+    const char *account = query->account ? query->account : "";
+    call->query.credentials =
+        query->credentials ? query->credentials : credentials_of (self, account);
+    call->account = strdup (account);
     call->wait_until = TIME_UNKNOWN;
     call->region = strdup (query->region);
     call->fields = query->fields ? strdup (query->fields) : NULL;
@@ -409,11 +472,11 @@ aws_api_ask (aws_api_t *self, const aws_query_t *query, aws_answer_fn *fn, void 
         aws_endpoint (query->service, query->region, self->read_variable, call->url, NULL) == 0;
     call->timer =
         loop_timer_new (collector_loop (self->core), good ? attempt : tell_bad_endpoint, call);
-    if (!call->region || (query->fields && !call->fields) || !call->timer) {
+    if (!call->region || !call->account || (query->fields && !call->fields) || !call->timer) {
         return NULL;
     }
     name_host (call);
-    call->lane = pace_lane (self->pace, query->service->host, call->region);
+    call->lane = pace_lane (self->pace, query->service->host, call->region, call->account);
     call->next = self->calls;
     if (self->calls) {
         self->calls->previous = call;

@@ -16,7 +16,9 @@ struct aws_api {
     unsigned magic;
     collector_t *core;
     aws_getenv_fn *read_variable;
-    aws_credentials_t *credentials;
+    aws_accounts_t *accounts;
+    aws_credentials_t *credentials;               //  of the chain
+    aws_credentials_t *roles [AWS_ACCOUNTS_MAX];  //  of each account; null: the chain's
     pace_t *pace;
     aws_call_t *calls;  //  under way, a list
 };
@@ -26,7 +28,7 @@ struct aws_call {
     aws_api_t *api;
     aws_call_t *next, *previous;
     aws_query_t query;  //  region and fields are our own copies
-    char *region, *fields;
+    char *region, *fields, *account;
     char url [AWS_URL_SIZE];
     char host [AWS_URL_SIZE];  //  of url, for people
     char *token;               //  of the page to ask; null: the first

@@ -159,6 +159,12 @@ collector_round_region (const collector_round_t *self)
     return self->unit->region;
 }
 
+const char *
+collector_round_account (const collector_round_t *self)
+{
+    return self->unit->account;
+}
+
 const collector_worker_t *
 collector_round_worker (const collector_round_t *self)
 {
@@ -186,12 +192,8 @@ collector_round_interval_seconds (const collector_round_t *self)
 void
 collector_make_due (collector_t *self, const char *key)
 {
-    unit_t *unit = unit_table_find (self->units, key);
-
-    if (unit) {
-        schedule_make_due (self->schedule, &unit->item, loop_now (self->loop).steady);
-        set_timer (self);
-    }
+    unit_table_make_due (self->units, key, loop_now (self->loop).steady);
+    set_timer (self);
 }
 
 //  --- the lease
@@ -387,8 +389,10 @@ make_parts (collector_t *self, const void *settings, reason_t *why)
     if (!self->units) {
         return reason_set (why, -ENOMEM, "collector: out of memory");
     }
-    self->lease = lease_new (self->loop, self->source->kind, name, self->settings, on_lease, self,
-                             self->metrics, why);
+    const char *regions = self->source->regions ? self->source->regions (self->state) : NULL;
+    self->lease =
+        lease_new (self->loop, self->source->kind, name, self->settings,
+                   regions ? regions : self->settings->regions, on_lease, self, self->metrics, why);
     return self->lease ? 0 : -EIO;
 }
 

@@ -6,7 +6,8 @@
 // to the bus, counts, and drains. A source knows how to ask its API about one unit and
 // what the answer means, and nothing of leases, sockets or the other units.
 //
-// A unit is what one round reads: a region, or a worker; the source says which. Each unit
+// A unit is what one round reads: a region (of one account, where there are several), or a
+// worker; the source says which. Each unit
 // has its own interval and its own phase, so rounds do not beat in unison, and a slow one
 // delays nobody: at most one round of a unit is under way, at most `concurrency` of all;
 // a round that falls due while the unit's last one still runs is counted
@@ -54,8 +55,9 @@ typedef struct collector_settings {
     int64_t queue_max;
     otlp_settings_t otlp;
     char otlp_traces_ratio [CONFIG_TEXT_SIZE];
-    char regions [CONFIG_TEXT_SIZE];  //  comma list; empty where the table has no such key
-    int64_t calls_per_second;         //  0 where the table has no such key
+    char regions [CONFIG_TEXT_SIZE];   //  comma list; empty where the table has no such key
+    char accounts [CONFIG_TEXT_SIZE];  //  a file's path; empty where the table has no such key
+    int64_t calls_per_second;          //  0 where the table has no such key
 } collector_settings_t;
 
 // clang-format off
@@ -73,6 +75,7 @@ typedef struct collector_settings {
 
 #define COLLECTOR_REGION_KEYS                                                                                                                                                              \
     {"regions",      CONFIG_TEXT,    offsetof (collector_settings_t, regions),      "us-east-1",            0, 0, NULL,              "regions to read, apart by ','; default $AWS_REGION, else $AWS_DEFAULT_REGION, else the profile's"}, \
+    {"accounts",     CONFIG_TEXT,    offsetof (collector_settings_t, accounts),     "",                     0, 0, NULL,              "file with a [section] for each account to read: role_arn, regions, external_id, session_name; empty: the keys' own"}, \
     {"calls_per_second", CONFIG_INTEGER, offsetof (collector_settings_t, calls_per_second), "10",       1, 1000, NULL,           "requests to one AWS service in one region; half as many after each throttling, then slowly more again"}
 // clang-format on
 
@@ -84,6 +87,7 @@ typedef struct collector_worker {  //  of a lease; texts are never null, "" is u
     const char *worker_id;
     const char *region;
     const char *instance_id;
+    const char *account_id;  //  12 digits
     const char *name;
     const char *status;
     const char *public_ip;
@@ -129,6 +133,12 @@ typedef struct collector_source {
     //  The leased workers are others than before (collector_workers has them). Optional.
     void (*leased) (void *state);
 
+    //  A reader of regions may read each in several accounts: the names of those that read this
+    //  one, in order; each is a unit of its own. Null or none: one, without a name. Optional.
+    const char *const *(*accounts) (void *state, const char *region, size_t *count);
+    //  The regions to ask for, a comma list; null: those of the settings. Optional.
+    const char *(*regions) (void *state);
+
     //  How long from one round of this unit to its next; 0 or null: interval_ms.
     int64_t (*unit_interval_ms) (void *state, const char *region);
 } collector_source_t;
@@ -139,6 +149,8 @@ extern const collector_source_t collector_source;
 
 //  "us-east-1", or the worker's region. Texts of a round live until it is ended.
 const char *collector_round_region (const collector_round_t *self);
+//  The account's name; "" where there is but one. For the caller's own units alone.
+const char *collector_round_account (const collector_round_t *self);
 //  Null when the source reads regions. As leased when the round began.
 const collector_worker_t *collector_round_worker (const collector_round_t *self);
 //  The unit's memory (unit_size); null when that is 0.
@@ -167,7 +179,8 @@ uint32_t collector_random (void *self);  //  for jitter; not for secrets. Fits r
 const collector_worker_t *const *collector_workers (collector_t *self, const char *region,
                                                     size_t *count);
 
-//  Makes the unit due now, as when its list of workers has grown. A region or a subject.
+//  Makes the unit due now, as when its list of workers has grown. A subject, or a region, whose
+//  units of all accounts it means.
 void collector_make_due (collector_t *self, const char *unit);
 
 //  Publishes what was observed; observation->envelope.time (when the answer came) is the
@@ -180,5 +193,8 @@ void collector_publish (collector_t *self, observation_t *observation, const cha
 //  a limited rate, once a minute for each (region, api, code). region may be null.
 void collector_report (collector_t *self, const char *region, const char *api, const char *code,
                        const char *message);
+//  The same in one of several accounts, whose name is part of what is said and of the rate.
+void collector_report_account (collector_t *self, const char *account, const char *region,
+                               const char *api, const char *code, const char *message);
 
 #endif

@@ -20,6 +20,7 @@ struct lease {
     loop_t *loop;                          //  borrowed
     const char *kind;                      //  borrowed
     const collector_settings_t *settings;  //  borrowed
+    const char *regions;                   //  borrowed
     char *source;
     bus_client_t *client;
     loop_timer_t *timer;
@@ -36,7 +37,7 @@ static void ask (void *argument);
 
 lease_t *
 lease_new (loop_t *loop, const char *kind, const char *source, const collector_settings_t *settings,
-           lease_fn *fn, void *argument, metrics_t *metrics, reason_t *why)
+           const char *regions, lease_fn *fn, void *argument, metrics_t *metrics, reason_t *why)
 {
     _cleanup_ (lease_destroy) lease_t *self = calloc (1, sizeof *self);
     if (!self) {
@@ -47,6 +48,7 @@ lease_new (loop_t *loop, const char *kind, const char *source, const collector_s
     self->loop = loop;
     self->kind = kind;
     self->settings = settings;
+    self->regions = regions;
     self->fn = fn;
     self->argument = argument;
     self->answered = TIME_UNKNOWN;
@@ -151,8 +153,8 @@ take_configured (lease_t *self)
 {
     lease_list_t list = {0};
 
-    if (self->answered != TIME_UNKNOWN || self->list.regions || !self->settings->regions [0] ||
-        lease_list_configured (&list, self->settings->regions) < 0) {
+    if (self->answered != TIME_UNKNOWN || self->list.regions || !self->regions [0] ||
+        lease_list_configured (&list, self->regions) < 0) {
         return;
     }
     list.renew_ms = self->list.renew_ms;
@@ -215,7 +217,7 @@ write_question (const lease_t *self, buffer_t *out)
     lease_list_t own = {0};
     json_writer_t json = json_writer (out);
 
-    if (lease_list_configured (&own, self->settings->regions) < 0) {
+    if (lease_list_configured (&own, self->regions) < 0) {
         return -ENOMEM;
     }
     json_open_object (&json);

@@ -106,8 +106,9 @@ check (const void *settings, reason_t *why)
     const ec2_settings_t *own = settings;
     _cleanup_ (buffer_clear) buffer_t filter = {0};
 
-    int rc = aws_regions_check (own->collector.regions, why);
-    return rc < 0 ? rc : write_filter (&filter, own->tag_filter, why);
+    _cleanup_ (aws_accounts_destroy) aws_accounts_t *accounts_read =
+        aws_accounts_read (own->collector.accounts, own->collector.regions, why);
+    return accounts_read ? write_filter (&filter, own->tag_filter, why) : -EINVAL;
 }
 
 static void
@@ -262,6 +263,7 @@ ask_statuses (ec2_round_t *self)
     aws_query_t query = {
         .service = &AWS_EC2,
         .region = collector_round_region (self->round),
+        .account = collector_round_account (self->round),
         .action = "DescribeInstanceStatus",
         .fields = "IncludeAllInstances=true&MaxResults=1000",
         .rules = EC2_STATUS_RULES,
@@ -287,6 +289,7 @@ ask_images (ec2_round_t *self)
     aws_query_t query = {
         .service = &AWS_EC2,
         .region = collector_round_region (self->round),
+        .account = collector_round_account (self->round),
         .action = "DescribeImages",
         .fields = fields.data,
         .rules = EC2_IMAGES_RULES,
@@ -332,6 +335,7 @@ ask_instances (ec2_round_t *self)
     aws_query_t query = {
         .service = &AWS_EC2,
         .region = collector_round_region (self->round),
+        .account = collector_round_account (self->round),
         .action = "DescribeInstances",
         .fields = fields.data,
         .rules = EC2_INSTANCES_RULES,
@@ -402,6 +406,20 @@ init (collector_t *core, const void *settings, reason_t *why)
     return self;
 }
 
+static const char *const *
+accounts (void *state, const char *region, size_t *count)
+{
+    ec2_t *self = state;
+    return aws_accounts_of_region (aws_api_accounts (self->api), region, count);
+}
+
+static const char *
+regions (void *state)
+{
+    const ec2_t *self = state;
+    return aws_accounts_regions (aws_api_accounts (self->api));
+}
+
 static void
 unit_clear (void *state, void *unit)
 {
@@ -428,4 +446,6 @@ const collector_source_t collector_source = {
     .start = start,
     .unit_size = sizeof (ec2_region_t),
     .unit_clear = unit_clear,
+    .accounts = accounts,
+    .regions = regions,
 };
