@@ -19,58 +19,6 @@
 #define CONNECT_MS   5000
 #define TOTAL_MS     15000
 
-//  Those that wait for keys look again.
-static void
-on_keys (void *argument)
-{
-    aws_api_t *self = argument;
-    assert (self->magic == API_MAGIC);
-
-    for (aws_call_t *call = self->calls; call; call = call->next) {
-        if (call->waiting) {
-            loop_timer_after (call->timer, 0);
-        }
-    }
-}
-
-//  Keys of the chain, and of a role for each account that has one.
-static int
-make_credentials (aws_api_t *self, aws_getenv_fn *read_variable)
-{
-    char region [AWS_REGION_SIZE];
-    aws_credentials_ask_t ask = {
-        .core = self->core,
-        .api = self,
-        .read_variable = read_variable,
-        .account = "",
-        .region = aws_first_region (aws_accounts_regions (self->accounts), region),
-        .changed = on_keys,
-        .argument = self,
-    };
-
-    self->credentials = aws_credentials_new (&ask);
-    for (size_t i = 0; self->credentials && i < aws_accounts_count (self->accounts); i++) {
-        const aws_account_t *account = aws_accounts_at (self->accounts, i);
-        if (!account->role_arn) {
-            continue;
-        }
-        _cleanup_ (aws_origin_destroy) aws_origin_t *origin =
-            aws_origin_new (AWS_ORIGIN_ROLE, "the account's role");
-        if (!origin || !(origin->role_arn = strdup (account->role_arn)) ||
-            !(origin->session_name = strdup (account->session_name)) ||
-            (account->external_id && !(origin->external_id = strdup (account->external_id)))) {
-            return -ENOMEM;
-        }
-        ask.account = account->name;
-        ask.region = aws_first_region (account->regions, region);
-        self->roles [i] = aws_credentials_new_role (&ask, &origin, self->credentials);
-        if (!self->roles [i]) {
-            return -ENOMEM;
-        }
-    }
-    return self->credentials ? 0 : -ENOMEM;
-}
-
 aws_api_t *
 aws_api_new (collector_t *core, const collector_settings_t *settings, aws_getenv_fn *read_variable,
              reason_t *why)
@@ -89,7 +37,7 @@ aws_api_new (collector_t *core, const collector_settings_t *settings, aws_getenv
         return NULL;
     }
     self->pace = pace_new ((double) settings->calls_per_second, collector_random, core);
-    if (!self->pace || make_credentials (self, read_variable) < 0) {
+    if (!self->pace || aws_api_make_credentials (self, read_variable) < 0) {
         reason_set (why, -ENOMEM, "AWS client: out of memory");
         return NULL;
     }
@@ -100,18 +48,6 @@ aws_accounts_t *
 aws_api_accounts (aws_api_t *self)
 {
     return self->accounts;
-}
-
-//  Those of a name that nobody has are the chain's: an account comes from the list.
-static aws_credentials_t *
-credentials_of (const aws_api_t *self, const char *account)
-{
-    for (size_t i = 0; i < aws_accounts_count (self->accounts); i++) {
-        if (self->roles [i] && strcmp (aws_accounts_at (self->accounts, i)->name, account) == 0) {
-            return self->roles [i];
-        }
-    }
-    return self->credentials;
 }
 
 static void
@@ -380,6 +316,24 @@ get_keys (aws_call_t *self, aws_keys_t *keys, reason_t *why)
     return -EAGAIN;
 }
 
+//  Instead of a call: what it would be; then it ends like one whose answer is empty.
+static void
+print_call (aws_call_t *self)
+{
+    verdict_t verdict = {.fault = AWS_OK};
+    reason_t place = {0};
+
+    aws_credentials_describe (self->query.credentials, &place);
+    collector_print_call (self->api->core,
+                          &(collector_call_t){.api = self->query.action,
+                                              .account = self->account,
+                                              .region = self->region,
+                                              .url = self->url,
+                                              .keys = place.text,
+                                              .parameters = self->fields ? self->fields : ""});
+    finish (self, &verdict);
+}
+
 static void
 attempt_once (aws_call_t *self)
 {
@@ -388,6 +342,10 @@ attempt_once (aws_call_t *self)
     reason_t why = {0};
     verdict_t verdict = {.fault = AWS_OK};
 
+    if (collector_is_dry_run (self->api->core)) {
+        print_call (self);
+        return;
+    }
     int rc = get_keys (self, &keys, &why);
     if (rc == -EAGAIN || !is_its_turn (self)) {
         return;
@@ -461,7 +419,7 @@ aws_api_ask (aws_api_t *self, const aws_query_t *query, aws_answer_fn *fn, void 
     call->query = *query;
     const char *account = query->account ? query->account : "";
     call->query.credentials =
-        query->credentials ? query->credentials : credentials_of (self, account);
+        query->credentials ? query->credentials : aws_api_credentials (self, account);
     call->account = strdup (account);
     call->wait_until = TIME_UNKNOWN;
     call->region = strdup (query->region);

@@ -60,4 +60,9 @@ void aws_condemn (const aws_call_t *self, verdict_t *verdict, aws_fault_t fault,
 //  Of a page as it came: reads it by the call's rules, or tells what it is instead.
 void aws_judge (aws_call_t *self, verdict_t *verdict, const http_answer_t *answer);
 
+//  The chain's keys, and a role's for each account that has one. 0 or -ENOMEM.
+int aws_api_make_credentials (aws_api_t *self, aws_getenv_fn *read_variable);
+//  Those of the account of this name; the chain's when it has no role.
+aws_credentials_t *aws_api_credentials (const aws_api_t *self, const char *account);
+
 #endif

@@ -53,6 +53,7 @@ typedef struct collector_settings {
     int64_t concurrency;
     int64_t renew_ms;
     int64_t queue_max;
+    bool once, print, dry_run;  //  modes.h
     otlp_settings_t otlp;
     char otlp_traces_ratio [CONFIG_TEXT_SIZE];
     char regions [CONFIG_TEXT_SIZE];   //  comma list; empty where the table has no such key
@@ -70,6 +71,9 @@ typedef struct collector_settings {
     {"concurrency",  CONFIG_INTEGER, offsetof (collector_settings_t, concurrency),  concurrency_default,    1, 1024, NULL,           "rounds under way at once; what falls due beyond waits its turn"},              \
     {"renew_ms",     CONFIG_INTEGER, offsetof (collector_settings_t, renew_ms),     "2000",                 100, 60000, NULL,        "how often the lease is renewed, until the aggregator names its own time"},     \
     {"queue_max",    CONFIG_INTEGER, offsetof (collector_settings_t, queue_max),    "10000",                100, 1000000, NULL,      "messages kept for an aggregator that is away; what comes beyond is counted and dropped"}, \
+    {"once",         CONFIG_FLAG,    offsetof (collector_settings_t, once),         "no",                   0, 0, NULL,              "one round of everything, then the end: code 0 when all went well, else 1; for cron and debugging"}, \
+    {"print",        CONFIG_FLAG,    offsetof (collector_settings_t, print),        "no",                   0, 0, NULL,              "events as JSON lines on stdout instead of the bus; takes no work from other collectors, needs no aggregator"}, \
+    {"dry_run",      CONFIG_FLAG,    offsetof (collector_settings_t, dry_run),      "no",                   0, 0, NULL,              "print as JSON lines what one round would call, and call nothing"}, \
     OTLP_KEYS (collector_settings_t, otlp), \
     {"otlp_traces_ratio", CONFIG_TEXT, offsetof (collector_settings_t, otlp_traces_ratio), "0", 0, 0, NULL, "rounds that become a trace, from 0 (none) to 1 (all); aggregator and gateways follow"}
 
@@ -120,6 +124,12 @@ typedef struct collector_source {
     //  Starts a round; everything goes on in callbacks. Each round must be ended, exactly
     //  once, with collector_round_end, which may happen within this call.
     void (*start) (void *state, collector_round_t *round);
+
+    //  Starts a round that asks nothing: what it would ask is told to collector_print_call. Null:
+    //  this source has no dry run.
+    void (*plan) (void *state, collector_round_t *round);
+    //  It reads regions, but in them the leased workers only, so it needs an aggregator's list.
+    bool needs_workers;
 
     //  Zeroed memory kept for each unit from its first lease until it has left the lease and
     //  no round of it is under way; unit_clear frees what the source hung into it. Optional.
@@ -173,6 +183,14 @@ retry_t *collector_retry (collector_t *self);  //  the program's budget of retri
 tracing_t *collector_tracing (const collector_t *self);
 moment_t collector_now (const collector_t *self);
 uint32_t collector_random (void *self);  //  for jitter; not for secrets. Fits retry_random_fn
+
+//  A dry run: nothing may be asked.
+bool collector_is_dry_run (const collector_t *self);
+typedef struct collector_call {  //  texts may be null: not said
+    const char *api, *account, *region, *url, *keys, *parameters;
+} collector_call_t;
+//  A line of JSON on stdout: what would be asked.
+void collector_print_call (collector_t *self, const collector_call_t *call);
 
 //  The workers of the lease, of one region (null: of all); the returned array lives until
 //  the next call or the next turn of the loop. Null only when memory is out (count is 0).

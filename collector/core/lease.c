@@ -2,6 +2,8 @@
 
 #include "lease.h"
 
+#include "modes.h"
+
 #include "../../common/cleanup.h"
 #include "../../common/log.h"
 
@@ -170,10 +172,15 @@ note_failure (lease_t *self, const reason_t *why)
     metric_increment (self->failures);
     if (!self->away) {
         self->away = true;
-        log_warn ("no lease from the aggregator; reading on as before",
+        log_warn (modes_is_observer (self->settings)
+                      ? "no list from the aggregator"
+                      : "no lease from the aggregator; reading on as before",
                   LOG_TEXT ("control", self->settings->control), LOG_TEXT ("reason", why->text));
     }
     take_configured (self);
+    if (self->answered == TIME_UNKNOWN) {
+        self->fn (self->argument, LEASE_ALONE);
+    }
 }
 
 static void
@@ -232,6 +239,9 @@ write_question (const lease_t *self, buffer_t *out)
     //  A list of our own making has no revision to be unchanged from.
     json_member_text (&json, "revision", self->answered == TIME_UNKNOWN ? "" : self->list.revision);
     json_member_bool (&json, "leaving", self->leaving);
+    if (modes_is_observer (self->settings)) {
+        json_member_bool (&json, "observing", true);
+    }
     json_close_object (&json);
     lease_list_clear (&own);
     return buffer_failed (out) ? -ENOMEM : 0;
@@ -266,6 +276,9 @@ lease_leave (lease_t *self)
     }
     self->leaving = true;
     loop_timer_stop (self->timer);
+    if (modes_is_observer (self->settings)) {
+        return;  //  nothing was taken
+    }
     if (write_question (self, &question) == 0 &&
         bus_client_ask (self->client, "lease", question.data, question.size, LEAVE_WITHIN_MS,
                         on_answer, self) == 0) {

@@ -110,6 +110,7 @@ run (host_t *self)
               LOG_TEXT ("id", settings->collector_id), LOG_TEXT ("ingest", settings->ingest));
 
     bool late = loop_run (self->loop) != 0;
+    self->failed |= collector_failed (self->collector);
     log_info ("ended", LOG_TEXT ("drain", late ? "cut short" : "complete"));
     return self->failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -14,6 +14,10 @@ collector_publish (collector_t *self, observation_t *observation, const char *su
         observation->envelope.time = loop_now (self->loop).wall;
     }
     metric_increment (self->published);
+    if (!self->publisher) {
+        modes_print (self, observation, subject);
+        return;
+    }
     int rc = spans_publish (self->tracing, self->publisher, observation, subject);
     if (rc < 0) {
         log_warn ("observation not sent", LOG_TEXT ("subject", subject),

@@ -253,9 +253,21 @@ unit_table_forget (unit_table_t *self)
     }
 }
 
+size_t
+unit_table_unread (unit_table_t *self)
+{
+    size_t count = 0;
+
+    for (unit_t *unit = zhashx_first (self->units); unit; unit = zhashx_next (self->units)) {
+        count += unit->rounds == 0;
+    }
+    return count;
+}
+
 void
 unit_table_release (unit_table_t *self, unit_t *unit, time_us_t now)
 {
+    unit->rounds++;
     schedule_done (self->schedule, &unit->item);
     if (!unit->leased) {
         drop (self, unit);

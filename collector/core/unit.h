@@ -33,6 +33,7 @@ typedef struct unit {
     leased_worker_t *worker;  //  held; as leased now
     void *memory;             //  the source's
     bool leased;
+    uint64_t rounds;  //  that have ended
     struct collector_round round;
 } unit_t;
 
@@ -59,6 +60,8 @@ unit_t *unit_table_find (unit_table_t *self, const char *key);
 //  Makes the unit of this key due, and all of this region when regions are read.
 void unit_table_make_due (unit_table_t *self, const char *key, time_us_t now);
 size_t unit_table_count (const unit_table_t *self);
+//  Those that have had no whole round yet.
+size_t unit_table_unread (unit_table_t *self);
 
 //  The unit that a schedule's item is part of.
 unit_t *unit_of (schedule_item_t *item);

@@ -310,7 +310,7 @@ on_instances (void *argument, const aws_answer_t *answer)
     }
     self->waiting = 1;  //  ourselves, so that none of the two ends the round before the other
     self->waiting += ask_images (self);
-    if (self->listing.count > 0) {
+    if (self->listing.count > 0 || collector_is_dry_run (self->ec2->core)) {
         bool asked = ask_statuses (self);
         self->waiting += asked;
         if (!asked) {
@@ -444,6 +444,7 @@ const collector_source_t collector_source = {
     .init = init,
     .destroy = destroy,
     .start = start,
+    .plan = start,  //  aws_api_ask asks nothing then
     .unit_size = sizeof (ec2_region_t),
     .unit_clear = unit_clear,
     .accounts = accounts,
