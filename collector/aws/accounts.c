@@ -327,7 +327,7 @@ aws_accounts_workers (const aws_accounts_t *self, const collector_round_t *round
     const collector_worker_t *const *leased =
         collector_workers (collector_round_core (round), collector_round_region (round), &all);
     const aws_account_t *own = aws_accounts_find (self, collector_round_account (round));
-    const collector_worker_t **found = calloc (all + 1, sizeof *found);
+    const collector_worker_t **found = calloc (all + 1, sizeof (collector_worker_t *));
 
     *count = 0;
     for (size_t i = 0; found && own && i < all; i++) {

@@ -143,11 +143,10 @@ tell_instance (metadata_t *self, const web_request_t *request, web_answer_t *ans
     } else if (strcmp (path, "/latest/meta-data/placement/region") == 0) {
         (void) world_regions (self->parts.world, &regions);
         buffer_text (&answer->body, regions [0]);
-    } else if (!*self->parts.role || strncmp (path, ROLES, strlen (ROLES)) != 0) {
-        refuse (answer, 404, "404 - Not Found");
-    } else if (path [strlen (ROLES)] == '\0') {
+    } else if (*self->parts.role && strcmp (path, ROLES) == 0) {
         buffer_text (&answer->body, self->parts.role);
-    } else if (strcmp (path + strlen (ROLES), self->parts.role) == 0) {
+    } else if (*self->parts.role && strncmp (path, ROLES, strlen (ROLES)) == 0 &&
+               strcmp (path + strlen (ROLES), self->parts.role) == 0) {
         write_keys (self, "i-0123456789abcdef0", answer);
     } else {
         refuse (answer, 404, "404 - Not Found");
