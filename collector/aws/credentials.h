@@ -8,7 +8,7 @@
 //
 // Keys that end are fetched anew AWS_KEYS_EARLY_US before, sooner by chance, so that
 // collectors that began together do not ask together. A fetch that fails keeps the keys in
-// hand until they end, is tried again sooner and sooner to that end, and is said once.
+// hand until they end, is tried again after a while (2 s, growing to a minute), and is said once.
 //
 // SPDX-License-Identifier: MIT
 

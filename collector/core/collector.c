@@ -23,7 +23,7 @@
 
 #define ROUND_GRACE_MS       1000
 #define CONNECTIONS_PER_HOST 8
-#define SERIES_MAX           200
+#define SERIES_MAX           1000  //  of a family: accounts, actions and outcomes multiply
 #define HEARTBEAT_MS         2000
 #define RING_MAX             4096
 #define LINGER_MS            1000

@@ -129,6 +129,12 @@ def test_dry_run_of_cloudwatch_and_cml_shows_the_aggregators_workers(stack):
     assert "cmlwatch-demo" not in cml.stdout + cml.stderr
 
 
+def test_dry_run_of_a_source_without_a_plan_is_refused(bus):
+    result = run("prometheus", bus, None, "--dry-run")
+
+    assert result.returncode == 2 and "this collector has none" in result.stderr
+
+
 def test_reader_that_leaves_ends_it(bus, sim):
     environment = {**os.environ, **sim.environment()}
     command = [harness.BUILD / "cmlwatch-collector-ec2", "--ingest", bus.ingest, "--control", bus.control,

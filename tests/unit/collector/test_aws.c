@@ -150,6 +150,8 @@ code_decides_and_the_status_only_where_there_is_none (void **state)
         aws_fault_t fault;
         bool retry;
     } CASES [] = {
+        {"IDPCommunicationError", 400, AWS_SERVER, true},
+        {"InvalidIdentityToken", 400, AWS_AUTH, false},
         {"Throttling", 400, AWS_THROTTLED, true},
         {"RequestLimitExceeded", 503, AWS_THROTTLED, true},
         {"AuthFailure", 401, AWS_AUTH, false},
