@@ -172,6 +172,7 @@ write_worker (json_writer_t *json, const worker_t *worker)
     json_member_text (json, "worker_id", snapshot.worker_id);
     json_member_text (json, "region", snapshot.region);
     json_member_text (json, "instance_id", snapshot.aws_instance_id);
+    json_member_text (json, "account_id", worker_account_id (worker));
     json_member_text (json, "name", snapshot.name);
     json_member_text (json, "status", snapshot.status);
     json_member_text (json, "public_ip", snapshot.public_ip);
@@ -183,14 +184,14 @@ write_worker (json_writer_t *json, const worker_t *worker)
 
 static void
 write_work (control_t *self, json_writer_t *json, const char *collector_id, const char *kind,
-            struct json_object *regions)
+            struct json_object *regions)  //  collector_id null: all that there is
 {
     json_key (json, "regions");
     json_open_array (json);
     for (size_t i = 0; regions && i < json_object_array_length (regions); i++) {
         const char *region = json_object_get_string (json_object_array_get_idx (regions, i));
         if (is_by_region (kind) && region &&
-            leases_owns (self->leases, collector_id, kind, region)) {
+            (!collector_id || leases_owns (self->leases, collector_id, kind, region))) {
             json_put_text (json, region);
         }
     }
@@ -200,7 +201,7 @@ write_work (control_t *self, json_writer_t *json, const char *collector_id, cons
     const worker_t *worker = strcmp (kind, "ec2") == 0 ? NULL : fleet_next (self->fleet, "");
     for (; worker; worker = fleet_next (self->fleet, worker_id (worker))) {
         if (wants (kind, worker) && has_region (regions, worker_region (worker)) &&
-            owns (self, collector_id, kind, worker)) {
+            (!collector_id || owns (self, collector_id, kind, worker))) {
             write_worker (json, worker);
         }
     }
@@ -247,7 +248,9 @@ answer_lease (control_t *self, bus_request_t *request, const char *collector_id,
     json_member_text (&json, "revision", revision);
     json_member_integer (&json, "renew_ms", self->renew_ms);
     json_member_integer (&json, "ttl_ms", self->renew_ms * TTL_RENEWALS);
-    write_losses (self, &json, collector_id);
+    if (collector_id) {
+        write_losses (self, &json, collector_id);
+    }
     if (known && strcmp (known, revision) == 0) {
         json_member_bool (&json, "unchanged", true);
     } else {
@@ -265,7 +268,7 @@ on_lease (void *argument, bus_request_t *request)
     struct json_object *ask = bus_request_json (request);
     const char *collector_id = json_get_text (ask, "collector_id"),
                *kind = json_get_text (ask, "kind");
-    bool leaving = false;
+    bool leaving = false, observing = false;
 
     if (!collector_id || strlen (collector_id) > 200 || !kind || strlen (kind) > 31) {
         bus_request_refuse (request, "malformed",
@@ -273,6 +276,12 @@ on_lease (void *argument, bus_request_t *request)
         return;
     }
     (void) json_get_bool (ask, "leaving", &leaving);
+    (void) json_get_bool (ask, "observing", &observing);
+    if (observing) {
+        //  It only looks: it gets all, holds nothing, and nobody has less for it.
+        answer_lease (self, request, NULL, kind);
+        return;
+    }
     if (leaving) {
         remove_collector (self, collector_id, kind, "leaving");
     } else if (leases_renew (self->leases, collector_id, kind, loop_now (self->loop).steady)) {

@@ -111,7 +111,8 @@ fleet_tell (fleet_t *self, entry_t *entry, const worker_change_t *change, bool r
                  : round || counts_in_digest (&change->fields) ? OWED_SNAPSHOT
                                                                : OWED_STATE);
     announce_activity (self->feed, entry->worker, change);
-    self->revision += status || field_set_has_group (&change->fields, SNAPSHOT_GROUP_DETAILS);
+    self->revision +=
+        status || change->account || field_set_has_group (&change->fields, SNAPSHOT_GROUP_DETAILS);
     keep_samples (self, entry, change);
     follow_idleness (self, entry, change);
 }

@@ -126,6 +126,7 @@ worker_destroy (worker_t **self_p)
         free_texts (&self->state);
         free (self->region);
         free (self->instance_id);
+        free (self->account_id);
         free (self->labs);
         free (self->activity_events);
         free (self->elements);
@@ -161,6 +162,12 @@ const char *
 worker_instance_id (const worker_t *self)
 {
     return self->instance_id;
+}
+
+const char *
+worker_account_id (const worker_t *self)
+{
+    return self->account_id;
 }
 
 worker_status_t

@@ -87,6 +87,7 @@ typedef struct worker_change {
     const char *by_kind;         //  of SOURCE_OTHER; borrowed
     field_set_t fields;          //  what differs, of all groups
     bool labs;                   //  the list of labs differs
+    bool account;                //  so does the account: a lease tells it
     bool paused;                 //  it was paused; the snapshot says why and by whom
     const char *resumed;         //  it was resumed: `automatic`, `manual` or `external`; else null
     const char *resumed_by;      //  borrowed; null: nobody knows
@@ -114,6 +115,7 @@ void worker_set_rules (worker_t *self, const worker_rules_t *rules);
 const char *worker_id (const worker_t *self);
 const char *worker_region (const worker_t *self);
 const char *worker_instance_id (const worker_t *self);
+const char *worker_account_id (const worker_t *self);  //  null: EC2 has not told it since our start
 worker_status_t worker_status (const worker_t *self);
 worker_service_t worker_service (const worker_t *self);
 bool worker_is_connected (const worker_t *self);

@@ -12,6 +12,8 @@
 #include "worker_state.h"
 
 #include <assert.h>
+#include <stdlib.h>
+#include <string.h>
 
 //  Only while they last: a page counts the time since, and stops when it is over.
 static void
@@ -93,6 +95,21 @@ take_details (worker_t *self, worker_change_t *change, const instance_observed_t
     }
 }
 
+//  No fact of the snapshot: it is for the collectors, which have to ask with the right keys.
+static void
+take_account (worker_t *self, worker_change_t *change, const char *account_id)
+{
+    if (!account_id || (self->account_id && strcmp (self->account_id, account_id) == 0)) {
+        return;
+    }
+    char *copy = strdup (account_id);
+    if (copy) {
+        free (self->account_id);
+        self->account_id = copy;
+        change->account = true;
+    }
+}
+
 static void
 take_round (worker_t *self, worker_change_t *change, int64_t interval_seconds, time_us_t at)
 {
@@ -119,6 +136,7 @@ worker_update_ec2 (worker_t *self, const instance_observed_t *seen, time_us_t at
     (void) freshness_take_turn (self, change, SOURCE_EC2, at, seen->error_code,
                                 seen->error_message);
     take_details (self, change, seen);
+    take_account (self, change, seen->account_id);
     take_round (self, change, seen->interval_seconds, at);
     if (!seen->error_code) {
         SET_SAID_TEXT (ec2_instance_state_detail, seen->instance_status);

@@ -49,6 +49,7 @@ struct worker {
     worker_status_t status;
     worker_service_t service;
     char *region, *instance_id;
+    char *account_id;  //  as EC2 told it since our start; null: not yet
     source_state_t sources [SOURCE_COUNT];
     time_us_t labs_at, activity_at, status_at;  //  observation times of those facts
     utilization_t cml_load, cloudwatch_load;

@@ -47,6 +47,7 @@ typedef struct http_request {
     const char *pin;               //  for HTTP_VERIFY_FINGERPRINT
     int64_t connect_ms, total_ms;  //  timeouts; 0: 5000 and 15000
     size_t answer_max;             //  bytes of the body; 0: 16 MiB
+    bool direct;                   //  never by the proxy that the environment names
 } http_request_t;
 
 typedef enum http_outcome {

@@ -183,6 +183,9 @@ set_bounds (http_options_t *self, const http_request_t *request, reason_t *why)
     SET (self, PROTOCOLS_STR, "http,https");
     SET (self, HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
     SET (self, USERAGENT, USER_AGENT);
+    if (request->direct) {
+        SET (self, NOPROXY, "*");
+    }
     SET (self, CONNECTTIMEOUT_MS, request->connect_ms ? (long) request->connect_ms : CONNECT_MS);
     SET (self, TIMEOUT_MS, request->total_ms ? (long) request->total_ms : TOTAL_MS);
     return outcome_of (rc, self->host, why);

@@ -25,6 +25,7 @@
 #define INSTANCE_OBSERVED_FIELDS(FIELD)                                                                               \
     FIELD (TEXT,    instance_id,          64,     "instanceId; with the subject's region it makes the worker id")     \
     FIELD (TEXT,    region,               64,     "the region asked")                                                 \
+    FIELD (TEXT,    account_id,           32,     "ownerId; the account whose instance it is, for who asks other APIs about it") \
     FIELD (TEXT,    name,                 256,    "the tag Name")                                                     \
     FIELD (TEXT,    instance_type,        64,     "instanceType")                                                     \
     FIELD (TEXT,    state,                32,     "instanceState/name: pending running shutting-down terminated stopping stopped") \

@@ -10,6 +10,7 @@
 const aws_service_t AWS_EC2 = {"EC2", "ec2", "2016-11-15", "AWS_ENDPOINT_URL_EC2"};
 const aws_service_t AWS_CLOUDWATCH = {"CloudWatch", "monitoring", "2010-08-01",
                                       "AWS_ENDPOINT_URL_CLOUDWATCH"};
+const aws_service_t AWS_STS = {"STS", "sts", "2011-06-15", "AWS_ENDPOINT_URL_STS"};
 
 //  The partitions whose names are not under amazonaws.com (api-facts.md 1.1).
 static const struct {
@@ -98,4 +99,23 @@ aws_endpoint (const aws_service_t *service, const char *region, aws_getenv_fn *r
     }
     snprintf (url, AWS_URL_SIZE, "%s%s", own, slash);
     return 0;
+}
+
+const char *
+aws_default_region (void)
+{
+    static char region [AWS_REGION_SIZE];  //  a default's text must outlive the table
+
+    if (!region [0] && !aws_profile_region (aws_getenv, region, sizeof region)) {
+        region [0] = '\0';
+    }
+    return region;
+}
+
+const char *
+aws_first_region (const char *regions, char region [AWS_REGION_SIZE])
+{
+    regions += strspn (regions, ", ");
+    snprintf (region, AWS_REGION_SIZE, "%.*s", (int) strcspn (regions, ", "), regions);
+    return region;
 }

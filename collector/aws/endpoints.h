@@ -6,7 +6,7 @@
 #define COLLECTOR_AWS_ENDPOINTS_H
 
 #include "../../common/reason.h"
-#include "credentials.h"
+#include "origin.h"
 
 #include <stdbool.h>
 
@@ -22,6 +22,7 @@ typedef struct aws_service {
 
 extern const aws_service_t AWS_EC2;
 extern const aws_service_t AWS_CLOUDWATCH;
+extern const aws_service_t AWS_STS;
 
 //  The URL of the service in the region. 0, or -EINVAL and why.
 int aws_endpoint (const aws_service_t *service, const char *region, aws_getenv_fn *read_variable,
@@ -32,5 +33,9 @@ bool aws_region_is_valid (const char *region);
 
 //  Every region of a comma list; 0, or -EINVAL and why names the wrong one.
 int aws_regions_check (const char *regions, reason_t *why);
+//  The region of the profile in force, "" when there is none; collector_source's default_region.
+const char *aws_default_region (void);
+//  The first of a comma list; returns region.
+const char *aws_first_region (const char *regions, char region [AWS_REGION_SIZE]);
 
 #endif

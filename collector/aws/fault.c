@@ -14,8 +14,7 @@ static const struct {
     const char *remedy;
 } FAULTS [AWS_FAULT_COUNT] = {
     [AWS_OK] = {"ok", false, ""},
-    [AWS_AUTH] = {"auth", false,
-                  "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"},
+    [AWS_AUTH] = {"auth", false, "check the keys in use: --dry-run says where they come from"},
     [AWS_SKEW] = {"skew", false, "set this machine's clock, by NTP"},
     [AWS_DENIED] = {"denied", false, "allow the action in the IAM policy of these keys"},
     [AWS_THROTTLED] = {"throttled", true, "the account's limit; the next round asks again"},
@@ -66,6 +65,8 @@ static const struct {
     {"OptInRequired",                          AWS_DENIED,    false},
     {"Blocked",                                AWS_DENIED,    false},
     {"PendingVerification",                    AWS_DENIED,    false},
+    {"InvalidIdentityToken",                   AWS_AUTH,      false},
+    {"IDPCommunicationError",                  AWS_SERVER,    false},
     {"InternalError",                          AWS_SERVER,    false},
     {"InternalFailure",                        AWS_SERVER,    false},
     {"InternalServiceError",                   AWS_SERVER,    false},

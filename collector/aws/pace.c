@@ -11,12 +11,12 @@ struct pace {
     double per_second;
     retry_random_fn *random;
     void *argument;
-    zhashx_t *lanes;  //  by "service region"
+    zhashx_t *lanes;  //  by "service region account"
 };
 
 struct pace_lane {
     const pace_t *pace;
-    char service [40], region [80];
+    char service [40], region [80], account [80];
     double rate, tokens;  //  tokens below zero are promised to calls that wait
     time_us_t refilled, slowed;
     int failures;  //  in a row, without an answer
@@ -58,16 +58,17 @@ pace_destroy (pace_t **self_p)
 }
 
 pace_lane_t *
-pace_lane (pace_t *self, const char *service, const char *region)
+pace_lane (pace_t *self, const char *service, const char *region, const char *account)
 {
     char key [160];
 
-    snprintf (key, sizeof key, "%s %s", service, region);
+    snprintf (key, sizeof key, "%s %s %s", service, region, account);
     pace_lane_t *lane = zhashx_lookup (self->lanes, key);
     if (!lane && (lane = calloc (1, sizeof *lane))) {
         lane->pace = self;
         snprintf (lane->service, sizeof lane->service, "%s", service);
         snprintf (lane->region, sizeof lane->region, "%s", region);
+        snprintf (lane->account, sizeof lane->account, "%s", account);
         lane->rate = self->per_second;
         lane->tokens = PACE_BURST_SECONDS * self->per_second;
         zhashx_insert (self->lanes, key, lane);
@@ -154,7 +155,8 @@ pace_tell (pace_lane_t *self, aws_fault_t fault, time_us_t steady)
 void
 pace_show (const pace_lane_t *self, metrics_t *metrics, bool waits)
 {
-    const char *const labels [] = {"service", self->service, "region", self->region, NULL};
+    const char *const labels [] = {"service", self->service, "region", self->region,
+                                   "account", self->account, NULL};
 
     metric_set (metrics_with (metrics, METRIC_GAUGE, "cmlwatch_aws_rate_per_second",
                               "calls a second to a service in a region, as AWS's throttling allows",

@@ -1,6 +1,6 @@
 // pace.h - how fast a service in a region may be asked; pure: the caller gives the moment and the dice.
 //
-// One lane for each service and region, shared by all that this program asks there: AWS counts an
+// One lane for each service, region and account, shared by all that this program asks there: AWS counts an
 // account's requests together, so a throttled one is a reason for all of them to slow down. A lane
 // is a token bucket; a call takes its token ahead of time and is told how long to wait for it, so
 // that calls leave one after the other and never together. When AWS throttles, the rate is halved
@@ -33,7 +33,7 @@ pace_t *pace_new (double per_second, retry_random_fn *random, void *argument);
 void pace_destroy (pace_t **self_p);
 
 //  Borrowed; made when it is first asked for. Null when memory is out: then nothing is paced.
-pace_lane_t *pace_lane (pace_t *self, const char *service, const char *region);
+pace_lane_t *pace_lane (pace_t *self, const char *service, const char *region, const char *account);
 
 //  Microseconds to wait before the call, whose token is taken; or -1: the service is being left
 //  alone, and *rest_us says for how long.

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 
-#include "query_api.h"
+#include "query_call.h"
 
 #include "../../common/cleanup.h"
 #include "../../common/log.h"
 #include "../../common/url.h"
-#include "pace.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -14,67 +13,41 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define API_MAGIC  0xa451a91u
-#define CALL_MAGIC 0xa45ca11u
-#define PAGES_MAX  2000
-#define RULES_MAX  60
-#define ANSWER_MAX ((size_t) 16 * 1024 * 1024)
-#define CONNECT_MS 5000
-#define TOTAL_MS   15000
-
-struct aws_api {
-    unsigned magic;
-    collector_t *core;
-    aws_getenv_fn *read_variable;
-    aws_credentials_t *credentials;
-    pace_t *pace;
-    aws_call_t *calls;  //  under way, a list
-};
-
-struct aws_call {
-    unsigned magic;
-    aws_api_t *api;
-    aws_call_t *next, *previous;
-    aws_query_t query;  //  region and fields are our own copies
-    char *region, *fields;
-    char url [AWS_URL_SIZE];
-    char host [AWS_URL_SIZE];  //  of url, for people
-    char *token;               //  of the page to ask; null: the first
-    char *token_read;          //  of the page after it
-    int pages;
-    pace_lane_t *lane;  //  null: memory was out, it is not paced
-    bool paced;         //  it has its token
-    retry_call_t retry;
-    http_call_t *http;
-    tracing_scope_t scope;  //  of the round that asks
-    loop_timer_t *timer;
-    aws_answer_fn *fn;
-    void *argument;
-};
-
-typedef struct verdict {  //  on one attempt
-    aws_fault_t fault;
-    char code [AWS_CODE_SIZE];
-    reason_t why;
-} verdict_t;
+#define PAGES_MAX    2000
+#define KEYS_WAIT_US (20 * SECOND_US)  //  longest time a call waits for keys
+#define ANSWER_MAX   ((size_t) 16 * 1024 * 1024)
+#define CONNECT_MS   5000
+#define TOTAL_MS     15000
 
 aws_api_t *
-aws_api_new (collector_t *core, aws_getenv_fn *read_variable, int64_t calls_per_second,
+aws_api_new (collector_t *core, const collector_settings_t *settings, aws_getenv_fn *read_variable,
              reason_t *why)
 {
     _cleanup_ (aws_api_destroy) aws_api_t *self = calloc (1, sizeof *self);
-    if (self) {
-        self->magic = API_MAGIC;
-        self->core = core;
-        self->read_variable = read_variable;
-        self->credentials = aws_credentials_new (read_variable);
-        self->pace = pace_new ((double) calls_per_second, collector_random, core);
+
+    if (!self) {
+        reason_set (why, -ENOMEM, "AWS client: out of memory");
+        return NULL;
     }
-    if (!self || !self->credentials || !self->pace) {
+    self->magic = API_MAGIC;
+    self->core = core;
+    self->read_variable = read_variable;
+    self->accounts = aws_accounts_read (settings->accounts, settings->regions, why);
+    if (!self->accounts) {
+        return NULL;
+    }
+    self->pace = pace_new ((double) settings->calls_per_second, collector_random, core);
+    if (!self->pace || aws_api_make_credentials (self, read_variable) < 0) {
         reason_set (why, -ENOMEM, "AWS client: out of memory");
         return NULL;
     }
     return take_ptr (self);
+}
+
+aws_accounts_t *
+aws_api_accounts (aws_api_t *self)
+{
+    return self->accounts;
 }
 
 static void
@@ -98,6 +71,7 @@ call_destroy (aws_call_t **self_p)
         free (self->token_read);
         free (self->token);
         free (self->fields);
+        free (self->account);
         free (self->region);
         free (self);
     }
@@ -117,12 +91,16 @@ aws_api_destroy (aws_api_t **self_p)
 
     aws_api_t *self = *self_p;
     if (self) {
+        for (size_t i = 0; i < AWS_ACCOUNTS_MAX; i++) {  //  they have calls of their own
+            aws_credentials_destroy (&self->roles [i]);
+        }
+        aws_credentials_destroy (&self->credentials);
         while (self->calls) {
             aws_call_t *call = self->calls;
             call_destroy (&call);
         }
-        aws_credentials_destroy (&self->credentials);
         pace_destroy (&self->pace);
+        aws_accounts_destroy (&self->accounts);
         free (self);
         *self_p = NULL;
     }
@@ -135,7 +113,8 @@ count (const aws_call_t *self, aws_fault_t fault, int64_t took_us)
 
     metric_increment (metrics_with (
         metrics, METRIC_COUNTER, "cmlwatch_aws_calls_total", "requests to AWS that have ended",
-        METRIC_LABELS ("api", self->query.action, "outcome", aws_fault_name (fault))));
+        METRIC_LABELS ("api", self->query.action, "outcome", aws_fault_name (fault), "account",
+                       self->account)));
     if (took_us >= 0) {
         metric_observe (metrics_with (metrics, METRIC_HISTOGRAM, "cmlwatch_aws_call_seconds",
                                       "time to an answer of AWS",
@@ -154,118 +133,14 @@ finish (aws_call_t *self, const verdict_t *verdict)
     collector_t *core = self->api->core;
 
     if (verdict->fault != AWS_OK) {
-        collector_report (core, self->region, self->query.action, verdict->code, verdict->why.text);
+        collector_report_account (core, self->account, self->region, self->query.action,
+                                  verdict->code, verdict->why.text);
     }
     call_destroy (&self);
     fn (argument, &(aws_answer_t){.fault = verdict->fault,
                                   .code = verdict->code,
                                   .message = verdict->why.text,
                                   .received = collector_now (core).wall});
-}
-
-//  --- what an answer means
-
-__attribute__ ((format (printf, 5, 6))) static void
-condemn (const aws_call_t *self, verdict_t *verdict, aws_fault_t fault, const char *code,
-         const char *format, ...)
-{
-    char what [300];
-    va_list args;
-
-    va_start (args, format);
-    vsnprintf (what, sizeof what, format, args);
-    va_end (args);
-    const char *remedy = aws_fault_remedy (fault);
-    verdict->fault = fault;
-    snprintf (verdict->code, sizeof verdict->code, "%s", code);
-    reason_set (&verdict->why, -EIO, "%s at %.80s (%s): %s%s%s", self->query.action, self->host,
-                self->region, what, *remedy ? "; " : "", remedy);
-}
-
-//  An answer that says no, in either of AWS's shapes or in none.
-static void
-judge_refusal (const aws_call_t *self, verdict_t *verdict, const http_answer_t *answer)
-{
-    char code [AWS_CODE_SIZE] = "", message [400] = "";
-    moment_t now = collector_now (self->api->core);
-
-    if (!aws_error_read (answer->body, answer->size, code, message)) {
-        snprintf (message, sizeof message, "no AWS error but %zu bytes of '%.60s'", answer->size,
-                  answer->content_type);
-    }
-    aws_fault_t fault = aws_fault_of (code, answer->status);
-    int64_t skew = aws_fault_may_be_skew (code) ? aws_skew_seconds (now.wall, answer->date) : 0;
-    if (!code [0]) {
-        snprintf (code, sizeof code, "HTTP%d", answer->status);
-        condemn (self, verdict, fault, code, "HTTP %d and %s", answer->status, message);
-        return;
-    }
-    if (skew != 0) {
-        condemn (self, verdict, AWS_SKEW, code,
-                 "HTTP %d %s: %.200s; this machine's clock is %" PRId64 " s %s AWS's",
-                 answer->status, code, message, skew > 0 ? skew : -skew,
-                 skew > 0 ? "ahead of" : "behind");
-        return;
-    }
-    condemn (self, verdict, fault, code, "HTTP %d %s: %.250s", answer->status, code, message);
-}
-
-static int
-take_token (void *argument, const xml_rule_t *rule, const char *text)
-{
-    aws_call_t *self = argument;
-    assert (self->magic == CALL_MAGIC);
-    (void) rule;
-
-    free (self->token_read);
-    self->token_read = *text ? strdup (text) : NULL;
-    return *text && !self->token_read ? -ENOMEM : 0;
-}
-
-static void
-read_page (aws_call_t *self, verdict_t *verdict, const http_answer_t *answer)
-{
-    xml_rule_t rules [RULES_MAX + 2] = {{0}};
-    size_t count_rules = 0;
-    char root [80];
-    reason_t why = {0};
-
-    while (self->query.rules [count_rules].path) {
-        assert (count_rules < RULES_MAX);
-        rules [count_rules] = self->query.rules [count_rules];
-        count_rules++;
-    }
-    if (self->query.token_path) {
-        rules [count_rules] =
-            (xml_rule_t){.path = self->query.token_path, .at_end = take_token, .own = self};
-    }
-    snprintf (root, sizeof root, "%sResponse", self->query.action);
-    int rc = xml_read (answer->body, answer->size, root, rules, self->query.target, &why);
-    if (rc < 0) {
-        condemn (self, verdict, AWS_MALFORMED, "malformed", "an answer of %zu bytes: %.300s",
-                 answer->size, why.text);
-    }
-}
-
-static void
-judge (aws_call_t *self, verdict_t *verdict, const http_answer_t *answer)
-{
-    switch (answer->outcome) {
-    case HTTP_ANSWERED:
-        if (answer->status == 200) {
-            read_page (self, verdict, answer);
-        } else {
-            judge_refusal (self, verdict, answer);
-        }
-        return;
-    case HTTP_TOO_LARGE:
-        condemn (self, verdict, AWS_MALFORMED, http_outcome_name (answer->outcome), "%.300s",
-                 answer->why.text);
-        return;
-    default:
-        condemn (self, verdict, AWS_NETWORK, http_outcome_name (answer->outcome), "%.300s",
-                 answer->why.text);
-    }
 }
 
 //  --- one attempt after the other
@@ -276,6 +151,12 @@ ask_again_or_finish (aws_call_t *self, const verdict_t *verdict, http_outcome_t 
 {
     time_us_t wait = -1;
 
+    if (verdict->fault == AWS_AUTH && !self->query.is_unsigned && !self->doubted &&
+        aws_credentials_doubt (self->query.credentials)) {
+        self->doubted = true;
+        loop_timer_after (self->timer, 0);
+        return;
+    }
     if (aws_fault_is_worth_a_retry (verdict->fault) && outcome != HTTP_TLS_REFUSED) {
         wait = retry_after (collector_retry (self->api->core), &self->retry,
                             aws_fault_cause (verdict->fault, outcome), retry_after_seconds);
@@ -305,8 +186,8 @@ turn_page (aws_call_t *self)
     }
     bool same = self->token && strcmp (self->token, self->token_read) == 0;
     if (same || ++self->pages >= PAGES_MAX) {
-        condemn (self, &verdict, AWS_MALFORMED, "malformed", "paging does not end: %s",
-                 same ? "the same token twice" : "more than 2000 pages");
+        aws_condemn (self, &verdict, AWS_MALFORMED, "malformed", "paging does not end: %s",
+                     same ? "the same token twice" : "more than 2000 pages");
         finish (self, &verdict);
         return;
     }
@@ -340,9 +221,9 @@ is_its_turn (aws_call_t *self)
         pace_show (self->lane, collector_metrics (self->api->core), true);
         loop_timer_after (self->timer, wait);
     } else if (wait < 0) {
-        condemn (self, &verdict, AWS_NETWORK, "circuit_open",
-                 "no answer %d times in a row; asked again in %" PRId64 " s", PACE_DEAD_AFTER,
-                 rest / SECOND_US + 1);
+        aws_condemn (self, &verdict, AWS_NETWORK, "circuit_open",
+                     "no answer %d times in a row; asked again in %" PRId64 " s", PACE_DEAD_AFTER,
+                     rest / SECOND_US + 1);
         count (self, verdict.fault, -1);
         finish (self, &verdict);
     }
@@ -357,7 +238,7 @@ on_http (void *argument, const http_answer_t *answer)
     verdict_t verdict = {.fault = AWS_OK};
 
     self->http = NULL;
-    judge (self, &verdict, answer);
+    aws_judge (self, &verdict, answer);
     account (self, verdict.fault, answer);
     count (self, verdict.fault, answer->outcome == HTTP_ANSWERED ? answer->took_us : -1);
     if (verdict.fault == AWS_OK) {
@@ -399,7 +280,7 @@ send_form (aws_call_t *self, const aws_keys_t *keys, const buffer_t *form, reaso
         .headers = HEADERS,
         .body = form->data,
         .body_size = form->size,
-        .signature = &signature,
+        .signature = self->query.is_unsigned ? NULL : &signature,
         .verify = HTTP_VERIFY_FULL,
         .connect_ms = CONNECT_MS,
         .total_ms = TOTAL_MS,
@@ -407,6 +288,50 @@ send_form (aws_call_t *self, const aws_keys_t *keys, const buffer_t *form, reaso
     };
     self->http = http_client_send (collector_http (self->api->core), &request, on_http, self, why);
     return self->http ? 0 : -EIO;
+}
+
+//  The keys, or nothing for a call that is not signed. -EAGAIN: they will come, or the wait end.
+static int
+get_keys (aws_call_t *self, aws_keys_t *keys, reason_t *why)
+{
+    time_us_t now = collector_now (self->api->core).steady;
+
+    self->waiting = false;
+    if (self->query.is_unsigned) {
+        return 0;
+    }
+    int rc = aws_credentials_get (self->query.credentials, keys, why);
+    if (rc != -EAGAIN) {
+        self->wait_until = TIME_UNKNOWN;
+        return rc;
+    }
+    if (self->wait_until == TIME_UNKNOWN) {
+        self->wait_until = now + KEYS_WAIT_US;
+    }
+    if (now >= self->wait_until) {
+        return -ETIMEDOUT;  //  why says from where
+    }
+    self->waiting = true;
+    loop_timer_after (self->timer, self->wait_until - now);
+    return -EAGAIN;
+}
+
+//  Instead of a call: what it would be; then it ends like one whose answer is empty.
+static void
+print_call (aws_call_t *self)
+{
+    verdict_t verdict = {.fault = AWS_OK};
+    reason_t place = {0};
+
+    aws_credentials_describe (self->query.credentials, &place);
+    collector_print_call (self->api->core,
+                          &(collector_call_t){.api = self->query.action,
+                                              .account = self->account,
+                                              .region = self->region,
+                                              .url = self->url,
+                                              .keys = place.text,
+                                              .parameters = self->fields ? self->fields : ""});
+    finish (self, &verdict);
 }
 
 static void
@@ -417,19 +342,24 @@ attempt_once (aws_call_t *self)
     reason_t why = {0};
     verdict_t verdict = {.fault = AWS_OK};
 
-    if (!is_its_turn (self)) {
+    if (collector_is_dry_run (self->api->core)) {
+        print_call (self);
+        return;
+    }
+    int rc = get_keys (self, &keys, &why);
+    if (rc == -EAGAIN || !is_its_turn (self)) {
         return;
     }
     free (self->token_read);
     self->token_read = NULL;
-    int rc =
-        aws_credentials_get (self->api->credentials, collector_now (self->api->core), &keys, &why);
     if (rc < 0) {
-        condemn (self, &verdict, AWS_AUTH, "NoCredentials", "%.300s", why.text);
+        verdict.fault = AWS_AUTH;
+        snprintf (verdict.code, sizeof verdict.code, "NoCredentials");
+        verdict.why = why;
     } else if (write_form (self, &form) < 0) {
-        condemn (self, &verdict, AWS_REFUSED, "memory", "out of memory");
+        aws_condemn (self, &verdict, AWS_REFUSED, "memory", "out of memory");
     } else if (send_form (self, &keys, &form, &why) < 0) {
-        condemn (self, &verdict, AWS_NETWORK, "unsent", "%.300s", why.text);
+        aws_condemn (self, &verdict, AWS_NETWORK, "unsent", "%.300s", why.text);
     }
     if (verdict.fault != AWS_OK) {
         count (self, verdict.fault, -1);
@@ -460,7 +390,7 @@ tell_bad_endpoint (void *argument)
     reason_t why = {0};
 
     aws_endpoint (self->query.service, self->region, self->api->read_variable, self->url, &why);
-    condemn (self, &verdict, AWS_REFUSED, "endpoint", "%.300s", why.text);
+    aws_condemn (self, &verdict, AWS_REFUSED, "endpoint", "%.300s", why.text);
     count (self, verdict.fault, -1);
     finish (self, &verdict);
 }
@@ -487,6 +417,11 @@ aws_api_ask (aws_api_t *self, const aws_query_t *query, aws_answer_fn *fn, void 
     call->api = self;
     call->scope = tracing_scope (collector_tracing (self->core));
     call->query = *query;
+    const char *account = query->account ? query->account : "";
+    call->query.credentials =
+        query->credentials ? query->credentials : aws_api_credentials (self, account);
+    call->account = strdup (account);
+    call->wait_until = TIME_UNKNOWN;
     call->region = strdup (query->region);
     call->fields = query->fields ? strdup (query->fields) : NULL;
     call->fn = fn;
@@ -495,11 +430,11 @@ aws_api_ask (aws_api_t *self, const aws_query_t *query, aws_answer_fn *fn, void 
         aws_endpoint (query->service, query->region, self->read_variable, call->url, NULL) == 0;
     call->timer =
         loop_timer_new (collector_loop (self->core), good ? attempt : tell_bad_endpoint, call);
-    if (!call->region || (query->fields && !call->fields) || !call->timer) {
+    if (!call->region || !call->account || (query->fields && !call->fields) || !call->timer) {
         return NULL;
     }
     name_host (call);
-    call->lane = pace_lane (self->pace, query->service->host, call->region);
+    call->lane = pace_lane (self->pace, query->service->host, call->region, call->account);
     call->next = self->calls;
     if (self->calls) {
         self->calls->previous = call;

@@ -3,9 +3,11 @@
 // A call is a POST of form fields, signed (SigV4) by libcurl; its answer is read by rules as
 // it stands, then the next page is asked, until there is none. Failures are told apart
 // (fault.h), tried again where that helps (core/retry.h), counted
-// (cmlwatch_aws_calls_total{api,outcome}), and when they are final reported once
-// (collector_report) before the caller hears of them. Nothing blocks; nothing an answer
-// holds can end the program. Calls leave at a pace of their service and region (pace.h).
+// (cmlwatch_aws_calls_total{api,outcome,account}), and when they are final reported once
+// (collector_report) before the caller hears of them. A call made while its keys are being
+// fetched waits for them, to a bound; one whose keys are refused is tried once more when there
+// are others. Nothing blocks; nothing an answer holds can end the program. Calls leave at a pace
+// of their service and region (pace.h).
 //
 // SPDX-License-Identifier: MIT
 
@@ -13,11 +15,12 @@
 #define COLLECTOR_AWS_QUERY_API_H
 
 #include "../core/collector.h"
+#include "accounts.h"
+#include "credentials.h"
 #include "endpoints.h"
 #include "fault.h"
 #include "xml.h"
 
-typedef struct aws_api aws_api_t;
 typedef struct aws_call aws_call_t;
 
 typedef struct aws_answer {  //  borrowed, during the call only
@@ -33,6 +36,7 @@ typedef void aws_page_fn (void *target, time_us_t received_wall);
 typedef struct aws_query {
     const aws_service_t *service;
     const char *region;
+    const char *account;      //  its name; null: "", the only one
     const char *action;       //  "DescribeInstances"; a constant
     const char *fields;       //  form fields, encoded (url_add_field); null: none
     const xml_rule_t *rules;  //  below `<action>Response`; they live as long as the call
@@ -41,12 +45,16 @@ typedef struct aws_query {
     aws_page_fn *on_page;     //  a page was read in full; optional
     metric_t *bill;           //  counts up by billed for each request that AWS answered; optional
     double billed;
+    aws_credentials_t *credentials;  //  whose keys sign; null: those of the account
+    bool is_unsigned;                //  no keys are needed
 } aws_query_t;
 
-//  Null and why. core is borrowed.
-//  calls_per_second is of each service in each region.
-aws_api_t *aws_api_new (collector_t *core, aws_getenv_fn *read_variable, int64_t calls_per_second,
-                        reason_t *why);
+//  Null and why. core and settings are borrowed. Their file of accounts is read here; STS is
+//  asked for keys in the first of an account's regions; calls_per_second is of each service in
+//  each region of an account.
+aws_api_t *aws_api_new (collector_t *core, const collector_settings_t *settings,
+                        aws_getenv_fn *read_variable, reason_t *why);
+aws_accounts_t *aws_api_accounts (aws_api_t *self);
 //  Calls under way are dropped; their functions are not called.
 void aws_api_destroy (aws_api_t **self_p);
 

@@ -298,3 +298,29 @@ const xml_rule_t CW_DATA_RULES [] = {
     {.path = ITEM "/Values/member", .at_end = take_value},
     {0},
 };
+
+void
+cw_row_observe (const cw_row_t *row, utilization_observed_t *out)
+{
+    const struct {
+        const cw_point_t *point;
+        double *value;
+        time_us_t *at;
+    } members [] = {
+        {&row->points [CW_CPU], &out->cpu_percent, &out->cpu_measured_at},
+        {&row->points [CW_MEMORY], &out->memory_percent, &out->memory_measured_at},
+        {&row->points [CW_DISK], &out->disk_percent, &out->disk_measured_at},
+    };
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        if (members [i].point->at != TIME_UNKNOWN) {
+            *members [i].value = members [i].point->value;
+            *members [i].at = members [i].point->at;
+        }
+    }
+    out->period_seconds = row->period_seconds;
+    out->interval_seconds = row->interval_seconds;
+    if (row->error_code [0]) {
+        out->error_code = row->error_code;
+        out->error_message = row->error_message;
+    }
+}

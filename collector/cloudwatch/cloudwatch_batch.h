@@ -13,6 +13,7 @@
 #define COLLECTOR_CLOUDWATCH_BATCH_H
 
 #include "../../common/buffer.h"
+#include "../../common/observation.h"
 #include "cloudwatch_dimensions.h"
 
 #define CW_QUERIES_MAX     500  //  of a request, by AWS
@@ -81,6 +82,9 @@ extern const xml_rule_t CW_STATISTICS_RULES [];
 
 //  The rows of queries from..to could not be read.
 void cw_plan_fail (cw_plan_t *self, size_t from, size_t to, const char *code, const char *message);
+
+//  Fills an observation that was initialised; texts are borrowed from the row.
+void cw_row_observe (const cw_row_t *row, utilization_observed_t *out);
 
 //  Rules of GetMetricData; the target is the plan.
 extern const xml_rule_t CW_DATA_RULES [];

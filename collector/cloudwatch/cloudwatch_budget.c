@@ -11,7 +11,7 @@ struct cw_budget {
     collector_t *core;
     cw_api_t wanted;
     const cw_prices_t *prices;
-    zhashx_t *loads;  //  by region, cw_load_t
+    zhashx_t *loads;  //  by "region account", cw_load_t
     cw_cost_t cost;   //  of all of them
     int warned;       //  0 not yet, 1 near the budget, 2 beyond it
     metric_t *metrics, *requests, *usd, *stretch;
@@ -81,13 +81,15 @@ warn (cw_budget_t *self, const char *region)
 }
 
 void
-cw_budget_take (cw_budget_t *self, const char *region, const cw_load_t *load)
+cw_budget_take (cw_budget_t *self, const char *region, const char *account, const cw_load_t *load)
 {
+    char key [160];
     cw_load_t *own = malloc (sizeof *own), all = {0};
 
     if (own) {
         *own = *load;
-        zhashx_update (self->loads, region, own);
+        snprintf (key, sizeof key, "%s %s", region, account);
+        zhashx_update (self->loads, key, own);
     }
     for (const cw_load_t *each = zhashx_first (self->loads); each;
          each = zhashx_next (self->loads)) {

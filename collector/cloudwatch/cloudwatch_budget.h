@@ -17,8 +17,9 @@ typedef struct cw_budget cw_budget_t;
 cw_budget_t *cw_budget_new (collector_t *core, cw_api_t wanted, const cw_prices_t *prices);
 void cw_budget_destroy (cw_budget_t **self_p);
 
-//  What a region's workers are asked for a month, as of this round.
-void cw_budget_take (cw_budget_t *self, const char *region, const cw_load_t *load);
+//  What a region's workers of an account are asked for a month, as of this round.
+void cw_budget_take (cw_budget_t *self, const char *region, const char *account,
+                     const cw_load_t *load);
 
 //  Of all regions.
 cw_cost_t cw_budget_cost (const cw_budget_t *self);

@@ -77,7 +77,9 @@ static int
 check (const void *settings, reason_t *why)
 {
     const cloudwatch_settings_t *own = settings;
-    return aws_regions_check (own->collector.regions, why);
+    _cleanup_ (aws_accounts_destroy) aws_accounts_t *accounts_read =
+        aws_accounts_read (own->collector.accounts, own->collector.regions, why);
+    return accounts_read ? 0 : -EINVAL;
 }
 
 static void
@@ -118,31 +120,10 @@ static void
 publish_row (cw_round_t *self, const cw_row_t *row, time_us_t received)
 {
     observation_t observation;
-    utilization_observed_t *out = &observation.utilization_observed;
 
     observation_init (&observation, EVENT_UTILIZATION_OBSERVED);
     observation.envelope.time = received;
-    const struct {
-        const cw_point_t *point;
-        double *value;
-        time_us_t *at;
-    } members [] = {
-        {&row->points [CW_CPU], &out->cpu_percent, &out->cpu_measured_at},
-        {&row->points [CW_MEMORY], &out->memory_percent, &out->memory_measured_at},
-        {&row->points [CW_DISK], &out->disk_percent, &out->disk_measured_at},
-    };
-    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
-        if (members [i].point->at != TIME_UNKNOWN) {
-            *members [i].value = members [i].point->value;
-            *members [i].at = members [i].point->at;
-        }
-    }
-    out->period_seconds = row->period_seconds;
-    out->interval_seconds = row->interval_seconds;
-    if (row->error_code [0]) {
-        out->error_code = row->error_code;
-        out->error_message = row->error_message;
-    }
+    cw_row_observe (row, &observation.utilization_observed);
     collector_publish (self->cloudwatch->core, &observation, row->subject);
 }
 
@@ -193,6 +174,7 @@ ask_data (cw_round_t *self)
     aws_query_t query = {
         .service = &AWS_CLOUDWATCH,
         .region = collector_round_region (self->round),
+        .account = collector_round_account (self->round),
         .target = &self->plan,
     };
     if (cw_budget_cost (self->cloudwatch->budget).api == CW_API_STATISTICS) {
@@ -269,6 +251,7 @@ look_on (cw_round_t *self)
     aws_query_t query = {
         .service = &AWS_CLOUDWATCH,
         .region = collector_round_region (self->round),
+        .account = collector_round_account (self->round),
         .action = "ListMetrics",
         .fields = fields.data,
         .rules = CW_DISCOVERY_RULES,
@@ -343,7 +326,8 @@ reckon (cw_round_t *self, const collector_worker_t *const *leased, size_t count)
         cw_load_add (&load, worker ? cw_worker_series (worker) : 0,
                      wanted_interval_ms (all, leased [i]->detailed_monitoring == FLAG_YES));
     }
-    cw_budget_take (all->budget, collector_round_region (self->round), &load);
+    cw_budget_take (all->budget, collector_round_region (self->round),
+                    collector_round_account (self->round), &load);
 }
 
 static cw_round_t *
@@ -364,14 +348,16 @@ round_new (cloudwatch_t *cloudwatch, collector_round_t *round)
     return take_ptr (self);
 }
 
+DEFINE_CLEANUP (workers_destroy, const collector_worker_t **, free)
+
 static void
 start (void *state, collector_round_t *round)
 {
     cloudwatch_t *cloudwatch = state;
     size_t count;
-    const collector_worker_t *const *leased =
-        collector_workers (cloudwatch->core, collector_round_region (round), &count);
-    cw_round_t *self = round_new (cloudwatch, round);
+    _cleanup_ (workers_destroy) const collector_worker_t **leased =
+        aws_accounts_workers (aws_api_accounts (cloudwatch->api), round, &count);
+    cw_round_t *self = leased ? round_new (cloudwatch, round) : NULL;
     if (!self) {
         log_error ("round not started: out of memory");
         collector_round_end (&round, false);
@@ -454,12 +440,26 @@ init (collector_t *core, const void *settings, reason_t *why)
     self->settings = settings;
     self->rounds = zlistx_new ();
     self->budget = cw_budget_new (core, (cw_api_t) self->settings->api, &self->settings->prices);
-    self->api = aws_api_new (core, aws_getenv, self->settings->collector.calls_per_second, why);
+    self->api = aws_api_new (core, &self->settings->collector, aws_getenv, why);
     if (!self->api || !self->budget) {
         destroy (self);
         return NULL;
     }
     return self;
+}
+
+static const char *const *
+accounts (void *state, const char *region, size_t *count)
+{
+    cloudwatch_t *self = state;
+    return aws_accounts_of_region (aws_api_accounts (self->api), region, count);
+}
+
+static const char *
+regions (void *state)
+{
+    const cloudwatch_t *self = state;
+    return aws_accounts_regions (aws_api_accounts (self->api));
 }
 
 static void
@@ -476,14 +476,19 @@ const collector_source_t collector_source = {
     .summary = "reads CloudWatch: CPU, memory and disk of the workers that run",
     .reads = COLLECTOR_READS_REGIONS,
     .keys = KEYS,
+    .default_region = aws_default_region,
     .settings_size = sizeof (cloudwatch_settings_t),
     .check = check,
     .explain = explain,
     .init = init,
     .destroy = destroy,
     .start = start,
+    .needs_workers = true,
+    .plan = start,  //  aws_api_ask asks nothing then
     .unit_size = sizeof (cw_region_t),
     .unit_clear = unit_clear,
+    .accounts = accounts,
+    .regions = regions,
     .leased = leased,
     .unit_interval_ms = unit_interval_ms,
 };

@@ -16,6 +16,7 @@
 #include "cml_round.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,6 +139,34 @@ start (void *state, collector_round_t *round)
     cml_round_start (self->settings, self->pins, round);
 }
 
+//  What every round asks first; what follows depends on the answers.
+static void
+plan (void *state, collector_round_t *round)
+{
+    static const char *const PATHS [] = {
+        "POST /authenticate", "GET /system_information", "GET /system_health",
+        "GET /system_stats",  "GET /licensing",          "GET /labs?show_all=true",
+        "GET /labs/{id}",     "GET /telemetry/events",
+    };
+    const cml_t *self = state;
+    const collector_worker_t *worker = collector_round_worker (round);
+    const bool is_private = self->settings->address != 0;
+    const char *address = is_private ? worker->private_ip : worker->public_ip;
+    char url [200];
+
+    snprintf (url, sizeof url, "https://%s:%lld/api/v0", *address ? address : "(no address)",
+              (long long) self->settings->port);
+    for (size_t i = 0; i < sizeof PATHS / sizeof *PATHS; i++) {
+        collector_print_call (collector_round_core (round),
+                              &(collector_call_t){.api = PATHS [i],
+                                                  .region = worker->region,
+                                                  .url = url,
+                                                  .keys = self->settings->username,
+                                                  .parameters = worker->instance_id});
+    }
+    collector_round_end (&round, true);
+}
+
 static void
 unit_clear (void *state, void *unit)
 {
@@ -165,6 +194,7 @@ const collector_source_t collector_source = {
     .init = init,
     .destroy = destroy,
     .start = start,
+    .plan = plan,
     .unit_size = sizeof (cml_worker_t),
     .unit_clear = unit_clear,
     .unit_forget = unit_forget,

@@ -23,7 +23,7 @@
 
 #define ROUND_GRACE_MS       1000
 #define CONNECTIONS_PER_HOST 8
-#define SERIES_MAX           200
+#define SERIES_MAX           1000  //  of a family: accounts, actions and outcomes multiply
 #define HEARTBEAT_MS         2000
 #define RING_MAX             4096
 #define LINGER_MS            1000
@@ -106,6 +106,10 @@ start_rounds (void *argument)
             break;
         }
         unit_t *unit = unit_of (item);
+        if (unit->rounds > 0 && modes_is_once (self->settings)) {
+            schedule_done (self->schedule, item);  //  it has had its round
+            continue;
+        }
         unit->round.core = self;
         unit->round.began = now;
         unit->round.began_wall = loop_now (self->loop).wall;
@@ -113,7 +117,8 @@ start_rounds (void *argument)
         leased_worker_release (&unit->round.worker);
         unit->round.worker = unit->worker ? leased_worker_hold (unit->worker) : NULL;
         tracing_scope_t before = tracing_enter (self->tracing, &unit->round.scope);
-        self->source->start (self->state, &unit->round);
+        (self->settings->dry_run ? self->source->plan : self->source->start) (self->state,
+                                                                              &unit->round);
         tracing_enter (self->tracing, &before);
     }
     if (overdue > 0) {
@@ -147,6 +152,7 @@ collector_round_end (collector_round_t **self_p, bool ok)
     spans_round (self->tracing, round, ok);
     leased_worker_release (&round->worker);
     unit_table_release (self->units, round->unit, now);
+    modes_note_round (self, ok);
     if (self->draining && schedule_running (self->schedule) == 0) {
         let_go (self);
     }
@@ -157,6 +163,12 @@ const char *
 collector_round_region (const collector_round_t *self)
 {
     return self->unit->region;
+}
+
+const char *
+collector_round_account (const collector_round_t *self)
+{
+    return self->unit->account;
 }
 
 const collector_worker_t *
@@ -186,12 +198,8 @@ collector_round_interval_seconds (const collector_round_t *self)
 void
 collector_make_due (collector_t *self, const char *key)
 {
-    unit_t *unit = unit_table_find (self->units, key);
-
-    if (unit) {
-        schedule_make_due (self->schedule, &unit->item, loop_now (self->loop).steady);
-        set_timer (self);
-    }
+    unit_table_make_due (self->units, key, loop_now (self->loop).steady);
+    set_timer (self);
 }
 
 //  --- the lease
@@ -199,6 +207,9 @@ collector_make_due (collector_t *self, const char *key)
 static void
 send_again (collector_t *self)
 {
+    if (!self->publisher) {
+        return;
+    }
     const lease_list_t *list = lease_list (self->lease);
     uint64_t asked = 0, had = 0;
 
@@ -228,6 +239,7 @@ on_lease (void *argument, unsigned news)
             self->source->leased (self->state);
         }
     }
+    modes_note_lease (self, news & LEASE_ALONE);
     set_timer (self);
 }
 
@@ -338,8 +350,10 @@ make_base (collector_t *self, reason_t *why)
     self->schedule = schedule_new ((size_t) self->settings->concurrency, collector_random, self);
     self->report = report_new ();
     self->timer = loop_timer_new (self->loop, start_rounds, self);
+    self->modes.timer = loop_timer_new (self->loop, modes_end, self);
     self->grace = loop_timer_new (self->loop, let_go, self);
-    if (!self->metrics || !self->schedule || !self->report || !self->timer || !self->grace) {
+    if (!self->metrics || !self->schedule || !self->report || !self->timer || !self->grace ||
+        !self->modes.timer) {
         return reason_set (why, -ENOMEM, "collector: out of memory");
     }
     make_metrics (self);
@@ -367,19 +381,24 @@ make_exporter (collector_t *self, reason_t *why)
 static int
 make_parts (collector_t *self, const void *settings, reason_t *why)
 {
-    _cleanup_ (string_destroy) char *name = NULL;
-    if (asprintf (&name, "/collector/%s/%s", self->source->kind, self->settings->collector_id) <
-        0) {
-        name = NULL;
+    bool is_tool = modes_is_tool (self->settings);  //  beside the one that serves, on one machine
+    if (asprintf (&self->name, "/collector/%s/%s", self->source->kind,
+                  self->settings->collector_id) < 0) {
+        self->name = NULL;
         return reason_set (why, -ENOMEM, "collector: out of memory");
     }
-    if (self->settings->admin [0] &&
+    if (self->settings->dry_run && !self->source->plan) {
+        return reason_set (why, -EINVAL, "dry_run: this collector has none");
+    }
+    if (self->settings->admin [0] && !is_tool &&
         !(self->admin =
               admin_new (self->loop, self->settings->admin, self->metrics, is_ready, self, why))) {
         return -EIO;
     }
     if (!(self->http = http_client_new (self->loop, CONNECTIONS_PER_HOST, self->metrics, why)) ||
-        make_exporter (self, why) < 0 || !(self->publisher = make_publisher (self, name, why)) ||
+        make_exporter (self, why) < 0 ||
+        (!modes_is_observer (self->settings) &&
+         !(self->publisher = make_publisher (self, self->name, why))) ||
         !(self->state = self->source->init (self, settings, why))) {
         return -EIO;
     }
@@ -387,8 +406,10 @@ make_parts (collector_t *self, const void *settings, reason_t *why)
     if (!self->units) {
         return reason_set (why, -ENOMEM, "collector: out of memory");
     }
-    self->lease = lease_new (self->loop, self->source->kind, name, self->settings, on_lease, self,
-                             self->metrics, why);
+    const char *regions = self->source->regions ? self->source->regions (self->state) : NULL;
+    self->lease =
+        lease_new (self->loop, self->source->kind, self->name, self->settings,
+                   regions ? regions : self->settings->regions, on_lease, self, self->metrics, why);
     return self->lease ? 0 : -EIO;
 }
 
@@ -433,12 +454,14 @@ collector_destroy (collector_t **self_p)
         tracing_destroy (&self->tracing);
         otlp_destroy (&self->otlp);
         admin_destroy (&self->admin);
+        loop_timer_destroy (&self->modes.timer);
         loop_timer_destroy (&self->grace);
         loop_timer_destroy (&self->timer);
         report_destroy (&self->report);
         schedule_destroy (&self->schedule);
         metrics_destroy (&self->metrics);
         free (self->workers);
+        free (self->name);
         free (self);
         *self_p = NULL;
     }

@@ -6,7 +6,8 @@
 // to the bus, counts, and drains. A source knows how to ask its API about one unit and
 // what the answer means, and nothing of leases, sockets or the other units.
 //
-// A unit is what one round reads: a region, or a worker; the source says which. Each unit
+// A unit is what one round reads: a region (of one account, where there are several), or a
+// worker; the source says which. Each unit
 // has its own interval and its own phase, so rounds do not beat in unison, and a slow one
 // delays nobody: at most one round of a unit is under way, at most `concurrency` of all;
 // a round that falls due while the unit's last one still runs is counted
@@ -52,10 +53,12 @@ typedef struct collector_settings {
     int64_t concurrency;
     int64_t renew_ms;
     int64_t queue_max;
+    bool once, print, dry_run;  //  modes.h
     otlp_settings_t otlp;
     char otlp_traces_ratio [CONFIG_TEXT_SIZE];
-    char regions [CONFIG_TEXT_SIZE];  //  comma list; empty where the table has no such key
-    int64_t calls_per_second;         //  0 where the table has no such key
+    char regions [CONFIG_TEXT_SIZE];   //  comma list; empty where the table has no such key
+    char accounts [CONFIG_TEXT_SIZE];  //  a file's path; empty where the table has no such key
+    int64_t calls_per_second;          //  0 where the table has no such key
 } collector_settings_t;
 
 // clang-format off
@@ -68,11 +71,15 @@ typedef struct collector_settings {
     {"concurrency",  CONFIG_INTEGER, offsetof (collector_settings_t, concurrency),  concurrency_default,    1, 1024, NULL,           "rounds under way at once; what falls due beyond waits its turn"},              \
     {"renew_ms",     CONFIG_INTEGER, offsetof (collector_settings_t, renew_ms),     "2000",                 100, 60000, NULL,        "how often the lease is renewed, until the aggregator names its own time"},     \
     {"queue_max",    CONFIG_INTEGER, offsetof (collector_settings_t, queue_max),    "10000",                100, 1000000, NULL,      "messages kept for an aggregator that is away; what comes beyond is counted and dropped"}, \
+    {"once",         CONFIG_FLAG,    offsetof (collector_settings_t, once),         "no",                   0, 0, NULL,              "one round of everything, then the end: code 0 when all went well, else 1; for cron and debugging"}, \
+    {"print",        CONFIG_FLAG,    offsetof (collector_settings_t, print),        "no",                   0, 0, NULL,              "events as JSON lines on stdout instead of the bus; takes no work from other collectors, needs no aggregator"}, \
+    {"dry_run",      CONFIG_FLAG,    offsetof (collector_settings_t, dry_run),      "no",                   0, 0, NULL,              "print as JSON lines what one round would call, and call nothing"}, \
     OTLP_KEYS (collector_settings_t, otlp), \
     {"otlp_traces_ratio", CONFIG_TEXT, offsetof (collector_settings_t, otlp_traces_ratio), "0", 0, 0, NULL, "rounds that become a trace, from 0 (none) to 1 (all); aggregator and gateways follow"}
 
 #define COLLECTOR_REGION_KEYS                                                                                                                                                              \
-    {"regions",      CONFIG_TEXT,    offsetof (collector_settings_t, regions),      "us-east-1",            0, 0, NULL,              "regions to read, apart by ','; default $AWS_REGION, else $AWS_DEFAULT_REGION"}, \
+    {"regions",      CONFIG_TEXT,    offsetof (collector_settings_t, regions),      "us-east-1",            0, 0, NULL,              "regions to read, apart by ','; default $AWS_REGION, else $AWS_DEFAULT_REGION, else the profile's"}, \
+    {"accounts",     CONFIG_TEXT,    offsetof (collector_settings_t, accounts),     "",                     0, 0, NULL,              "file with a [section] for each account to read: role_arn, regions, external_id, session_name; empty: the keys' own"}, \
     {"calls_per_second", CONFIG_INTEGER, offsetof (collector_settings_t, calls_per_second), "10",       1, 1000, NULL,           "requests to one AWS service in one region; half as many after each throttling, then slowly more again"}
 // clang-format on
 
@@ -84,6 +91,7 @@ typedef struct collector_worker {  //  of a lease; texts are never null, "" is u
     const char *worker_id;
     const char *region;
     const char *instance_id;
+    const char *account_id;  //  12 digits
     const char *name;
     const char *status;
     const char *public_ip;
@@ -100,6 +108,9 @@ typedef struct collector_source {
     collector_reads_t reads;
     const config_key_t *keys;
     size_t settings_size;
+    //  The region to read when neither the environment nor the settings name one: null or "" for
+    //  the table's own. Its text lives for ever. Optional.
+    const char *(*default_region) (void);
     //  As program_t has them; optional.
     int (*check) (const void *settings, reason_t *why);
     void (*explain) (const void *settings, FILE *out);
@@ -114,6 +125,12 @@ typedef struct collector_source {
     //  once, with collector_round_end, which may happen within this call.
     void (*start) (void *state, collector_round_t *round);
 
+    //  Starts a round that asks nothing: what it would ask is told to collector_print_call. Null:
+    //  this source has no dry run.
+    void (*plan) (void *state, collector_round_t *round);
+    //  It reads regions, but in them the leased workers only, so it needs an aggregator's list.
+    bool needs_workers;
+
     //  Zeroed memory kept for each unit from its first lease until it has left the lease and
     //  no round of it is under way; unit_clear frees what the source hung into it. Optional.
     size_t unit_size;
@@ -126,6 +143,12 @@ typedef struct collector_source {
     //  The leased workers are others than before (collector_workers has them). Optional.
     void (*leased) (void *state);
 
+    //  A reader of regions may read each in several accounts: the names of those that read this
+    //  one, in order; each is a unit of its own. Null or none: one, without a name. Optional.
+    const char *const *(*accounts) (void *state, const char *region, size_t *count);
+    //  The regions to ask for, a comma list; null: those of the settings. Optional.
+    const char *(*regions) (void *state);
+
     //  How long from one round of this unit to its next; 0 or null: interval_ms.
     int64_t (*unit_interval_ms) (void *state, const char *region);
 } collector_source_t;
@@ -136,6 +159,8 @@ extern const collector_source_t collector_source;
 
 //  "us-east-1", or the worker's region. Texts of a round live until it is ended.
 const char *collector_round_region (const collector_round_t *self);
+//  The account's name; "" where there is but one. For the caller's own units alone.
+const char *collector_round_account (const collector_round_t *self);
 //  Null when the source reads regions. As leased when the round began.
 const collector_worker_t *collector_round_worker (const collector_round_t *self);
 //  The unit's memory (unit_size); null when that is 0.
@@ -159,12 +184,21 @@ tracing_t *collector_tracing (const collector_t *self);
 moment_t collector_now (const collector_t *self);
 uint32_t collector_random (void *self);  //  for jitter; not for secrets. Fits retry_random_fn
 
+//  A dry run: nothing may be asked.
+bool collector_is_dry_run (const collector_t *self);
+typedef struct collector_call {  //  texts may be null: not said
+    const char *api, *account, *region, *url, *keys, *parameters;
+} collector_call_t;
+//  A line of JSON on stdout: what would be asked.
+void collector_print_call (collector_t *self, const collector_call_t *call);
+
 //  The workers of the lease, of one region (null: of all); the returned array lives until
 //  the next call or the next turn of the loop. Null only when memory is out (count is 0).
 const collector_worker_t *const *collector_workers (collector_t *self, const char *region,
                                                     size_t *count);
 
-//  Makes the unit due now, as when its list of workers has grown. A region or a subject.
+//  Makes the unit due now, as when its list of workers has grown. A subject, or a region, whose
+//  units of all accounts it means.
 void collector_make_due (collector_t *self, const char *unit);
 
 //  Publishes what was observed; observation->envelope.time (when the answer came) is the
@@ -177,5 +211,8 @@ void collector_publish (collector_t *self, observation_t *observation, const cha
 //  a limited rate, once a minute for each (region, api, code). region may be null.
 void collector_report (collector_t *self, const char *region, const char *api, const char *code,
                        const char *message);
+//  The same in one of several accounts, whose name is part of what is said and of the rate.
+void collector_report_account (collector_t *self, const char *account, const char *region,
+                               const char *api, const char *code, const char *message);
 
 #endif

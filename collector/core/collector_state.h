@@ -1,4 +1,4 @@
-// collector_state.h - the inside of a collector, for collector.c and say.c alone.
+// collector_state.h - the inside of a collector, for collector.c, modes.c and say.c alone.
 //
 // SPDX-License-Identifier: MIT
 
@@ -8,6 +8,7 @@
 #include "../../common/admin.h"
 #include "../../common/bus.h"
 #include "lease.h"
+#include "modes.h"
 #include "report.h"
 #include "spans.h"
 #include "unit.h"
@@ -24,7 +25,8 @@ struct collector {
     otlp_t *otlp;        //  null: off
     tracing_t *tracing;  //  null: nothing is traced
     http_client_t *http;
-    bus_publisher_t *publisher;
+    bus_publisher_t *publisher;  //  null: events are printed, or nobody is told
+    char *name;                  //  "/collector/<kind>/<collector_id>"
     schedule_t *schedule;
     report_t *report;
     void *state;  //  the source's
@@ -32,6 +34,7 @@ struct collector {
     lease_t *lease;
     loop_timer_t *timer, *grace;
     bool draining, holding;
+    modes_t modes;
     retry_t retry;
     uint64_t random;
     const collector_worker_t **workers;  //  scratch of collector_workers

@@ -13,10 +13,13 @@ collector_t *collector_new (loop_t *loop, const collector_source_t *source, cons
                             reason_t *why);
 void collector_destroy (collector_t **self_p);
 
+//  True when it was to make one round (--once, --dry-run), and that did not go well, or not to the end.
+bool collector_failed (const collector_t *self);
+
 //  The source's table with the defaults that come from an environment others read too:
-//  COLLECTOR_ID, AWS_REGION, AWS_DEFAULT_REGION, the host's name. The caller frees it; null
-//  when memory is out.
-config_key_t *collector_keys_new (const config_key_t *keys);
+//  COLLECTOR_ID, AWS_REGION, AWS_DEFAULT_REGION, the source's default_region, the host's name.
+//  The caller frees it; null when memory is out.
+config_key_t *collector_keys_new (const collector_source_t *source);
 
 //  otlp_traces_ratio: 0, or -EINVAL and why.
 int collector_read_ratio (const char *text, double *ratio, reason_t *why);

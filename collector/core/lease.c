@@ -2,6 +2,8 @@
 
 #include "lease.h"
 
+#include "modes.h"
+
 #include "../../common/cleanup.h"
 #include "../../common/log.h"
 
@@ -20,6 +22,7 @@ struct lease {
     loop_t *loop;                          //  borrowed
     const char *kind;                      //  borrowed
     const collector_settings_t *settings;  //  borrowed
+    const char *regions;                   //  borrowed
     char *source;
     bus_client_t *client;
     loop_timer_t *timer;
@@ -36,7 +39,7 @@ static void ask (void *argument);
 
 lease_t *
 lease_new (loop_t *loop, const char *kind, const char *source, const collector_settings_t *settings,
-           lease_fn *fn, void *argument, metrics_t *metrics, reason_t *why)
+           const char *regions, lease_fn *fn, void *argument, metrics_t *metrics, reason_t *why)
 {
     _cleanup_ (lease_destroy) lease_t *self = calloc (1, sizeof *self);
     if (!self) {
@@ -47,6 +50,7 @@ lease_new (loop_t *loop, const char *kind, const char *source, const collector_s
     self->loop = loop;
     self->kind = kind;
     self->settings = settings;
+    self->regions = regions;
     self->fn = fn;
     self->argument = argument;
     self->answered = TIME_UNKNOWN;
@@ -151,8 +155,8 @@ take_configured (lease_t *self)
 {
     lease_list_t list = {0};
 
-    if (self->answered != TIME_UNKNOWN || self->list.regions || !self->settings->regions [0] ||
-        lease_list_configured (&list, self->settings->regions) < 0) {
+    if (self->answered != TIME_UNKNOWN || self->list.regions || !self->regions [0] ||
+        lease_list_configured (&list, self->regions) < 0) {
         return;
     }
     list.renew_ms = self->list.renew_ms;
@@ -168,10 +172,15 @@ note_failure (lease_t *self, const reason_t *why)
     metric_increment (self->failures);
     if (!self->away) {
         self->away = true;
-        log_warn ("no lease from the aggregator; reading on as before",
+        log_warn (modes_is_observer (self->settings)
+                      ? "no list from the aggregator"
+                      : "no lease from the aggregator; reading on as before",
                   LOG_TEXT ("control", self->settings->control), LOG_TEXT ("reason", why->text));
     }
     take_configured (self);
+    if (self->answered == TIME_UNKNOWN) {
+        self->fn (self->argument, LEASE_ALONE);
+    }
 }
 
 static void
@@ -215,7 +224,7 @@ write_question (const lease_t *self, buffer_t *out)
     lease_list_t own = {0};
     json_writer_t json = json_writer (out);
 
-    if (lease_list_configured (&own, self->settings->regions) < 0) {
+    if (lease_list_configured (&own, self->regions) < 0) {
         return -ENOMEM;
     }
     json_open_object (&json);
@@ -230,6 +239,9 @@ write_question (const lease_t *self, buffer_t *out)
     //  A list of our own making has no revision to be unchanged from.
     json_member_text (&json, "revision", self->answered == TIME_UNKNOWN ? "" : self->list.revision);
     json_member_bool (&json, "leaving", self->leaving);
+    if (modes_is_observer (self->settings)) {
+        json_member_bool (&json, "observing", true);
+    }
     json_close_object (&json);
     lease_list_clear (&own);
     return buffer_failed (out) ? -ENOMEM : 0;
@@ -264,6 +276,9 @@ lease_leave (lease_t *self)
     }
     self->leaving = true;
     loop_timer_stop (self->timer);
+    if (modes_is_observer (self->settings)) {
+        return;  //  nothing was taken
+    }
     if (write_question (self, &question) == 0 &&
         bus_client_ask (self->client, "lease", question.data, question.size, LEAVE_WITHIN_MS,
                         on_answer, self) == 0) {

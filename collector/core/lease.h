@@ -5,7 +5,8 @@
 // last list stays, for reading on is what keeps the fleet's view from going blank. Only a
 // collector of regions that has never been answered takes its configured regions itself
 // after the first question that went unanswered: a double read costs a call and changes
-// nothing (design.md section 8).
+// nothing (design.md section 8). One that only prints (modes.h) asks as an observer: it is told
+// all there is and takes nothing from the others.
 //
 // SPDX-License-Identifier: MIT
 
@@ -57,16 +58,17 @@ void lease_list_clear (lease_list_t *self);
 typedef enum lease_news {
     LEASE_CHANGED = 1,  //  the list is another
     LEASE_FORGET = 2,   //  the aggregator began anew, or something of ours was lost
-    LEASE_RESEND = 4    //  it has not heard what stands in the list's resend
+    LEASE_RESEND = 4,   //  it has not heard what stands in the list's resend
+    LEASE_ALONE = 8     //  nobody has answered yet, and a question was in vain
 } lease_news_t;
 
 typedef void lease_fn (void *argument, unsigned news);
 
 //  fn is called when there is news, never from within lease_new. kind and settings stay the
-//  caller's. source is "/collector/<kind>/<collector_id>".
+//  caller's, so do regions, a comma list. source is "/collector/<kind>/<collector_id>".
 lease_t *lease_new (loop_t *loop, const char *kind, const char *source,
-                    const collector_settings_t *settings, lease_fn *fn, void *argument,
-                    metrics_t *metrics, reason_t *why);
+                    const collector_settings_t *settings, const char *regions, lease_fn *fn,
+                    void *argument, metrics_t *metrics, reason_t *why);
 void lease_destroy (lease_t **self_p);
 
 const lease_list_t *lease_list (const lease_t *self);

@@ -54,6 +54,7 @@ leased_worker_new (struct json_object *json)
         .worker_id = text_or_empty (json, "worker_id"),
         .region = text_or_empty (json, "region"),
         .instance_id = text_or_empty (json, "instance_id"),
+        .account_id = text_or_empty (json, "account_id"),
         .name = text_or_empty (json, "name"),
         .status = text_or_empty (json, "status"),
         .public_ip = text_or_empty (json, "public_ip"),

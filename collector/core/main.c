@@ -110,6 +110,7 @@ run (host_t *self)
               LOG_TEXT ("id", settings->collector_id), LOG_TEXT ("ingest", settings->ingest));
 
     bool late = loop_run (self->loop) != 0;
+    self->failed |= collector_failed (self->collector);
     log_info ("ended", LOG_TEXT ("drain", late ? "cut short" : "complete"));
     return self->failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
@@ -124,7 +125,7 @@ main (int argc, char **argv)
                 .name = collector_source.program,
                 .section = collector_source.section,
                 .summary = collector_source.summary,
-                .keys = collector_keys_new (collector_source.keys),
+                .keys = collector_keys_new (&collector_source),
                 .settings_size = collector_source.settings_size,
                 .check = check,
                 .explain = collector_source.explain,

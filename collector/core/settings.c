@@ -33,21 +33,25 @@ host_name (void)
 }
 
 static const char *
-default_id (void)
+default_id (const collector_source_t *source)
 {
+    (void) source;
     const char *id = environment ("COLLECTOR_ID");
     return id ? id : host_name ();
 }
 
 //  Null: the table's own.
 static const char *
-default_regions (void)
+default_regions (const collector_source_t *source)
 {
     const char *region = environment ("AWS_REGION");
-    return region ? region : environment ("AWS_DEFAULT_REGION");
+
+    region = region ? region : environment ("AWS_DEFAULT_REGION");
+    region = region || !source->default_region ? region : source->default_region ();
+    return region && *region ? region : NULL;
 }
 
-typedef const char *default_fn (void);
+typedef const char *default_fn (const collector_source_t *source);
 
 static const struct {
     const char *key;
@@ -58,8 +62,9 @@ static const struct {
 };
 
 config_key_t *
-collector_keys_new (const config_key_t *keys)
+collector_keys_new (const collector_source_t *source)
 {
+    const config_key_t *keys = source->keys;
     size_t count = 0;
     while (keys [count].name) {
         count++;
@@ -72,7 +77,7 @@ collector_keys_new (const config_key_t *keys)
     for (size_t i = 0; i < count; i++) {
         for (size_t j = 0; j < sizeof FROM_OUTSIDE / sizeof *FROM_OUTSIDE; j++) {
             const char *value = strcmp (copy [i].name, FROM_OUTSIDE [j].key) == 0
-                                    ? FROM_OUTSIDE [j].value ()
+                                    ? FROM_OUTSIDE [j].value (source)
                                     : NULL;
             if (value && strlen (value) < CONFIG_TEXT_SIZE) {
                 copy [i].initial = value;

@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,6 +45,7 @@ unit_destroy (unit_t **self_p)
         leased_worker_release (&self->round.worker);
         leased_worker_release (&self->worker);
         free (self->memory);
+        free (self->account);
         free (self->region);
         free (self->key);
         free (self);
@@ -115,7 +117,7 @@ interval_us (const unit_table_t *self, const char *region)
 }
 
 static unit_t *
-unit_new (const unit_table_t *self, const char *key, const char *region)
+unit_new (const unit_table_t *self, const char *key, const char *region, const char *account)
 {
     _cleanup_ (unit_destroy) unit_t *unit = calloc (1, sizeof *unit);
     if (!unit) {
@@ -123,24 +125,26 @@ unit_new (const unit_table_t *self, const char *key, const char *region)
     }
     unit->key = strdup (key);
     unit->region = strdup (region);
+    unit->account = strdup (account);
     unit->round = (struct collector_round){.magic = ROUND_MAGIC, .unit = unit};
     if (self->source->unit_size > 0) {
         unit->memory = calloc (1, self->source->unit_size);
     }
-    if (!unit->key || !unit->region || (self->source->unit_size > 0 && !unit->memory)) {
+    if (!unit->key || !unit->region || !unit->account ||
+        (self->source->unit_size > 0 && !unit->memory)) {
         return NULL;
     }
     return take_ptr (unit);
 }
 
 static void
-lease_unit (unit_table_t *self, const char *key, const char *region, leased_worker_t *worker,
-            time_us_t now)
+lease_unit (unit_table_t *self, const char *key, const char *region, const char *account,
+            leased_worker_t *worker, time_us_t now)
 {
     unit_t *unit = zhashx_lookup (self->units, key);
 
     if (!unit) {
-        unit = unit_new (self, key, region);
+        unit = unit_new (self, key, region, account);
         if (!unit || schedule_add (self->schedule, &unit->item, interval_us (self, region), now)) {
             log_error ("unit left out: out of memory", LOG_TEXT ("unit", key));
             unit_destroy (&unit);
@@ -176,6 +180,47 @@ drop_those_not_leased (unit_table_t *self)
     zlistx_destroy (&keys);
 }
 
+//  A unit for each account that reads it: one that fails, or is slow, is not the others' delay.
+static void
+lease_region (unit_table_t *self, const char *region, time_us_t now)
+{
+    const collector_source_t *source = self->source;
+    size_t count = 0;
+    const char *const *accounts =
+        source->accounts ? source->accounts (self->state, region, &count) : NULL;
+
+    if (count == 0) {
+        lease_unit (self, region, region, "", NULL, now);
+    }
+    for (size_t i = 0; i < count; i++) {
+        _cleanup_ (string_destroy) char *key = NULL;
+        if (asprintf (&key, *accounts [i] ? "%s %s" : "%s", region, accounts [i]) < 0) {
+            key = NULL;
+            log_error ("unit left out: out of memory", LOG_TEXT ("unit", region));
+            continue;
+        }
+        lease_unit (self, key, region, accounts [i], NULL, now);
+    }
+}
+
+void
+unit_table_make_due (unit_table_t *self, const char *key, time_us_t now)
+{
+    unit_t *own = zhashx_lookup (self->units, key);
+
+    if (own) {
+        schedule_make_due (self->schedule, &own->item, now);
+    }
+    if (self->source->reads != COLLECTOR_READS_REGIONS) {
+        return;
+    }
+    for (unit_t *unit = zhashx_first (self->units); unit; unit = zhashx_next (self->units)) {
+        if (unit != own && strcmp (unit->region, key) == 0) {
+            schedule_make_due (self->schedule, &unit->item, now);
+        }
+    }
+}
+
 void
 unit_table_update (unit_table_t *self, const lease_list_t *list, time_us_t now)
 {
@@ -184,12 +229,12 @@ unit_table_update (unit_table_t *self, const lease_list_t *list, time_us_t now)
     }
     if (self->source->reads == COLLECTOR_READS_REGIONS) {
         for (size_t i = 0; i < list->regions_count; i++) {
-            lease_unit (self, list->regions [i], list->regions [i], NULL, now);
+            lease_region (self, list->regions [i], now);
         }
     } else {
         for (size_t i = 0; i < list->workers_count; i++) {
             leased_worker_t *worker = list->workers [i];
-            lease_unit (self, worker->subject, worker->worker.region, worker, now);
+            lease_unit (self, worker->subject, worker->worker.region, "", worker, now);
         }
     }
     drop_those_not_leased (self);
@@ -208,9 +253,21 @@ unit_table_forget (unit_table_t *self)
     }
 }
 
+size_t
+unit_table_unread (unit_table_t *self)
+{
+    size_t count = 0;
+
+    for (unit_t *unit = zhashx_first (self->units); unit; unit = zhashx_next (self->units)) {
+        count += unit->rounds == 0;
+    }
+    return count;
+}
+
 void
 unit_table_release (unit_table_t *self, unit_t *unit, time_us_t now)
 {
+    unit->rounds++;
     schedule_done (self->schedule, &unit->item);
     if (!unit->leased) {
         drop (self, unit);

@@ -27,11 +27,13 @@ struct collector_round {
 
 typedef struct unit {
     schedule_item_t item;
-    char *key;  //  a region, or "<region>/<instance id>"
+    char *key;  //  "<region>/<instance id>", or a region and, if it has a name, its account
     char *region;
+    char *account;            //  "" for the only one, and for a worker
     leased_worker_t *worker;  //  held; as leased now
     void *memory;             //  the source's
     bool leased;
+    uint64_t rounds;  //  that have ended
     struct collector_round round;
 } unit_t;
 
@@ -55,7 +57,11 @@ void unit_table_forget (unit_table_t *self);
 void unit_table_release (unit_table_t *self, unit_t *unit, time_us_t now);
 
 unit_t *unit_table_find (unit_table_t *self, const char *key);
+//  Makes the unit of this key due, and all of this region when regions are read.
+void unit_table_make_due (unit_table_t *self, const char *key, time_us_t now);
 size_t unit_table_count (const unit_table_t *self);
+//  Those that have had no whole round yet.
+size_t unit_table_unread (unit_table_t *self);
 
 //  The unit that a schedule's item is part of.
 unit_t *unit_of (schedule_item_t *item);

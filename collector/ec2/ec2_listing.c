@@ -16,11 +16,14 @@
 static void
 instance_clear (ec2_instance_t *self)
 {
-    char **const texts [] = {&self->instance_id,   &self->name,           &self->instance_type,
-                             &self->state,         &self->state_reason,   &self->reason,
-                             &self->image_id,      &self->launch_time,    &self->availability_zone,
-                             &self->public_ip,     &self->private_ip,     &self->monitoring,
-                             &self->system_status, &self->instance_status};
+    char **const texts [] = {&self->instance_id,       &self->name,
+                             &self->instance_type,     &self->state,
+                             &self->state_reason,      &self->reason,
+                             &self->image_id,          &self->launch_time,
+                             &self->availability_zone, &self->public_ip,
+                             &self->private_ip,        &self->monitoring,
+                             &self->system_status,     &self->instance_status,
+                             &self->account_id};
 
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         string_destroy (texts [i]);
@@ -36,6 +39,7 @@ ec2_listing_clear (ec2_listing_t *self)
         instance_clear (&self->rows [i]);
     }
     instance_clear (&self->row);
+    string_destroy (&self->owner_id);
     string_destroy (&self->tag_key);
     string_destroy (&self->tag_value);
     zhashx_destroy (&self->index);
@@ -102,6 +106,16 @@ make_room (ec2_listing_t *self)
     return 0;
 }
 
+static int
+take_owner (void *argument, const xml_rule_t *rule, const char *text)
+{
+    ec2_listing_t *self = argument;
+
+    free (self->owner_id);
+    self->owner_id = clipped (text, rule->size);
+    return self->owner_id ? 0 : -ENOMEM;
+}
+
 //  An item without an id is nothing we could name.
 static int
 end_instance (void *argument, const xml_rule_t *rule, const char *text)
@@ -111,6 +125,9 @@ end_instance (void *argument, const xml_rule_t *rule, const char *text)
 
     if (!self->row.instance_id) {
         return 0;
+    }
+    if (self->owner_id && *self->owner_id && !(self->row.account_id = strdup (self->owner_id))) {
+        return -ENOMEM;
     }
     int rc = make_room (self);
     if (rc == 0) {
@@ -204,6 +221,7 @@ end_status (void *argument, const xml_rule_t *rule, const char *text)
 
 // clang-format off
 const xml_rule_t EC2_INSTANCES_RULES [] = {
+    {.path = "reservationSet/item/ownerId", .at_end = take_owner, .size = 32},
     {.path = ITEM, .at_start = begin_row, .at_end = end_instance},
     TEXT (ITEM "/instanceId",                 instance_id,       64),
     TEXT (ITEM "/imageId",                    image_id,          64),
@@ -258,6 +276,7 @@ void
 ec2_instance_observe (const ec2_instance_t *self, instance_observed_t *out)
 {
     out->instance_id = self->instance_id;
+    out->account_id = self->account_id;
     out->name = self->name;
     out->instance_type = self->instance_type;
     out->state = self->state;

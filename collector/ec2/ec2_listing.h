@@ -20,6 +20,7 @@
 
 typedef struct ec2_instance {  //  texts are owned; null: not in the answer
     char *instance_id;
+    char *account_id;  //  ownerId of its reservation
     char *name;
     char *instance_type;
     char *state;
@@ -42,6 +43,7 @@ typedef struct ec2_listing {
     size_t count, capacity;
     size_t stamped;      //  rows that have their time
     ec2_instance_t row;  //  being read; of a status answer likewise
+    char *owner_id;      //  of the reservation being read
     char *tag_key, *tag_value;
     zhashx_t *index;  //  instance id -> row; made by ec2_listing_index
 } ec2_listing_t;

@@ -106,8 +106,9 @@ check (const void *settings, reason_t *why)
     const ec2_settings_t *own = settings;
     _cleanup_ (buffer_clear) buffer_t filter = {0};
 
-    int rc = aws_regions_check (own->collector.regions, why);
-    return rc < 0 ? rc : write_filter (&filter, own->tag_filter, why);
+    _cleanup_ (aws_accounts_destroy) aws_accounts_t *accounts_read =
+        aws_accounts_read (own->collector.accounts, own->collector.regions, why);
+    return accounts_read ? write_filter (&filter, own->tag_filter, why) : -EINVAL;
 }
 
 static void
@@ -262,6 +263,7 @@ ask_statuses (ec2_round_t *self)
     aws_query_t query = {
         .service = &AWS_EC2,
         .region = collector_round_region (self->round),
+        .account = collector_round_account (self->round),
         .action = "DescribeInstanceStatus",
         .fields = "IncludeAllInstances=true&MaxResults=1000",
         .rules = EC2_STATUS_RULES,
@@ -287,6 +289,7 @@ ask_images (ec2_round_t *self)
     aws_query_t query = {
         .service = &AWS_EC2,
         .region = collector_round_region (self->round),
+        .account = collector_round_account (self->round),
         .action = "DescribeImages",
         .fields = fields.data,
         .rules = EC2_IMAGES_RULES,
@@ -307,7 +310,7 @@ on_instances (void *argument, const aws_answer_t *answer)
     }
     self->waiting = 1;  //  ourselves, so that none of the two ends the round before the other
     self->waiting += ask_images (self);
-    if (self->listing.count > 0) {
+    if (self->listing.count > 0 || collector_is_dry_run (self->ec2->core)) {
         bool asked = ask_statuses (self);
         self->waiting += asked;
         if (!asked) {
@@ -332,6 +335,7 @@ ask_instances (ec2_round_t *self)
     aws_query_t query = {
         .service = &AWS_EC2,
         .region = collector_round_region (self->round),
+        .account = collector_round_account (self->round),
         .action = "DescribeInstances",
         .fields = fields.data,
         .rules = EC2_INSTANCES_RULES,
@@ -394,12 +398,26 @@ init (collector_t *core, const void *settings, reason_t *why)
     self->core = core;
     self->settings = settings;
     self->rounds = zlistx_new ();
-    self->api = aws_api_new (core, aws_getenv, self->settings->collector.calls_per_second, why);
+    self->api = aws_api_new (core, &self->settings->collector, aws_getenv, why);
     if (!self->api || write_filter (&self->filter, self->settings->tag_filter, why) < 0) {
         destroy (self);
         return NULL;
     }
     return self;
+}
+
+static const char *const *
+accounts (void *state, const char *region, size_t *count)
+{
+    ec2_t *self = state;
+    return aws_accounts_of_region (aws_api_accounts (self->api), region, count);
+}
+
+static const char *
+regions (void *state)
+{
+    const ec2_t *self = state;
+    return aws_accounts_regions (aws_api_accounts (self->api));
 }
 
 static void
@@ -419,12 +437,16 @@ const collector_source_t collector_source = {
     .summary = "reads EC2: which instances there are, their state and status checks",
     .reads = COLLECTOR_READS_REGIONS,
     .keys = KEYS,
+    .default_region = aws_default_region,
     .settings_size = sizeof (ec2_settings_t),
     .check = check,
     .explain = explain,
     .init = init,
     .destroy = destroy,
     .start = start,
+    .plan = start,  //  aws_api_ask asks nothing then
     .unit_size = sizeof (ec2_region_t),
     .unit_clear = unit_clear,
+    .accounts = accounts,
+    .regions = regions,
 };

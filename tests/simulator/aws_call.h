@@ -49,6 +49,9 @@ typedef int aws_handler_fn (aws_call_t *call);
 int aws_refuse (aws_call_t *call, int status, const char *code, const char *format, ...)
     __attribute__ ((format (printf, 4, 5)));
 
+//  True when the caller's account has the instance, in the region asked.
+bool aws_sees (const aws_call_t *call, const instance_t *instance);
+
 //  The handlers, each in the file of its API.
 aws_handler_fn ec2_describe_instances, ec2_describe_instance_status, ec2_describe_images,
     ec2_start_instances, ec2_stop_instances, ec2_monitor_instances, ec2_unmonitor_instances;

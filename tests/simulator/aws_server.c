@@ -91,6 +91,13 @@ aws_server_destroy (aws_server_t **self_p)
     *self_p = NULL;
 }
 
+bool
+aws_sees (const aws_call_t *call, const instance_t *instance)
+{
+    return strcmp (instance->region, call->region) == 0 &&
+           strcmp (instance->account, call->key->account) == 0;
+}
+
 //  --- errors
 
 int

@@ -22,7 +22,7 @@ struct calls {
     uint64_t billed;
 };
 
-static const char *const GROUPS [] = {"aws", "cml", "faults"};
+static const char *const GROUPS [] = {"aws", "cml", "faults", "metadata"};
 
 calls_t *
 calls_new (void)

@@ -197,7 +197,7 @@ cloudwatch_get_metric_statistics (aws_call_t *call)
     xml_text (call->out, "Label", name);
     xml_open (call->out, "Datapoints");
     if (measure_find (call->world, call->region, name_space, name, dimensions, count, &measure) &&
-        (!unit || strcmp (unit, measure.unit) == 0)) {
+        aws_sees (call, measure.instance) && (!unit || strcmp (unit, measure.unit) == 0)) {
         write_points (call, &measure, start, end, period, wanted);
     }
     xml_close (call->out, "Datapoints");
@@ -297,8 +297,7 @@ cloudwatch_list_metrics (aws_call_t *call)
     xml_open (call->out, "Metrics");
     for (size_t slot = 0; slot < world_slots (call->world) && !more; slot++) {
         const instance_t *instance = world_at (call->world, slot);
-        more = instance && strcmp (instance->region, call->region) == 0 &&
-               list_instance (call, &listing, instance);
+        more = instance && aws_sees (call, instance) && list_instance (call, &listing, instance);
     }
     xml_close (call->out, "Metrics");
     if (more) {

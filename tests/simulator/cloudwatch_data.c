@@ -85,7 +85,8 @@ read_metric (aws_call_t *call, const char *prefix, query_t *query)
         }
     }
     query->found = measure_find (call->world, call->region, name_space, metric, dimensions, count,
-                                 &query->measure);
+                                 &query->measure) &&
+                   aws_sees (call, query->measure.instance);
     query->label = query->label ? query->label : metric;
     return 0;
 }

@@ -125,9 +125,9 @@ ec2_describe_instances (aws_call_t *call)
     for (size_t i = 0; i < selection.count; i++) {
         const instance_t *instance = selection.instances [i];
         buffer_format (call->out,
-                       "<item><reservationId>r-0%.16s</reservationId><ownerId>" KEY_ACCOUNT
-                       "</ownerId><groupSet/><instancesSet>",
-                       instance->id + 3);
+                       "<item><reservationId>r-0%.16s</reservationId><ownerId>%s</ownerId>"
+                       "<groupSet/><instancesSet>",
+                       instance->id + 3, instance->account);
         write_instance (call->out, call->world, instance);
         buffer_text (call->out, "</instancesSet></item>");
     }

@@ -268,7 +268,7 @@ ec2_find (aws_call_t *call, const char *id)
         return NULL;
     }
     instance_t *instance = world_find (call->world, id);
-    if (!instance || strcmp (instance->region, call->region) != 0) {
+    if (!instance || !aws_sees (call, instance)) {
         aws_refuse (call, 400, "InvalidInstanceID.NotFound", "The instance ID '%s' does not exist",
                     id);
         return NULL;
@@ -341,7 +341,7 @@ select_page (aws_call_t *call, const ec2_rules_t *rules, const filter_list_t *fi
     }
     for (; slot < world_slots (call->world); slot++) {
         const instance_t *instance = world_at (call->world, slot);
-        if (!instance || strcmp (instance->region, call->region) != 0 ||
+        if (!instance || !aws_sees (call, instance) ||
             (rules->running_only && instance->state != INSTANCE_RUNNING) ||
             !passes (call, filters, instance)) {
             continue;

@@ -96,7 +96,7 @@ typedef struct instance {
     uint64_t serial;  //  never used again; its certificate follows from it
     uint64_t key;     //  its own chance
     char id [INSTANCE_ID_SIZE], name [48], zone [40], group [48];
-    const char *region;
+    const char *region, *account;
     char public_ip [16], private_ip [16];
     const instance_type_t *type;
     const image_t *image;

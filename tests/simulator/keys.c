@@ -21,6 +21,7 @@ struct keys {
     issued_t issued [KEY_ISSUED_MAX];
     size_t next;
     uint64_t chance;
+    int64_t seconds;  //  of every temporary key; 0: as asked
 };
 
 keys_t *
@@ -35,6 +36,7 @@ keys_new (const char *access_key_id, const char *secret, uint64_t seed)
     snprintf (key->access_key_id, sizeof key->access_key_id, "%s", access_key_id);
     snprintf (key->secret, sizeof key->secret, "%s", secret);
     snprintf (key->arn, sizeof key->arn, "arn:aws:iam::%s:user/cmlwatch", KEY_ACCOUNT);
+    snprintf (key->account, sizeof key->account, "%s", KEY_ACCOUNT);
     key->expires_wall = TIME_UNKNOWN;
     self->chance = noise_key (seed, 0x5757);
     return self;
@@ -65,7 +67,8 @@ keys_find (const keys_t *self, const char *access_key_id)
 }
 
 const aws_key_t *
-keys_issue (keys_t *self, const char *role_name, const char *session_name, time_us_t expires_wall)
+keys_issue (keys_t *self, const char *account, const char *role_name, const char *session_name,
+            time_us_t expires_wall)
 {
     issued_t *issued = &self->issued [self->next++ % KEY_ISSUED_MAX];
     aws_key_t *key = &issued->key;
@@ -79,8 +82,29 @@ keys_issue (keys_t *self, const char *role_name, const char *session_name, time_
     snprintf (key->session_token, sizeof key->session_token,
               "IQoJb3JpZ2luX2VjE%016" PRIX64 "%016" PRIX64 "%016" PRIX64 "==", noise_next (chance),
               noise_next (chance), noise_next (chance));
-    snprintf (key->arn, sizeof key->arn, "arn:aws:sts::%s:assumed-role/%.64s/%.64s", KEY_ACCOUNT,
+    snprintf (key->arn, sizeof key->arn, "arn:aws:sts::%s:assumed-role/%.64s/%.64s", account,
               role_name, session_name);
+    snprintf (key->account, sizeof key->account, "%s", account);
     key->expires_wall = expires_wall;
     return key;
+}
+
+int64_t
+keys_seconds (const keys_t *self, int64_t asked)
+{
+    return self->seconds > 0 ? self->seconds : asked;
+}
+
+void
+keys_set_seconds (keys_t *self, int64_t seconds)
+{
+    self->seconds = seconds;
+}
+
+void
+keys_expire (keys_t *self, time_us_t wall)
+{
+    for (size_t i = 0; i < KEY_ISSUED_MAX; i++) {
+        self->issued [i].key.expires_wall = wall;
+    }
 }

@@ -1,7 +1,7 @@
 // main.c - cmlwatch-sim: a stand-in for AWS and for CML servers that speaks their protocols.
 //
 // A world of instances lives by a scenario (world, director); EC2, CloudWatch and STS tell
-// of it on one port (aws_server), each running instance's CML on its own address
+// of it on one port (aws_server), where an instance's own role is found too (metadata), each running instance's CML on its own address
 // (cml_server); tests look in and interfere behind /_sim/ (sim_control). Parts are declared
 // in the order in which they lean on each other, so they are destroyed in the other.
 //
@@ -14,6 +14,7 @@
 #include "aws_server.h"
 #include "cml_server.h"
 #include "director.h"
+#include "metadata.h"
 #include "settings.h"
 #include "sim_control.h"
 
@@ -30,6 +31,7 @@ typedef struct sim {  //  borrowed
     director_t *director;  //  null without a scenario
     cml_server_t *cml;
     aws_server_t *aws;
+    metadata_t *metadata;
     sim_control_t control;
 } sim_t;
 
@@ -52,6 +54,8 @@ on_request (void *argument, const web_request_t *request, web_answer_t *answer)
 
     if (strncmp (request->http.path, SIM_CONTROL_PATH, strlen (SIM_CONTROL_PATH)) == 0) {
         sim_control_handle (&sim->control, request, answer);
+    } else if (metadata_has (request->http.path)) {
+        metadata_handle (sim->metadata, request, answer);
     } else {
         aws_server_handle (sim->aws, request, answer);
     }
@@ -69,6 +73,7 @@ make_world (const sim_settings_t *settings, const scenario_t *scenario, const cu
     const world_settings_t world = {
         .instances = instances ? instances : INSTANCES_DEFAULT,
         .regions = settings->regions,
+        .accounts = settings->accounts,
         .seed = (uint64_t) settings->seed,
         .speed = (double) settings->speed,
         .transition_us = transition ? transition : TRANSITION_DEFAULT_MS * MS_US,
@@ -108,8 +113,12 @@ run (const sim_settings_t *settings, reason_t *why)
         cml_server_new (loop, &cml_parts, (int) settings->cml_port, why);
     const aws_parts_t aws_parts = {world, faults, keys, calls, settings->throttle};
     _cleanup_ (aws_server_destroy) aws_server_t *aws = aws_server_new (&aws_parts);
-    sim_t sim = {loop, world, director, cml, aws, {world, faults, calls, cml}};
-    int fd = cml && aws ? admin_listen (settings->aws, why) : -1;
+    const metadata_parts_t metadata_parts = {world, faults,         keys,
+                                             calls, settings->role, settings->container_token};
+    _cleanup_ (metadata_destroy) metadata_t *metadata = metadata_new (&metadata_parts);
+    keys_set_seconds (keys, settings->key_seconds);
+    sim_t sim = {loop, world, director, cml, aws, metadata, {world, faults, calls, keys, cml}};
+    int fd = cml && aws && metadata ? admin_listen (settings->aws, why) : -1;
     _cleanup_ (web_destroy) web_t *web =
         fd >= 0 ? web_new (loop, fd, NULL, on_request, &sim, why) : NULL;
     if (!web) {

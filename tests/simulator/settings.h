@@ -16,11 +16,15 @@ typedef struct sim_settings {
     int64_t speed;
     int64_t instances;
     char regions [CONFIG_TEXT_SIZE];
+    char accounts [CONFIG_TEXT_SIZE];
     int64_t seed;
     int64_t transition_ms;
     bool throttle;
     char access_key_id [CONFIG_TEXT_SIZE];
     char secret_access_key [CONFIG_TEXT_SIZE];
+    int64_t key_seconds;
+    char role [CONFIG_TEXT_SIZE];
+    char container_token [CONFIG_TEXT_SIZE];
     char cml_username [CONFIG_TEXT_SIZE];
     char cml_password [CONFIG_TEXT_SIZE];
     int64_t token_seconds;

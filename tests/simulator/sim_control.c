@@ -35,6 +35,7 @@ write_instance (control_call_t *call, const instance_t *instance)
     json_open_object (json);
     json_member_text (json, "instance_id", instance->id);
     json_member_text (json, "region", instance->region);
+    json_member_text (json, "account", instance->account);
     json_member_text (json, "name", instance->name);
     json_member_text (json, "state", instance_state_name (instance->state));
     json_member_text (json, "system_status",
@@ -267,6 +268,24 @@ post_lab (control_call_t *call, reason_t *why)
     return 0;
 }
 
+//  Temporary keys: how long those live that are given from now on, and the end of those before.
+static int
+post_keys (control_call_t *call, reason_t *why)
+{
+    int64_t seconds;
+    bool expire = false;
+
+    (void) why;
+    if (json_get_integer (call->body, "seconds", &seconds)) {
+        keys_set_seconds (call->control->keys, seconds);
+    }
+    if (json_get_bool (call->body, "expire", &expire) && expire) {
+        keys_expire (call->control->keys, world_now (call->control->world).wall);
+    }
+    json_put_bool (&call->json, true);
+    return 0;
+}
+
 static int
 post_reset (control_call_t *call, reason_t *why)
 {
@@ -289,6 +308,7 @@ static const struct {
     {"POST", "instances",  post_appear},
     {"POST", "faults",     post_fault},
     {"POST", "labs",       post_lab},
+    {"POST", "keys",       post_keys},
     {"POST", "reset",      post_reset},
 };
 // clang-format on

@@ -10,6 +10,7 @@
 #include "calls.h"
 #include "cml_server.h"
 #include "faults.h"
+#include "keys.h"
 #include "web.h"
 #include "world.h"
 
@@ -19,6 +20,7 @@ typedef struct sim_control {  //  borrowed
     world_t *world;
     faults_t *faults;
     calls_t *calls;
+    keys_t *keys;
     cml_server_t *cml;
 } sim_control_t;
 

@@ -3,6 +3,7 @@
 #include "world.h"
 
 #include "../../common/cleanup.h"
+#include "keys.h"
 #include "labs.h"
 #include "noise.h"
 
@@ -32,6 +33,9 @@ struct world {
     char region_text [1024];
     const char *regions [REGIONS_MAX];
     size_t region_count;
+    char account_text [256];
+    const char *accounts [ACCOUNTS_MAX];
+    size_t account_count;
 };
 
 static int
@@ -56,6 +60,24 @@ split_regions (world_t *self, const char *text, reason_t *why)
     return self->region_count ? 0 : reason_set (why, -EINVAL, "regions: at least one");
 }
 
+static int
+split_accounts (world_t *self, const char *text, reason_t *why)
+{
+    char *rest = self->account_text;
+
+    snprintf (self->account_text, sizeof self->account_text, "%s", text);
+    for (char *word; (word = strsep (&rest, ","));) {
+        if (self->account_count == ACCOUNTS_MAX) {
+            return reason_set (why, -E2BIG, "accounts: at most %d", ACCOUNTS_MAX);
+        }
+        if (strlen (word) != KEY_ACCOUNT_SIZE - 1 || word [strspn (word, "0123456789")]) {
+            return reason_set (why, -EINVAL, "accounts: '%s' is no account: 12 digits", word);
+        }
+        self->accounts [self->account_count++] = word;
+    }
+    return 0;
+}
+
 //  --- instances come and go
 
 static instance_t *
@@ -67,6 +89,7 @@ take_slot (world_t *self, size_t slot)
         instance_identify (instance, slot, self->serial++, self->seed, self->regions,
                            self->region_count);
     } while (zhash_lookup (self->by_id, instance->id));
+    instance->account = self->accounts [slot / self->region_count % self->account_count];
     self->used [slot] = true;
     zhash_insert (self->by_id, instance->id, instance);
     instance_take_address (instance);
@@ -104,7 +127,8 @@ world_new (const world_settings_t *settings, const curves_t *curves, moment_t no
     self->slots = calloc (self->slots_max, sizeof *self->slots);
     self->used = calloc (self->slots_max, sizeof *self->used);
     self->by_id = zhash_new ();
-    if (split_regions (self, settings->regions, why) < 0) {
+    if (split_regions (self, settings->regions, why) < 0 ||
+        split_accounts (self, settings->accounts ? settings->accounts : KEY_ACCOUNT, why) < 0) {
         return NULL;
     }
     if (!self->slots || !self->used || !self->by_id) {
@@ -411,6 +435,13 @@ world_regions (const world_t *self, const char *const **regions)
 {
     *regions = self->regions;
     return self->region_count;
+}
+
+size_t
+world_accounts (const world_t *self, const char *const **accounts)
+{
+    *accounts = self->accounts;
+    return self->account_count;
 }
 
 const char *

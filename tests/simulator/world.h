@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #define REGIONS_MAX      16
+#define ACCOUNTS_MAX     8
 #define INSTANCES_MAX    20000
 #define WORLD_APPEAR_MAX 1000  //  slots beyond those of the start
 
@@ -29,7 +30,8 @@ typedef struct world world_t;
 
 typedef struct world_settings {
     size_t instances;
-    const char *regions;  //  comma list
+    const char *regions;   //  comma list
+    const char *accounts;  //  comma list; null: KEY_ACCOUNT alone
     uint64_t seed;
     double speed;
     time_us_t transition_us;  //  elapsed time of pending, stopping, shutting-down
@@ -59,6 +61,7 @@ instance_t *world_at (const world_t *self, size_t slot);  //  null for an empty 
 instance_t *world_find (const world_t *self, const char *id);
 instance_t *world_find_name (const world_t *self, const char *name);
 size_t world_regions (const world_t *self, const char *const **regions);
+size_t world_accounts (const world_t *self, const char *const **accounts);
 
 //  The id that the instance will have which is to appear as number next from now (0: the
 //  very next), and its serial.

@@ -1,4 +1,3 @@
-#include "../../../collector/aws/credentials.h"
 #include "../../../collector/aws/endpoints.h"
 #include "../../../collector/aws/fault.h"
 #include "../../../common/cleanup.h"
@@ -26,59 +25,6 @@ read_variable (const char *name)
         }
     }
     return NULL;
-}
-
-static int
-get_keys (const variable_t *variables, aws_keys_t *keys, reason_t *why)
-{
-    _cleanup_ (aws_credentials_destroy) aws_credentials_t *credentials =
-        aws_credentials_new (read_variable);
-    environment = variables;
-    return aws_credentials_get (credentials, (moment_t){0}, keys, why);
-}
-
-static void
-keys_come_from_the_environment_with_or_without_a_token (void **state)
-{
-    (void) state;
-    aws_keys_t keys;
-
-    assert_int_equal (get_keys ((variable_t []){{"AWS_ACCESS_KEY_ID", "AKID"},
-                                                {"AWS_SECRET_ACCESS_KEY", "secret"},
-                                                {"AWS_SESSION_TOKEN", ""},
-                                                {0}},
-                                &keys, NULL),
-                      0);
-    assert_string_equal (keys.access_key_id, "AKID");
-    assert_string_equal (keys.secret_access_key, "secret");
-    assert_null (keys.session_token);
-}
-
-static void
-no_keys_names_each_variable_looked_at (void **state)
-{
-    (void) state;
-    aws_keys_t keys;
-    reason_t why = {0};
-
-    assert_int_equal (get_keys (NULL, &keys, &why), -ENOENT);
-
-    assert_non_null (strstr (why.text, "AWS_ACCESS_KEY_ID"));
-    assert_non_null (strstr (why.text, "AWS_SECRET_ACCESS_KEY"));
-    assert_non_null (strstr (why.text, "AWS_SESSION_TOKEN"));
-}
-
-static void
-half_of_a_key_is_a_fault_that_names_the_other_half (void **state)
-{
-    (void) state;
-    aws_keys_t keys;
-    reason_t why = {0};
-
-    assert_int_equal (get_keys ((variable_t []){{"AWS_ACCESS_KEY_ID", "AKID"}, {0}}, &keys, &why),
-                      -EINVAL);
-
-    assert_non_null (strstr (why.text, "AWS_SECRET_ACCESS_KEY is not"));
 }
 
 //  --- endpoints
@@ -204,6 +150,8 @@ code_decides_and_the_status_only_where_there_is_none (void **state)
         aws_fault_t fault;
         bool retry;
     } CASES [] = {
+        {"IDPCommunicationError", 400, AWS_SERVER, true},
+        {"InvalidIdentityToken", 400, AWS_AUTH, false},
         {"Throttling", 400, AWS_THROTTLED, true},
         {"RequestLimitExceeded", 503, AWS_THROTTLED, true},
         {"AuthFailure", 401, AWS_AUTH, false},
@@ -256,9 +204,6 @@ int
 main (void)
 {
     const struct CMUnitTest tests [] = {
-        cmocka_unit_test (keys_come_from_the_environment_with_or_without_a_token),
-        cmocka_unit_test (no_keys_names_each_variable_looked_at),
-        cmocka_unit_test (half_of_a_key_is_a_fault_that_names_the_other_half),
         cmocka_unit_test (endpoint_is_the_regions_own_in_each_partition),
         cmocka_unit_test (services_own_variable_wins_over_the_common_one),
         cmocka_unit_test (configured_endpoints_can_be_ignored),

@@ -27,7 +27,7 @@ calls_leave_at_once_up_to_the_burst_and_then_one_after_the_other (void **state)
 {
     (void) state;
     pace_t *pace = pace_of (10);
-    pace_lane_t *lane = pace_lane (pace, "ec2", "us-east-1");
+    pace_lane_t *lane = pace_lane (pace, "ec2", "us-east-1", "");
     time_us_t rest;
 
     for (int i = 0; i < 20; i++) {
@@ -46,13 +46,13 @@ lanes_of_other_services_and_regions_are_their_own (void **state)
     (void) state;
     pace_t *pace = pace_of (1);
     time_us_t rest;
-    pace_lane_t *lane = pace_lane (pace, "ec2", "us-east-1");
+    pace_lane_t *lane = pace_lane (pace, "ec2", "us-east-1", "");
 
     while (pace_take (lane, T0, &rest) == 0) {
     }
-    assert_ptr_equal (pace_lane (pace, "ec2", "us-east-1"), lane);
-    assert_int_equal (pace_take (pace_lane (pace, "ec2", "eu-west-1"), T0, &rest), 0);
-    assert_int_equal (pace_take (pace_lane (pace, "monitoring", "us-east-1"), T0, &rest), 0);
+    assert_ptr_equal (pace_lane (pace, "ec2", "us-east-1", ""), lane);
+    assert_int_equal (pace_take (pace_lane (pace, "ec2", "eu-west-1", ""), T0, &rest), 0);
+    assert_int_equal (pace_take (pace_lane (pace, "monitoring", "us-east-1", ""), T0, &rest), 0);
     pace_destroy (&pace);
 }
 
@@ -61,7 +61,7 @@ throttling_halves_the_rate_once_a_second_down_to_the_least (void **state)
 {
     (void) state;
     pace_t *pace = pace_of (16);
-    pace_lane_t *lane = pace_lane (pace, "ec2", "us-east-1");
+    pace_lane_t *lane = pace_lane (pace, "ec2", "us-east-1", "");
 
     for (int i = 0; i < 10; i++) {
         pace_tell (lane, AWS_THROTTLED, T0 + i * 1000);  //  calls that were under way together
@@ -79,7 +79,7 @@ success_brings_the_rate_back_and_no_further (void **state)
 {
     (void) state;
     pace_t *pace = pace_of (10);
-    pace_lane_t *lane = pace_lane (pace, "ec2", "us-east-1");
+    pace_lane_t *lane = pace_lane (pace, "ec2", "us-east-1", "");
     double before;
 
     pace_tell (lane, AWS_THROTTLED, T0);
@@ -98,7 +98,7 @@ service_that_does_not_answer_is_left_alone_and_then_one_call_goes_to_see (void *
 {
     (void) state;
     pace_t *pace = pace_of (100);
-    pace_lane_t *lane = pace_lane (pace, "ec2", "us-east-1");
+    pace_lane_t *lane = pace_lane (pace, "ec2", "us-east-1", "");
     time_us_t rest = 0, now = T0;
 
     for (int i = 0; i < PACE_DEAD_AFTER; i++) {
@@ -126,7 +126,7 @@ rest_is_bounded_however_long_it_lasts (void **state)
 {
     (void) state;
     pace_t *pace = pace_of (100);
-    pace_lane_t *lane = pace_lane (pace, "ec2", "us-east-1");
+    pace_lane_t *lane = pace_lane (pace, "ec2", "us-east-1", "");
     time_us_t rest = 0, now = T0;
 
     for (int i = 0; i < 200; i++) {

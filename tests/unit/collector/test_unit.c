@@ -181,6 +181,41 @@ reader_of_regions_has_a_unit_for_each_region_and_none_for_workers (void **state)
     assert_null (unit_table_find (self.units, "eu-west-1")->worker);
 }
 
+static const char *const *
+accounts (void *state, const char *region, size_t *count)
+{
+    static const char *const NAMES [] = {"own", "other"};
+    (void) state;
+    *count = strcmp (region, "us-east-1") == 0 ? 2 : 1;
+    return NAMES;
+}
+
+static void
+region_is_a_unit_for_each_account_that_reads_it (void **state)
+{
+    (void) state;
+    const collector_source_t source = {.reads = COLLECTOR_READS_REGIONS, .accounts = accounts};
+    _cleanup_ (fixture_clear) fixture_t self = fixture (&source);
+    uint64_t overdue = 0;
+    lease (&self, "{\"epoch\":\"e\",\"regions\":[\"us-east-1\",\"eu-west-1\"]}");
+
+    assert_int_equal (unit_table_count (self.units), 3);
+    assert_string_equal (unit_table_find (self.units, "us-east-1 other")->account, "other");
+    assert_string_equal (unit_table_find (self.units, "us-east-1 other")->region, "us-east-1");
+    assert_string_equal (unit_table_find (self.units, "eu-west-1 own")->account, "own");
+    for (int i = 0; i < 3; i++) {
+        unit_t *unit = unit_of (schedule_take (self.schedule, T0 + SECOND_US, &overdue));
+        unit_table_release (self.units, unit, T0 + SECOND_US);
+    }
+    assert_null (schedule_take (self.schedule, T0 + SECOND_US, &overdue));
+
+    unit_table_make_due (self.units, "us-east-1", T0 + SECOND_US);
+
+    assert_non_null (schedule_take (self.schedule, T0 + SECOND_US, &overdue));
+    assert_non_null (schedule_take (self.schedule, T0 + SECOND_US, &overdue));
+    assert_null (schedule_take (self.schedule, T0 + SECOND_US, &overdue));
+}
+
 int
 main (void)
 {
@@ -190,6 +225,7 @@ main (void)
         cmocka_unit_test (unit_that_left_the_lease_lives_until_its_round_has_ended),
         cmocka_unit_test (unit_that_comes_back_while_its_round_runs_has_never_left),
         cmocka_unit_test (units_forget_what_they_told_when_the_aggregator_began_anew),
+        cmocka_unit_test (region_is_a_unit_for_each_account_that_reads_it),
         cmocka_unit_test (reader_of_regions_has_a_unit_for_each_region_and_none_for_workers),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -56,6 +56,8 @@ question_clear (question_t *self)
     form_destroy (&self->form);
 }
 
+static const aws_key_t KEY = {.account = KEY_ACCOUNT};
+
 static question_t
 ask (const stage_t *stage, const char *text)
 {
@@ -63,8 +65,8 @@ ask (const stage_t *stage, const char *text)
     question_t question = {.form = form_new (text, strlen (text), NULL)};
 
     assert_non_null (question.form);
-    question.call =
-        (aws_call_t){.world = stage->world, .form = question.form, .region = "us-east-1"};
+    question.call = (aws_call_t){
+        .world = stage->world, .form = question.form, .region = "us-east-1", .key = &KEY};
     question.rc = ec2_select (&question.call, &rules, &question.selection);
     return question;
 }

@@ -1,0 +1,299 @@
+"""Where the AWS collectors take their keys: each provider with a real collector against the simulator, which
+checks signature, session token and end of every key; the test is the aggregator.
+SPDX-License-Identifier: MIT"""
+import stat
+
+import pytest
+
+import harness
+from harness import metric, wait_until
+from listener import Listener
+
+ROLE = "arn:aws:iam::111122223333:role/{}"
+KEYS = f"aws_access_key_id = {harness.ACCESS_KEY_ID}\naws_secret_access_key = {harness.SECRET_ACCESS_KEY}\n"
+
+
+@pytest.fixture
+def listener(bus):
+    own = Listener(bus)
+    yield own
+    own.close()
+
+
+class Home:
+    """A home folder whose ~/.aws is the test's."""
+
+    def __init__(self, folder):
+        self.folder = folder / "home"
+        (self.folder / ".aws").mkdir(parents=True)
+
+    def write(self, name, text):
+        path = self.folder / ".aws" / name
+        path.write_text(text)
+        return path
+
+
+@pytest.fixture
+def home(tmp_path):
+    return Home(tmp_path)
+
+
+def collector(start, bus, sim, home, *arguments, kind="ec2", **variables):
+    environment = {"AWS_ENDPOINT_URL": sim.aws_url, "HOME": str(home.folder), **variables}
+    return start(harness.Collector, kind, bus, "--interval-ms", 300, *arguments, environment=environment,
+                 collector_id="keys-test")
+
+
+def reads(listener):
+    listener.clear()
+    return listener.collect("instance.observed", lambda events: events)
+
+
+def calls(sim, group="aws"):
+    return sim.control("calls").get(group, {})
+
+
+def fetched(program, outcome="ok"):
+    return metric(program.url, "cmlwatch_aws_keys_fetched_total", outcome=outcome)
+
+
+# --- each provider
+
+def test_keys_of_the_shared_file(start, bus, sim, listener, home):
+    home.write("credentials", f"[default]\n{KEYS}")
+    collector(start, bus, sim, home)
+
+    assert reads(listener)
+
+
+def test_profile_gives_keys_and_region(start, bus, listener, home):
+    sim = start(harness.Simulator, "--regions", "us-east-1,eu-central-1")
+    home.write("config", f"[profile lab]\nregion = eu-central-1\n{KEYS}")
+    collector(start, bus, sim, home, AWS_PROFILE="lab")
+
+    assert {e["data"]["region"] for e in reads(listener)} == {"eu-central-1"}
+
+
+def test_role_of_a_profile_is_assumed_with_the_keys_of_another(start, bus, sim, listener, home):
+    home.write("credentials", f"[base]\n{KEYS}")
+    home.write("config", f"[profile lab]\nrole_arn = {ROLE.format('external-4711')}\nsource_profile = base\n"
+                         "external_id = 4711\n")
+    program = collector(start, bus, sim, home, AWS_PROFILE="lab")
+
+    assert reads(listener)
+    assert calls(sim)["AssumeRole"] == 1 and fetched(program) >= 1
+
+
+def test_role_upon_role_upon_keys(start, bus, sim, listener, home):
+    home.write("config", f"[profile a]\nrole_arn = {ROLE.format('one')}\nsource_profile = b\n"
+                         f"[profile b]\nrole_arn = {ROLE.format('two')}\nsource_profile = c\n"
+                         f"[profile c]\n{KEYS}")
+    collector(start, bus, sim, home, AWS_PROFILE="a")
+
+    assert reads(listener) and calls(sim)["AssumeRole"] == 2
+
+
+def test_web_identity_reads_its_token_anew_and_signs_nothing(start, bus, sim, listener, home):
+    token = home.write("token", "expired\n")
+    program = collector(start, bus, sim, home, AWS_ROLE_ARN=ROLE.format("pod"),
+                        AWS_WEB_IDENTITY_TOKEN_FILE=str(token))
+    error = listener.collect("collector.error", lambda events: events)[0]
+    assert "ExpiredTokenException" in f"{error['data']['error_code']} {error['data']['error_message']}"
+
+    token.write_text("eyJhbGciOi")
+
+    assert reads(listener) and program.alive()
+
+
+def test_container_endpoint_with_its_token_out_of_a_file(start, bus, listener, home):
+    sim = start(harness.Simulator, "--container-token", "eks-token")
+    token = home.write("token", "eks-token\n")
+    collector(start, bus, sim, home, AWS_CONTAINER_CREDENTIALS_FULL_URI=f"{sim.aws_url}/container/credentials",
+              AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=str(token))
+
+    assert reads(listener) and calls(sim, "metadata")["/container/credentials"] == 1
+
+
+def test_container_endpoint_elsewhere_is_never_asked(start, bus, sim, listener, home):
+    program = collector(start, bus, sim, home, AWS_CONTAINER_CREDENTIALS_FULL_URI="http://198.51.100.7/keys")
+
+    program.wait_log("neither https nor at this machine")
+    assert not calls(sim, "metadata")
+
+
+def test_instance_metadata(start, bus, sim, listener, home):
+    collector(start, bus, sim, home, AWS_EC2_METADATA_DISABLED="false", AWS_EC2_METADATA_SERVICE_ENDPOINT=sim.aws_url,
+              http_proxy="http://127.0.0.1:9", no_proxy="nowhere.example")
+    #  The proxy that is not there takes the calls to the endpoint with it, but not those for keys.
+    wait_until(lambda: calls(sim, "metadata").get("/latest/meta-data/iam/security-credentials/cmlwatch-instance"),
+               "keys are fetched without the proxy")
+
+
+def test_keys_of_instance_metadata_are_good(start, bus, sim, listener, home):
+    collector(start, bus, sim, home, AWS_EC2_METADATA_DISABLED="false", AWS_EC2_METADATA_SERVICE_ENDPOINT=sim.aws_url)
+
+    assert reads(listener)
+
+
+def process(home, text):
+    path = home.write("give-keys", "#!/bin/sh\n" + text)
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    home.write("config", f"[default]\ncredential_process = '{path}' --for \"the lab\"\n")
+    return path
+
+
+def test_credential_process(start, bus, sim, listener, home):
+    process(home, 'test "$2" = "the lab" || exit 3\n'
+                  f'echo \'{{"Version": 1, "AccessKeyId": "{harness.ACCESS_KEY_ID}", '
+                  f'"SecretAccessKey": "{harness.SECRET_ACCESS_KEY}"}}\'\n')
+    collector(start, bus, sim, home)
+
+    assert reads(listener)
+
+
+@pytest.mark.parametrize("script, said", [
+    ("echo the vault is sealed >&2; exit 7", "code 7: the vault is sealed"),
+    ("echo '<html>'", "does not print a JSON object"),
+    ("echo '{\"Version\": 2}'", "Version"),
+    ("yes 0123456789 | head -c 200000", "more than"),
+    ("sleep 600 & sleep 600", "did not end within"),
+])
+def test_credential_process_that_fails_is_bounded_and_told(start, bus, sim, listener, home, script, said):
+    path = process(home, script + "\n")
+    program = collector(start, bus, sim, home)
+
+    program.wait_log(said)
+
+    assert program.alive() and not calls(sim)
+    assert metric(program.url, "cmlwatch_aws_keys_fetched_total", outcome="failed") >= 1
+    wait_until(lambda: not running(path), "nothing of it is left", 10)
+
+
+def running(path):
+    import pathlib
+    for stat_file in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if str(path).encode() in stat_file.read_bytes():
+                return stat_file.parent.name
+        except OSError:
+            continue
+    return None
+
+
+# --- none, and the wrong ones
+
+def test_no_provider_names_each_place_looked_at(start, bus, sim, listener, home):
+    program = collector(start, bus, sim, home)
+
+    error = listener.collect("collector.error", lambda events: events)[0]["data"]
+
+    assert error["error_code"] == "NoCredentials"
+    for place in ("AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE", "profile 'default'", ".aws/credentials",
+                  ".aws/config", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_EC2_METADATA_DISABLED"):
+        assert place in error["error_message"], (place, error["error_message"])
+    assert program.alive() and not calls(sim)
+
+
+def test_no_answer_of_instance_metadata_names_each_place_too(start, bus, sim, listener, home):
+    dead = f"http://127.0.0.1:{harness.free_port()}"
+    collector(start, bus, sim, home, AWS_EC2_METADATA_DISABLED="false", AWS_EC2_METADATA_SERVICE_ENDPOINT=dead)
+
+    error = listener.collect("collector.error", lambda events: events)[0]["data"]
+
+    for place in ("AWS_ACCESS_KEY_ID", "profile 'default'", dead):
+        assert place in error["error_message"], (place, error["error_message"])
+
+
+def test_configured_provider_that_fails_is_not_passed_over(start, bus, sim, listener, home):
+    #  The container's endpoint would give keys, but the profile decides.
+    home.write("credentials", "[default]\naws_access_key_id = AKIAWRONG\naws_secret_access_key = wrong\n")
+    collector(start, bus, sim, home, AWS_CONTAINER_CREDENTIALS_FULL_URI=f"{sim.aws_url}/container/credentials")
+
+    error = listener.collect("collector.error", lambda events: events)[0]["data"]
+
+    assert error["error_code"] == "AuthFailure"
+    assert not calls(sim, "metadata")
+
+
+def test_keys_changed_in_the_file_are_taken_when_the_old_are_refused(start, bus, sim, listener, home):
+    home.write("credentials", "[default]\naws_access_key_id = AKIAOLD\naws_secret_access_key = old\n")
+    collector(start, bus, sim, home)
+    listener.collect("collector.error", lambda events: events)
+
+    home.write("credentials", f"[default]\n{KEYS}")
+
+    assert reads(listener)
+
+
+# --- in time
+
+def test_keys_are_fetched_anew_before_they_end(start, bus, listener, home):
+    sim = start(harness.Simulator, "--key-seconds", 4)
+    program = collector(start, bus, sim, home, AWS_EC2_METADATA_DISABLED="false",
+                        AWS_EC2_METADATA_SERVICE_ENDPOINT=sim.aws_url)
+
+    listener.collect("instance.observed", lambda events: fetched(program) >= 4)
+
+    assert not [e for e in listener.all if e["type"] == "collector.error"], "no call met an ended key"
+    assert metric(program.url, "cmlwatch_aws_calls_total", outcome="auth") == 0
+
+
+def test_failed_refresh_keeps_the_keys_until_they_end_and_recovers(start, bus, listener, home):
+    sim = start(harness.Simulator, "--key-seconds", 12)
+    program = collector(start, bus, sim, home, AWS_CONTAINER_CREDENTIALS_FULL_URI=f"{sim.aws_url}/container/credentials")
+    reads(listener)
+
+    sim.fault(api="container", kind="error500")
+    program.wait_log("those in hand serve until they end")
+    assert reads(listener), "the old keys serve"
+    assert not [e for e in listener.all if e["type"] == "collector.error"]
+    error = listener.collect("collector.error", lambda events: events)[0]["data"]
+    assert error["error_code"] == "NoCredentials" and "HTTP 500" in error["error_message"]
+    sim.control("reset", {})
+
+    assert reads(listener)
+    program.wait_log("AWS keys again")
+
+
+def test_call_waits_for_its_keys(start, bus, sim, listener, home):
+    sim.fault(api="container", kind="slow", delay_ms=1500, count=1)
+    program = collector(start, bus, sim, home, AWS_CONTAINER_CREDENTIALS_FULL_URI=f"{sim.aws_url}/container/credentials")
+
+    assert reads(listener)
+
+    assert not [e for e in listener.all if e["type"] == "collector.error"]
+    assert metric(program.url, "cmlwatch_aws_calls_total", outcome="auth") == 0
+
+
+def test_keys_that_end_early_are_replaced_and_the_call_is_tried_again(start, bus, sim, listener, home):
+    program = collector(start, bus, sim, home, AWS_CONTAINER_CREDENTIALS_FULL_URI=f"{sim.aws_url}/container/credentials")
+    reads(listener)
+
+    sim.control("keys", {"expire": True})
+    wait_until(lambda: listener.turn() or fetched(program) == 2, "others are fetched")
+
+    assert reads(listener)
+    assert not [e for e in listener.all if e["type"] == "collector.error"], "nobody noticed"
+
+
+def test_collector_stops_while_its_keys_are_being_fetched(start, bus, sim, home):
+    process(home, "sleep 600\n")
+    program = collector(start, bus, sim, home)
+    wait_until(lambda: running("give-keys"), "the command runs")
+
+    assert program.stop() == 0
+    assert not running(home.folder / ".aws/give-keys")
+
+
+def test_cloudwatch_takes_keys_the_same_way(start, bus, sim, home):
+    own = sim.instances()[0]
+    listener = Listener(bus, [{"worker_id": "w", "region": "us-east-1", "instance_id": own["instance_id"],
+                               "status": "running"}])
+    home.write("credentials", f"[base]\n{KEYS}")
+    home.write("config", f"[default]\nrole_arn = {ROLE.format('reader')}\nsource_profile = base\n")
+    collector(start, bus, sim, home, kind="cloudwatch")
+
+    told = listener.collect("utilization.observed", lambda events: events)[0]
+    listener.close()
+
+    assert told["subject"] == f"us-east-1/{own['instance_id']}" and "error_code" not in told["data"]
