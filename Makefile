@@ -21,7 +21,7 @@ HARDEN   := -fstack-protector-strong -fPIE $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2
 CFLAGS   += -std=c17 -D_GNU_SOURCE $(OPTIMIZE) -g $(WARNINGS) $(HARDEN) -MMD -MP -I$(B)/generated \
             $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 LDFLAGS  += -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(if $(SANITIZE),-fsanitize=$(SANITIZE))
-LDLIBS   += -lczmq -lzmq -ljson-c -lcurl -lmicrohttpd -linih -lexpat -llmdb -luuid -lgnutls -lrhonabwy -lorcania -ljansson -lz -lm
+LDLIBS   += -lczmq -lzmq -ljson-c -lcurl -lmicrohttpd -linih -lexpat -llmdb -luuid -lgnutls -lwslay -lrhonabwy -lorcania -ljansson -lz -lm
 
 # Each file's name is printed as it is made; `make V=1` prints the whole command.
 Q         = $(if $(V),,@echo "  $(@:$B/%=%)";)

@@ -16,6 +16,7 @@
 
 #include <assert.h>
 #include <curl/curl.h>
+#include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <time.h>
@@ -43,6 +44,7 @@ struct http_call {
     buffer_t body;
     size_t answer_max;
     bool is_too_large;
+    bool connect_only;
     time_us_t started;  //  steady
     http_answer_fn *fn;
     void *argument;
@@ -240,10 +242,49 @@ deliver (http_client_t *self)
         (void) curl_easy_getinfo (message->easy_handle, CURLINFO_PRIVATE, &private);
         http_call_t *call = (void *) private;
         assert (call && call->magic == CALL_MAGIC);
+        if (call->connect_only && code == CURLE_OK) {
+            answer_call (call, code);  //  it lives on, in libcurl's hands too
+            continue;
+        }
         call_unlink (call);
         answer_call (call, code);
         call_destroy (&call);
     }
+}
+
+//  --- a connection for another protocol
+
+int
+http_call_descriptor (const http_call_t *self)
+{
+    curl_socket_t fd = CURL_SOCKET_BAD;
+
+    (void) curl_easy_getinfo (self->options.easy, CURLINFO_ACTIVESOCKET, &fd);
+    return fd;
+}
+
+static ssize_t
+moved (CURLcode code, size_t size)
+{
+    return code == CURLE_OK ? (ssize_t) size : code == CURLE_AGAIN ? -EAGAIN : -EIO;
+}
+
+ssize_t
+http_call_read (http_call_t *self, void *bytes, size_t size)
+{
+    assert (self->magic == CALL_MAGIC && self->connect_only);
+    size_t got = 0;
+    CURLcode code = curl_easy_recv (self->options.easy, bytes, size, &got);
+    return moved (code, got);
+}
+
+ssize_t
+http_call_write (http_call_t *self, const void *bytes, size_t size)
+{
+    assert (self->magic == CALL_MAGIC && self->connect_only);
+    size_t sent = 0;
+    CURLcode code = curl_easy_send (self->options.easy, bytes, size, &sent);
+    return moved (code, sent);
 }
 
 //  --- libcurl and the loop
@@ -412,6 +453,8 @@ set_call (http_call_t *self)
     CURL *easy = self->options.easy;
 
     return curl_easy_setopt (easy, CURLOPT_PRIVATE, self) == CURLE_OK &&
+           curl_easy_setopt (easy, CURLOPT_CONNECT_ONLY, self->connect_only ? 1L : 0L) ==
+               CURLE_OK &&
            curl_easy_setopt (easy, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
            curl_easy_setopt (easy, CURLOPT_WRITEDATA, self) == CURLE_OK &&
            curl_easy_setopt (easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t) self->answer_max) ==
@@ -432,6 +475,7 @@ http_client_send (http_client_t *self, const http_request_t *request, http_answe
         .magic = CALL_MAGIC,
         .client = self,
         .answer_max = request->answer_max ? request->answer_max : ANSWER_MAX,
+        .connect_only = request->connect_only,
         .started = clock_now ().steady,
         .fn = fn,
         .argument = argument,
