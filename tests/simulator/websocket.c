@@ -28,7 +28,7 @@ struct websocket {
     loop_t *loop;
     web_tunnel_t tunnel;
     wslay_event_context_ptr frames;
-    bool over, muted;
+    bool over, muted, watched;
     websocket_text_fn *text_fn;
     void *argument;
 };
@@ -134,20 +134,30 @@ on_message (wslay_event_context_ptr frames, const struct wslay_event_on_msg_recv
 
 static void on_descriptor (void *argument, uint32_t events);
 
+static void
+look_away (websocket_t *self)
+{
+    if (self->watched) {
+        self->watched = false;
+        loop_unwatch (self->loop, self->tunnel.fd);
+    }
+}
+
 //  When closing is said on both sides, or a fault was answered with a close, it is over.
 static void
 flush (websocket_t *self)
 {
-    if (self->over || self->muted) {
+    if (self->muted) {
         return;
     }
     (void) wslay_event_send (self->frames);
     bool done = !wslay_event_want_read (self->frames) && !wslay_event_want_write (self->frames);
     self->over = self->over || done;
     if (self->over) {
-        loop_unwatch (self->loop, self->tunnel.fd);
+        look_away (self);
         return;
     }
+    self->watched = true;
     uint32_t writes = wslay_event_want_write (self->frames) ? (uint32_t) EPOLLOUT : 0;
     (void) loop_watch (self->loop, self->tunnel.fd, EPOLLIN | writes, on_descriptor, self);
 }
@@ -210,7 +220,7 @@ websocket_send_bytes (websocket_t *self, const void *bytes, size_t size)
     if (!self->over && !self->muted &&
         send (self->tunnel.fd, bytes, size, MSG_NOSIGNAL) != (ssize_t) size) {
         self->over = true;  //  a buffer that is full would leave half a frame
-        loop_unwatch (self->loop, self->tunnel.fd);
+        look_away (self);
     }
 }
 
@@ -228,7 +238,7 @@ websocket_mute (websocket_t *self)
 {
     if (!self->over && !self->muted) {
         self->muted = true;
-        loop_unwatch (self->loop, self->tunnel.fd);
+        look_away (self);
     }
 }
 
@@ -277,9 +287,7 @@ websocket_destroy (websocket_t **self_p)
 
     websocket_t *self = *self_p;
     if (self) {
-        if (!self->over && !self->muted) {
-            loop_unwatch (self->loop, self->tunnel.fd);
-        }
+        look_away (self);
         wslay_event_context_free (self->frames);
         web_tunnel_close (&self->tunnel);
         self->magic = 0;
