@@ -9,6 +9,8 @@
 
 typedef enum cml_address { CML_ADDRESS_PUBLIC, CML_ADDRESS_PRIVATE } cml_address_t;
 
+typedef enum cml_push_choice { CML_PUSH_AUTO, CML_PUSH_OFF } cml_push_choice_t;
+
 typedef struct cml_settings {
     collector_settings_t collector;
     char username [CONFIG_TEXT_SIZE];
@@ -22,6 +24,9 @@ typedef struct cml_settings {
     int64_t labs_per_round;
     bool node_states;
     int64_t activity_interval_ms;
+    int push;  //  cml_push_choice_t
+    int64_t report_interval_ms, push_poll_ms, push_idle_ms, push_again_ms;
+    int64_t push_message_max;
 } cml_settings_t;
 
 #endif

@@ -6,22 +6,31 @@
 //     cml_server    where it is, and by which key it is known (cml_pins)
 //     cml_session   its login (cml_login, cml_token) and its requests
 //     cml_fault     what an answer is worth
+//     cml_worker    what is kept between rounds
 //     cml_round     the phases, in order; cml_labs, cml_activity, cml_told: what they know
 //     cml_observe   what is said of what was found
+//
+// Since 2.9 a server says most of it by itself:
+//
+//     cml_push      its connection and when it is tried again (cml_pace), what comes of it
+//     cml_socket    a WebSocket (cml_upgrade); cml_said: one message
 //
 // SPDX-License-Identifier: MIT
 
 #include "../../common/cleanup.h"
 #include "../../common/log.h"
 #include "cml_round.h"
+#include "cml_worker.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define USERNAME_MAX 32  //  CML's own bound
+#define USERNAME_MAX    32  //  CML's own bound
+#define PUSHES_PER_HOST 2   //  one that ends and the next
 
 static const char *const ADDRESSES [] = {"public", "private", NULL};
+static const char *const PUSHES [] = {"auto", "off", NULL};  //  as cml_push_choice_t
 static const char *const VERIFIES [] = {"full", "fingerprint", "off", NULL};  //  as http_verify_t
 
 // clang-format off
@@ -40,13 +49,21 @@ static const config_key_t KEYS [] = {
     {"labs_per_round", CONFIG_INTEGER, offsetof (cml_settings_t, labs_per_round), "100",    1, 5000,       NULL,      "labs of one server whose details are read in one round; more take turns, running ones more often"},
     {"node_states",    CONFIG_FLAG,    offsetof (cml_settings_t, node_states),    "yes",    0, 0,          NULL,      "tell when a node of a running lab changes its state; one request more for each such lab and round"},
     {"activity_interval_ms", CONFIG_INTEGER, offsetof (cml_settings_t, activity_interval_ms), "60000", 0, 3600000, NULL, "least time between two readings of a server's telemetry log, which comes whole; 0: each round"},
+    {"push",               CONFIG_CHOICE,  offsetof (cml_settings_t, push),               "auto",    0, 0,                 PUSHES, "listen to what a server says by itself (wss://…/ws/ui, CML 2.9 on) where it does, or only ask"},
+    {"report_interval_ms", CONFIG_INTEGER, offsetof (cml_settings_t, report_interval_ms), "5000",    50, 600000,           NULL,   "a server that pushes: least time between two reports of its load, and of its labs; states are told at once"},
+    {"push_poll_ms",       CONFIG_INTEGER, offsetof (cml_settings_t, push_poll_ms),       "60000",   50, 86400000,         NULL,   "a server that pushes: time between two rounds for what is not pushed (health, licence, list of labs, telemetry)"},
+    {"push_idle_ms",       CONFIG_INTEGER, offsetof (cml_settings_t, push_idle_ms),       "30000",   300, 600000,          NULL,   "silence after which a pushing connection counts as dead, and without its load the server is asked again"},
+    {"push_again_ms",      CONFIG_INTEGER, offsetof (cml_settings_t, push_again_ms),      "600000",  50, 86400000,         NULL,   "when a server that has no such path (before 2.9) is tried again"},
+    {"push_message_max",   CONFIG_INTEGER, offsetof (cml_settings_t, push_message_max),   "1048576", 4096, 67108864,       NULL,   "bytes of one pushed message; a larger one ends the connection"},
     {0},
 };
 // clang-format on
 
 typedef struct cml {
     const cml_settings_t *settings;
-    cml_pins_t *pins;  //  null unless verify = fingerprint
+    cml_pins_t *pins;     //  null unless verify = fingerprint
+    http_client_t *push;  //  null: push = off
+    cml_tools_t tools;
 } cml_t;
 
 static int
@@ -93,6 +110,7 @@ destroy (void *state)
 {
     cml_t *self = state;
 
+    http_client_destroy (&self->push);
     cml_pins_destroy (&self->pins);
     free (self);
 }
@@ -127,6 +145,13 @@ init (collector_t *core, const void *settings, reason_t *why)
         destroy (self);
         return NULL;
     }
+    if (self->settings->push == CML_PUSH_AUTO &&
+        !(self->push = http_client_new (collector_loop (core), PUSHES_PER_HOST,
+                                        collector_metrics (core), why))) {
+        destroy (self);
+        return NULL;
+    }
+    self->tools = (cml_tools_t){self->settings, self->pins, self->push};
     warn_of_verify_off (core, self->settings);
     return self;
 }
@@ -135,7 +160,7 @@ static void
 start (void *state, collector_round_t *round)
 {
     cml_t *self = state;
-    cml_round_start (self->settings, self->pins, round);
+    cml_round_start (&self->tools, round);
 }
 
 static void

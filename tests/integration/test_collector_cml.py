@@ -38,8 +38,8 @@ def pins(sim, tmp_path):
     return path
 
 
-def collector(start, bus, sim, *arguments, verify="fingerprint", password="cmlwatch-demo"):
-    return start(harness.Collector, "cml", bus, "--interval-ms", INTERVAL_MS, "--port", sim.cml_port,
+def collector(start, bus, sim, *arguments, verify="fingerprint", password="cmlwatch-demo", push="off"):
+    return start(harness.Collector, "cml", bus, "--interval-ms", INTERVAL_MS, "--port", sim.cml_port, "--push", push,
                  "--username", "cmlwatch", "--verify", verify, "--activity-interval-ms", 0, *arguments,
                  environment={"CMLWATCH_COLLECTOR_CML_PASSWORD": password}, collector_id="cml-test")
 
