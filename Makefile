@@ -128,6 +128,7 @@ bench: all $B/bench_aggregate $B/bench_store  ## what speed is worth quoting: me
 	@$B/bench_aggregate
 	@$B/bench_store $B
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/bench/bench_publish.py $B
+	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/bench/bench_push.py $B
 
 demo: all  ## the whole stack on simulated AWS and CML, until Ctrl-C
 	@deploy/demo $B
