@@ -90,10 +90,11 @@ count_connected (const cml_push_t *self, double change)
 static void
 publish_stats (cml_push_t *self)
 {
-    cml_found_t found = {.stats = take_ptr (self->stats)};
+    cml_found_t found = {.stats = self->stats};
     cml_told_t none = {0};
     cml_place_t place = place_of (self);
 
+    self->stats = NULL;
     cml_publish_system (&place, &found, &none, &none);
     cml_found_clear (&found);
 }

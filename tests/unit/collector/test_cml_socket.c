@@ -170,13 +170,15 @@ connect_to (rig_t *rig, int64_t idle_ms)
     assert_non_null (rig->socket);
 }
 
-#define UNTIL(rig, condition)                                       \
-    do {                                                            \
-        time_us_t end_ = clock_now ().steady + PATIENCE_US;         \
-        while (!(condition)) {                                      \
-            assert_true (clock_now ().steady < end_ && #condition); \
-            loop_turn ((rig)->loop, 20);                            \
-        }                                                           \
+#define UNTIL(rig, condition)                               \
+    do {                                                    \
+        time_us_t end_ = clock_now ().steady + PATIENCE_US; \
+        while (!(condition)) {                              \
+            if (clock_now ().steady >= end_) {              \
+                fail_msg ("never: %s", #condition);         \
+            }                                               \
+            loop_turn ((rig)->loop, 20);                    \
+        }                                                   \
     } while (0)
 
 //  Everything said at once, right after the upgrade.
@@ -207,7 +209,7 @@ heard (const rig_t *rig, unsigned opcode, const char *payload)
 
     while (end && end - at >= 6) {
         size_t size = at [1] & 0x7fu;
-        assert_true ((at [1] & 0x80) && size < 126 && "ours are masked, and short");
+        assert_true ((at [1] & 0x80) && size < 126);  //  ours are masked, and short
         char text [126] = "";
         for (size_t i = 0; i < size && at + 6 + i < end; i++) {
             text [i] = (char) (at [6 + i] ^ at [2 + i % 4]);
