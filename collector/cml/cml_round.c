@@ -279,7 +279,7 @@ begin_activity (cml_round_t *self)
     if (!*cml_session_account (worker->session)) {
         _cleanup_ (buffer_clear) buffer_t path = {0};
         buffer_text (&path, "/users/");
-        url_encode (&path, self->settings->username);
+        url_encode (&path, self->server.account->username);
         buffer_text (&path, "/id");
         if (!buffer_failed (&path)) {
             ask (self, &self->account, &ACCOUNT, path.data);
@@ -470,7 +470,7 @@ cml_round_start (const cml_tools_t *tools, collector_round_t *round)
         return;
     }
     self->worker->round = self;
-    cml_fault_t fault = cml_server_of (&self->server, tools->settings, tools->pins, worker, &why);
+    cml_fault_t fault = cml_server_of (&self->server, tools, worker, &why);
     if (fault == CML_OK) {
         cml_session_begin (self->worker->session, &self->server, worker->region, worker->subject);
         begin_phase (self);

@@ -128,6 +128,10 @@ void
 cml_session_begin (cml_session_t *self, const cml_server_t *server, const char *region,
                    const char *subject)
 {
+    if (self->server.account != server->account) {  //  the token is another's
+        cml_login_clear (&self->login);
+        cml_login_init (&self->login);
+    }
     self->server = *server;
     self->down = CML_OK;
     snprintf (self->region, sizeof self->region, "%s", region);
@@ -316,8 +320,8 @@ log_in (cml_session_t *self)
     reason_t why = {0};
 
     json_open_object (&out);
-    json_member_text (&out, "username", self->settings->username);
-    json_member_text (&out, "password", self->settings->password);
+    json_member_text (&out, "username", self->server.account->username);
+    json_member_text (&out, "password", self->server.account->password);
     json_close_object (&out);
     snprintf (url, sizeof url, "%s/api/v0/authenticate", self->server.endpoint);
     http_request_t request = cml_session_request (self, "POST", url, HEADERS);

@@ -7,15 +7,14 @@
 
 #include "../core/collector.h"
 
-typedef enum cml_address { CML_ADDRESS_PUBLIC, CML_ADDRESS_PRIVATE } cml_address_t;
-
 typedef enum cml_push_choice { CML_PUSH_AUTO, CML_PUSH_OFF } cml_push_choice_t;
 
 typedef struct cml_settings {
     collector_settings_t collector;
     char username [CONFIG_TEXT_SIZE];
     char password [CONFIG_TEXT_SIZE];
-    int address;  //  cml_address_t
+    char logins_file [CONFIG_TEXT_SIZE];
+    char address [CONFIG_TEXT_SIZE];
     int64_t port;
     int verify;  //  http_verify_t
     char fingerprints [CONFIG_TEXT_SIZE];

@@ -3,7 +3,8 @@
 // A round reads one worker (cml_round.h); rounds share nothing but the settings and the
 // fingerprints, so a server that is dead, slow or broken is nobody else's delay.
 //
-//     cml_server    where it is, and by which key it is known (cml_pins)
+//     cml_server    where it is (cml_address), by which key it is known (cml_pins), and with
+//                   which account it is opened (cml_logins)
 //     cml_session   its login (cml_login, cml_token) and its requests
 //     cml_fault     what an answer is worth
 //     cml_worker    what is kept between rounds
@@ -19,6 +20,8 @@
 
 #include "../../common/cleanup.h"
 #include "../../common/log.h"
+#include "cml_address.h"
+#include "cml_logins.h"
 #include "cml_round.h"
 #include "cml_worker.h"
 
@@ -26,10 +29,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define USERNAME_MAX    32  //  CML's own bound
-#define PUSHES_PER_HOST 2   //  one that ends and the next
+#define PUSHES_PER_HOST 2  //  one that ends and the next
 
-static const char *const ADDRESSES [] = {"public", "private", NULL};
 static const char *const PUSHES [] = {"auto", "off", NULL};  //  as cml_push_choice_t
 static const char *const VERIFIES [] = {"full", "fingerprint", "off", NULL};  //  as http_verify_t
 
@@ -39,8 +40,9 @@ static const config_key_t KEYS [] = {
     COLLECTOR_KEYS ("127.0.0.1:8084", "15000", 100, "64"),
     {"username",       CONFIG_TEXT,    offsetof (cml_settings_t, username),       "",       0, 0,          NULL,      "account on every CML server; one of its own, for what it reads is recorded as its activity"},
     {"password",       CONFIG_SECRET,  offsetof (cml_settings_t, password),       "",       0, 0,          NULL,      "its password"},
-    {"address",        CONFIG_CHOICE,  offsetof (cml_settings_t, address),        "public", 0, 0,          ADDRESSES, "which of a worker's addresses is asked"},
-    {"port",           CONFIG_INTEGER, offsetof (cml_settings_t, port),           "443",    1, 65535,      NULL,      "port of HTTPS on it"},
+    {"logins_file",    CONFIG_TEXT,    offsetof (cml_settings_t, logins_file),    "",       0, 0,          NULL,      "file of lines `<pattern of name or instance id, or tag:<key>=<pattern>> <username> <password file>`; the first that fits, else username"},
+    {"address",        CONFIG_TEXT,    offsetof (cml_settings_t, address),        "public", 0, 0,          NULL,      "where a worker's CML answers: public, private, tag:<key>, or a template as https://{name}.lab.example.com"},
+    {"port",           CONFIG_INTEGER, offsetof (cml_settings_t, port),           "443",    1, 65535,      NULL,      "port of HTTPS on it, unless the address names one"},
     {"verify",         CONFIG_CHOICE,  offsetof (cml_settings_t, verify),         "full",   0, 0,          VERIFIES,  "how a server proves to be it: by a chain to ca_file and its name, by a key in fingerprints, or (off) not at all"},
     {"fingerprints",   CONFIG_TEXT,    offsetof (cml_settings_t, fingerprints),   "",       0, 0,          NULL,      "file of lines `<instance id, worker name, address or *> sha256//<base64>`, for verify = fingerprint"},
     {"ca_file",        CONFIG_TEXT,    offsetof (cml_settings_t, ca_file),        "",       0, 0,          NULL,      "certificates to trust with verify = full; empty: the system's"},
@@ -61,26 +63,45 @@ static const config_key_t KEYS [] = {
 
 typedef struct cml {
     const cml_settings_t *settings;
+    cml_logins_t *logins;
     cml_pins_t *pins;     //  null unless verify = fingerprint
     http_client_t *push;  //  null: push = off
     cml_tools_t tools;
 } cml_t;
 
 static int
-check (const void *settings, reason_t *why)
+check_default_login (const cml_settings_t *own, reason_t *why)
 {
-    const cml_settings_t *own = settings;
     size_t size = strlen (own->username);
 
-    if (size == 0 || size > USERNAME_MAX) {
+    if (size == 0 && *own->logins_file) {
+        return 0;
+    }
+    if (size == 0 || size > CML_USERNAME_MAX) {
         return reason_set (why, -EINVAL,
                            "username = '%s' is not 1 to %d characters; it has no default",
-                           own->username, USERNAME_MAX);
+                           own->username, CML_USERNAME_MAX);
     }
     if (!*own->password) {
         return reason_set (why, -EINVAL,
                            "password is not set; CMLWATCH_COLLECTOR_CML_PASSWORD_FILE may name a "
                            "file that holds it");
+    }
+    return 0;
+}
+
+static int
+check (const void *settings, reason_t *why)
+{
+    const cml_settings_t *own = settings;
+
+    if (check_default_login (own, why) < 0 || cml_address_check (own->address, why) < 0) {
+        return -EINVAL;
+    }
+    _cleanup_ (cml_logins_destroy) cml_logins_t *logins =
+        cml_logins_new (own->username, own->password, own->logins_file, why);
+    if (!logins) {
+        return -EINVAL;
     }
     if (own->verify != HTTP_VERIFY_FINGERPRINT) {
         return 0;
@@ -112,6 +133,7 @@ destroy (void *state)
 
     http_client_destroy (&self->push);
     cml_pins_destroy (&self->pins);
+    cml_logins_destroy (&self->logins);
     free (self);
 }
 
@@ -140,6 +162,12 @@ init (collector_t *core, const void *settings, reason_t *why)
         return NULL;
     }
     self->settings = settings;
+    self->logins = cml_logins_new (self->settings->username, self->settings->password,
+                                   self->settings->logins_file, why);
+    if (!self->logins) {
+        destroy (self);
+        return NULL;
+    }
     if (self->settings->verify == HTTP_VERIFY_FINGERPRINT &&
         !(self->pins = cml_pins_read (self->settings->fingerprints, why))) {
         destroy (self);
@@ -151,7 +179,7 @@ init (collector_t *core, const void *settings, reason_t *why)
         destroy (self);
         return NULL;
     }
-    self->tools = (cml_tools_t){self->settings, self->pins, self->push};
+    self->tools = (cml_tools_t){self->settings, self->logins, self->pins, self->push};
     warn_of_verify_off (core, self->settings);
     return self;
 }
