@@ -130,7 +130,7 @@ expand (buffer_t *out, const char *at, const collector_worker_t *worker, reason_
         buffer_text (out, value);
         at = end;
     }
-    return buffer_failed (out) ? reason_set (why, -ENOENT, "out of memory") : 0;
+    return buffer_failed (out) || !out->data ? reason_set (why, -ENOENT, "out of memory") : 0;
 }
 
 //  A name or an address: nothing that would change the URL's sense.
