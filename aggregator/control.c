@@ -39,7 +39,8 @@ wants (const char *kind, const worker_t *worker)
     if (worker_status (worker) != WORKER_RUNNING) {
         return false;
     }
-    return strcmp (kind, "cml") != 0 || snapshot.public_ip || snapshot.private_ip;
+    return strcmp (kind, "cml") != 0 || snapshot.public_ip || snapshot.private_ip ||
+           worker_is_listed (worker);
 }
 
 //  EC2 and CloudWatch are shared out by region, CML by worker.

@@ -130,7 +130,7 @@ expand (buffer_t *out, const char *at, const collector_worker_t *worker, reason_
         buffer_text (out, value);
         at = end;
     }
-    return buffer_failed (out) || !out->data ? reason_set (why, -ENOENT, "out of memory") : 0;
+    return buffer_failed (out) ? reason_set (why, -ENOENT, "out of memory") : 0;
 }
 
 //  A name or an address: nothing that would change the URL's sense.
@@ -194,8 +194,8 @@ cml_address_of (cml_address_t *self, const char *setting, int64_t port,
 
     *self = (cml_address_t){.port = port};
     int rc = expand (&out, template_of (setting, text), worker, why);
-    if (rc < 0) {
-        return rc;
+    if (rc < 0 || !out.data) {  //  no setting is empty (cml_address_check)
+        return -ENOENT;
     }
     size_t skip = strncmp (out.data, SCHEME, strlen (SCHEME)) == 0 ? strlen (SCHEME) : 0;
     if (out.size > skip && out.data [out.size - 1] == '/') {

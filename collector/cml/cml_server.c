@@ -29,10 +29,12 @@ cml_server_of (cml_server_t *self, const cml_tools_t *tools, const collector_wor
                reason_t *why)
 {
     const cml_settings_t *settings = tools->settings;
+    const cml_listed_t *listed = cml_servers_find (tools->servers, worker);
+    const char *where = listed ? listed->address : settings->address;
     cml_address_t address;
 
     *self = (cml_server_t){0};
-    if (cml_address_of (&address, settings->address, settings->port, worker, why) < 0) {
+    if (cml_address_of (&address, where, settings->port, worker, why) < 0) {
         return CML_UNREACHABLE;
     }
     write_endpoint (self, address.host, address.port);

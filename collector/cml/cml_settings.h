@@ -15,6 +15,7 @@ typedef struct cml_settings {
     char password [CONFIG_TEXT_SIZE];
     char logins_file [CONFIG_TEXT_SIZE];
     char address [CONFIG_TEXT_SIZE];
+    char servers_file [CONFIG_TEXT_SIZE], servers_region [CONFIG_TEXT_SIZE];
     int64_t port;
     int verify;  //  http_verify_t
     char fingerprints [CONFIG_TEXT_SIZE];

@@ -5,6 +5,7 @@
 //
 //     cml_server    where it is (cml_address), by which key it is known (cml_pins), and with
 //                   which account it is opened (cml_logins)
+//     cml_servers   those that are no EC2 instances; cml_listing: that they are there
 //     cml_session   its login (cml_login, cml_token) and its requests
 //     cml_fault     what an answer is worth
 //     cml_worker    what is kept between rounds
@@ -21,6 +22,7 @@
 #include "../../common/cleanup.h"
 #include "../../common/log.h"
 #include "cml_address.h"
+#include "cml_listing.h"
 #include "cml_logins.h"
 #include "cml_round.h"
 #include "cml_worker.h"
@@ -29,6 +31,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define REGION_MAX      63
 #define PUSHES_PER_HOST 2  //  one that ends and the next
 
 static const char *const PUSHES [] = {"auto", "off", NULL};  //  as cml_push_choice_t
@@ -42,6 +45,8 @@ static const config_key_t KEYS [] = {
     {"password",       CONFIG_SECRET,  offsetof (cml_settings_t, password),       "",       0, 0,          NULL,      "its password"},
     {"logins_file",    CONFIG_TEXT,    offsetof (cml_settings_t, logins_file),    "",       0, 0,          NULL,      "file of lines `<pattern of name or instance id, or tag:<key>=<pattern>> <username> <password file>`; the first that fits, else username"},
     {"address",        CONFIG_TEXT,    offsetof (cml_settings_t, address),        "public", 0, 0,          NULL,      "where a worker's CML answers: public, private, tag:<key>, or a template as https://{name}.lab.example.com"},
+    {"servers_file",   CONFIG_TEXT,    offsetof (cml_settings_t, servers_file),   "",       0, 0,          NULL,      "CML servers that are no EC2 instances: lines `<name> <host, host:port or https://host:port>`; the same for all CML collectors"},
+    {"servers_region", CONFIG_TEXT,    offsetof (cml_settings_t, servers_region), "cml",    0, 0,          NULL,      "the region that these are shown in; none of EC2's"},
     {"port",           CONFIG_INTEGER, offsetof (cml_settings_t, port),           "443",    1, 65535,      NULL,      "port of HTTPS on it, unless the address names one"},
     {"verify",         CONFIG_CHOICE,  offsetof (cml_settings_t, verify),         "full",   0, 0,          VERIFIES,  "how a server proves to be it: by a chain to ca_file and its name, by a key in fingerprints, or (off) not at all"},
     {"fingerprints",   CONFIG_TEXT,    offsetof (cml_settings_t, fingerprints),   "",       0, 0,          NULL,      "file of lines `<instance id, worker name, address or *> sha256//<base64>`, for verify = fingerprint"},
@@ -64,6 +69,8 @@ static const config_key_t KEYS [] = {
 typedef struct cml {
     const cml_settings_t *settings;
     cml_logins_t *logins;
+    cml_servers_t *servers;
+    cml_listing_t *listing;
     cml_pins_t *pins;     //  null unless verify = fingerprint
     http_client_t *push;  //  null: push = off
     cml_tools_t tools;
@@ -95,12 +102,23 @@ check (const void *settings, reason_t *why)
 {
     const cml_settings_t *own = settings;
 
+    if (!*own->servers_region || strpbrk (own->servers_region, "/|") ||
+        strlen (own->servers_region) > REGION_MAX) {
+        return reason_set (why, -EINVAL,
+                           "servers_region = '%s' is not 1 to %d bytes without / and |",
+                           own->servers_region, REGION_MAX);
+    }
     if (check_default_login (own, why) < 0 || cml_address_check (own->address, why) < 0) {
         return -EINVAL;
     }
     _cleanup_ (cml_logins_destroy) cml_logins_t *logins =
         cml_logins_new (own->username, own->password, own->logins_file, why);
     if (!logins) {
+        return -EINVAL;
+    }
+    _cleanup_ (cml_servers_destroy) cml_servers_t *servers =
+        cml_servers_new (own->servers_region, own->servers_file, why);
+    if (!servers) {
         return -EINVAL;
     }
     if (own->verify != HTTP_VERIFY_FINGERPRINT) {
@@ -133,6 +151,8 @@ destroy (void *state)
 
     http_client_destroy (&self->push);
     cml_pins_destroy (&self->pins);
+    cml_listing_destroy (&self->listing);
+    cml_servers_destroy (&self->servers);
     cml_logins_destroy (&self->logins);
     free (self);
 }
@@ -164,7 +184,10 @@ init (collector_t *core, const void *settings, reason_t *why)
     self->settings = settings;
     self->logins = cml_logins_new (self->settings->username, self->settings->password,
                                    self->settings->logins_file, why);
-    if (!self->logins) {
+    self->servers =
+        cml_servers_new (self->settings->servers_region, self->settings->servers_file, why);
+    self->listing = self->servers ? cml_listing_new (core, self->servers) : NULL;
+    if (!self->logins || !self->listing) {
         destroy (self);
         return NULL;
     }
@@ -179,9 +202,17 @@ init (collector_t *core, const void *settings, reason_t *why)
         destroy (self);
         return NULL;
     }
-    self->tools = (cml_tools_t){self->settings, self->logins, self->pins, self->push};
+    self->tools =
+        (cml_tools_t){self->settings, self->logins, self->servers, self->pins, self->push};
     warn_of_verify_off (core, self->settings);
     return self;
+}
+
+static void
+leased (void *state)
+{
+    cml_t *self = state;
+    cml_listing_follow (self->listing);
 }
 
 static void
@@ -218,6 +249,7 @@ const collector_source_t collector_source = {
     .init = init,
     .destroy = destroy,
     .start = start,
+    .leased = leased,
     .unit_size = sizeof (cml_worker_t),
     .unit_clear = unit_clear,
     .unit_forget = unit_forget,

@@ -168,10 +168,13 @@ server_of (cml_server_t *server, const cml_settings_t *settings, const cml_pins_
            const collector_worker_t *worker, reason_t *why)
 {
     static cml_logins_t *logins;
+    static cml_servers_t *servers;
     if (!logins) {
         logins = cml_logins_new ("u", "p", "", NULL);
+        servers = cml_servers_new ("cml", "", NULL);
     }
-    return cml_server_of (server, &(cml_tools_t){settings, logins, pins, NULL}, worker, why);
+    return cml_server_of (server, &(cml_tools_t){settings, logins, servers, pins, NULL}, worker,
+                          why);
 }
 
 static void
