@@ -16,7 +16,6 @@
 
 #include <assert.h>
 #include <curl/curl.h>
-#include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <time.h>
@@ -252,39 +251,11 @@ deliver (http_client_t *self)
     }
 }
 
-//  --- a connection for another protocol
-
-int
-http_call_descriptor (const http_call_t *self)
-{
-    curl_socket_t fd = CURL_SOCKET_BAD;
-
-    (void) curl_easy_getinfo (self->options.easy, CURLINFO_ACTIVESOCKET, &fd);
-    return fd;
-}
-
-static ssize_t
-moved (CURLcode code, size_t size)
-{
-    return code == CURLE_OK ? (ssize_t) size : code == CURLE_AGAIN ? -EAGAIN : -EIO;
-}
-
-ssize_t
-http_call_read (http_call_t *self, void *bytes, size_t size)
+CURL *
+http_call_connection (const http_call_t *self)
 {
     assert (self->magic == CALL_MAGIC && self->connect_only);
-    size_t got = 0;
-    CURLcode code = curl_easy_recv (self->options.easy, bytes, size, &got);
-    return moved (code, got);
-}
-
-ssize_t
-http_call_write (http_call_t *self, const void *bytes, size_t size)
-{
-    assert (self->magic == CALL_MAGIC && self->connect_only);
-    size_t sent = 0;
-    CURLcode code = curl_easy_send (self->options.easy, bytes, size, &sent);
-    return moved (code, sent);
+    return self->options.easy;
 }
 
 //  --- libcurl and the loop
