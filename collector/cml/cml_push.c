@@ -5,7 +5,6 @@
 #include "../../common/cleanup.h"
 #include "../../common/log.h"
 #include "cml_pace.h"
-#include "cml_said.h"
 #include "cml_socket.h"
 #include "cml_token.h"
 
@@ -28,34 +27,23 @@ struct cml_push {
     const cml_settings_t *settings;
     http_client_t *http;
     cml_session_t *session;
-    cml_labs_t *labs;
-    cml_push_poll_fn *poll;
+    cml_teller_t *teller;
+    cml_poll_fn *poll;
     void *argument;
     stage_t stage;
     cml_socket_t *socket;
-    unsigned generation;                    //  of the token that was sent
-    unsigned failures;                      //  in a row
-    bool spoke;                             //  this connection has: the token is taken
-    time_us_t opened, stats_at, polled_at;  //  steady
-    loop_timer_t *again;                    //  of WAITING
-    loop_timer_t *report;                   //  what is owed, when it may be told
-    struct json_object *stats;              //  owed; null: none
-    bool owes_labs;
-    time_us_t stats_told, labs_told;  //  steady
+    unsigned generation;  //  of the token that was sent
+    unsigned failures;    //  in a row
+    bool spoke;           //  this connection has: the token is taken
+    time_us_t opened;     //  steady
+    loop_timer_t *again;  //  of WAITING
     char subject [ENVELOPE_SUBJECT_MAX], endpoint [CML_ENDPOINT_SIZE];
-    int64_t interval_seconds;
 };
 
 static time_us_t
 steady (const cml_push_t *self)
 {
     return collector_now (self->core).steady;
-}
-
-static cml_place_t
-place_of (const cml_push_t *self)
-{
-    return (cml_place_t){self->core, self->subject, self->endpoint, self->interval_seconds};
 }
 
 //  --- counted
@@ -69,14 +57,6 @@ count (const cml_push_t *self, const char *name, const char *help, const char *l
 }
 
 static void
-count_dropped (const cml_push_t *self, const char *reason)
-{
-    count (self, "cmlwatch_cml_push_dropped_total",
-           "pushed messages that said nothing that is told, or could not be read", "reason",
-           reason);
-}
-
-static void
 count_connected (const cml_push_t *self, double change)
 {
     metric_t *gauge =
@@ -85,169 +65,13 @@ count_connected (const cml_push_t *self, double change)
     metric_set (gauge, metric_value (gauge) + change);
 }
 
-//  --- what is told
-
-static void
-publish_stats (cml_push_t *self)
-{
-    cml_found_t found = {.stats = self->stats};
-    cml_told_t none = {0};
-    cml_place_t place = place_of (self);
-
-    self->stats = NULL;
-    cml_publish_system (&place, &found, &none, &none);
-    cml_found_clear (&found);
-}
-
-static void
-publish_labs (cml_push_t *self)
-{
-    cml_found_t found = {0};
-    cml_place_t place = place_of (self);
-
-    self->owes_labs = false;
-    cml_publish_labs (&place, &found, self->labs);
-    cml_found_clear (&found);
-}
-
-//  True when something told then may be told again, else sees to it that it will be.
-static bool
-may_tell (cml_push_t *self, time_us_t *told)
-{
-    time_us_t now = steady (self);
-    time_us_t due = *told + self->settings->report_interval_ms * MS_US;
-
-    if (*told != TIME_UNKNOWN && now < due) {
-        if (!loop_timer_is_set (self->report)) {
-            loop_timer_after (self->report, due - now);
-        }
-        return false;
-    }
-    *told = now;
-    return true;
-}
-
-static void
-report (void *argument)
-{
-    cml_push_t *self = argument;
-    assert (self->magic == PUSH_MAGIC);
-
-    if (self->stats && may_tell (self, &self->stats_told)) {
-        publish_stats (self);
-    }
-    if (self->owes_labs && may_tell (self, &self->labs_told)) {
-        publish_labs (self);
-    }
-}
-
-//  The list is asked at once when it was not lately, else with the round that comes anyway.
-static void
-want_poll (cml_push_t *self)
-{
-    time_us_t now = steady (self);
-    bool is_first = self->polled_at == TIME_UNKNOWN ||
-                    now - self->polled_at >= self->settings->report_interval_ms * MS_US;
-
-    if (is_first) {
-        self->polled_at = now;
-    }
-    self->poll (self->argument, is_first);
-}
-
-static void
-take_stats (cml_push_t *self, const cml_said_t *said)
-{
-    if (!said->data) {
-        count_dropped (self, "incomplete");
-        return;
-    }
-    self->stats_at = steady (self);
-    json_destroy (&self->stats);
-    self->stats = json_object_get (said->data);
-    report (self);
-}
-
-static void
-take_state (cml_push_t *self, const cml_said_t *said)
-{
-    cml_place_t place = place_of (self);
-
-    if (!said->lab_id || !said->element_type || !said->element_id || !said->event) {
-        count_dropped (self, "incomplete");
-    } else if (strcmp (said->element_type, "node") != 0 || !self->settings->node_states) {
-        count_dropped (self, "untold");
-    } else if (!cml_labs_set_node (self->labs, said->lab_id, said->element_id, said->event)) {
-        count_dropped (self, "known");
-    } else {
-        cml_publish_lab_state (&place, said->lab_id, said->element_id, said->event);
-    }
-}
-
-static void
-take_lab_state (cml_push_t *self, const cml_said_t *said)
-{
-    cml_place_t place = place_of (self);
-    bool is_known = cml_labs_state (self->labs, said->lab_id) != NULL;
-
-    if (!said->state) {
-        count_dropped (self, "incomplete");
-        return;
-    }
-    if (!cml_labs_set_state (self->labs, said->lab_id, said->state)) {
-        count_dropped (self, "known");
-        return;
-    }
-    cml_publish_lab_state (&place, said->lab_id, NULL, said->state);
-    if (is_known) {
-        self->owes_labs = true;
-        report (self);
-    } else {
-        want_poll (self);
-    }
-}
-
-static void
-take_lab_event (cml_push_t *self, const cml_said_t *said)
-{
-    if (!said->lab_id || !said->event) {
-        count_dropped (self, "incomplete");
-    } else if (strcmp (said->event, "state") == 0) {
-        take_lab_state (self, said);
-    } else if (strcmp (said->event, "deleted") == 0) {
-        cml_labs_drop (self->labs, said->lab_id);
-        self->owes_labs = true;
-        report (self);
-    } else {  //  created, modified, and what a later version calls so
-        want_poll (self);
-    }
-}
-
-static void
-take_untold (cml_push_t *self, const cml_said_t *said)
-{
-    (void) said;
-    count_dropped (self, "untold");
-}
-
-typedef void take_fn (cml_push_t *self, const cml_said_t *said);
-
-static take_fn *const TAKES [CML_SAID_TYPES] = {
-    [CML_SAID_SYSTEM_STATS] = take_stats, [CML_SAID_LAB_STATS] = take_untold,
-    [CML_SAID_STATE_CHANGE] = take_state, [CML_SAID_LAB_EVENT] = take_lab_event,
-    [CML_SAID_OTHER] = take_untold,
-};
-
 static void
 on_message (void *argument, const void *bytes, size_t size)
 {
     cml_push_t *self = argument;
     assert (self->magic == PUSH_MAGIC && self->stage == LISTENING);
-    cml_said_t said = {0};
-    reason_t why = {0};
 
-    if (cml_said_read (&said, bytes, size, (size_t) self->settings->push_message_max, &why) < 0) {
-        count_dropped (self, "malformed");
+    if (!cml_teller_take (self->teller, bytes, size)) {
         return;
     }
     if (!self->spoke) {
@@ -255,10 +79,6 @@ on_message (void *argument, const void *bytes, size_t size)
         count_connected (self, 1);
         log_info ("CML pushes", LOG_TEXT ("worker", self->subject));
     }
-    count (self, "cmlwatch_cml_push_messages_total", "messages that CML servers have pushed",
-           "type", cml_said_name (said.type));
-    TAKES [said.type](self, &said);
-    cml_said_clear (&said);
 }
 
 //  --- the connection
@@ -267,7 +87,7 @@ static void
 drop_socket (cml_push_t *self)
 {
     cml_socket_destroy (&self->socket);
-    self->stats_at = TIME_UNKNOWN;
+    cml_teller_rest (self->teller);
     if (self->spoke) {
         count_connected (self, -1);
         self->spoke = false;
@@ -415,7 +235,7 @@ cml_push_attend (cml_push_t *self, const cml_place_t *place)
 {
     bool moved = strcmp (self->endpoint, place->endpoint) != 0;
 
-    self->interval_seconds = place->interval_seconds;
+    cml_teller_place (self->teller, place);
     if (moved) {
         cml_push_rest (self);
         snprintf (self->endpoint, sizeof self->endpoint, "%s", place->endpoint);
@@ -430,13 +250,15 @@ cml_push_attend (cml_push_t *self, const cml_place_t *place)
 bool
 cml_push_speaks (const cml_push_t *self)
 {
-    return self->stage == LISTENING && self->stats_at != TIME_UNKNOWN &&
-           steady (self) - self->stats_at < self->settings->push_idle_ms * MS_US;
+    time_us_t stats_at = cml_teller_stats_at (self->teller);
+
+    return self->stage == LISTENING && stats_at != TIME_UNKNOWN &&
+           steady (self) - stats_at < self->settings->push_idle_ms * MS_US;
 }
 
 cml_push_t *
 cml_push_new (collector_t *core, const cml_settings_t *settings, http_client_t *http,
-              cml_session_t *session, cml_labs_t *labs, cml_push_poll_fn *poll, void *argument)
+              cml_session_t *session, cml_labs_t *labs, cml_poll_fn *poll, void *argument)
 {
     _cleanup_ (cml_push_destroy) cml_push_t *self = calloc (1, sizeof *self);
     if (!self) {
@@ -448,17 +270,12 @@ cml_push_new (collector_t *core, const cml_settings_t *settings, http_client_t *
         .settings = settings,
         .http = http,
         .session = session,
-        .labs = labs,
         .poll = poll,
         .argument = argument,
-        .stats_at = TIME_UNKNOWN,
-        .polled_at = TIME_UNKNOWN,
-        .stats_told = TIME_UNKNOWN,
-        .labs_told = TIME_UNKNOWN,
     };
     self->again = loop_timer_new (collector_loop (core), on_again, self);
-    self->report = loop_timer_new (collector_loop (core), report, self);
-    return self->again && self->report ? take_ptr (self) : NULL;
+    self->teller = cml_teller_new (core, settings, labs, poll, argument);
+    return self->again && self->teller ? take_ptr (self) : NULL;
 }
 
 void
@@ -468,10 +285,11 @@ cml_push_destroy (cml_push_t **self_p)
 
     cml_push_t *self = *self_p;
     if (self) {
-        drop_socket (self);
+        if (self->teller) {
+            drop_socket (self);
+        }
         loop_timer_destroy (&self->again);
-        loop_timer_destroy (&self->report);
-        json_destroy (&self->stats);
+        cml_teller_destroy (&self->teller);
         self->magic = 0;
         free (self);
         *self_p = NULL;

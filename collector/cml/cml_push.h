@@ -9,31 +9,22 @@
 // a server is polled whole. One that has no such path (before 2.9) is tried again after
 // push_again_ms. A connection that held for CML_PUSH_STEADY ends the row.
 //
-// What comes is told by the functions that tell what REST answers (cml_publish.h): states of
-// labs and nodes at once, load and the array of labs at most once in report_interval_ms.
-// Interfaces and links change with their nodes and are not told, as polling does not either.
-//
 // SPDX-License-Identifier: MIT
 
 #ifndef COLLECTOR_CML_PUSH_H
 #define COLLECTOR_CML_PUSH_H
 
 #include "cml_labs.h"
-#include "cml_publish.h"
 #include "cml_session.h"
+#include "cml_teller.h"
 
 #define CML_PUSH_STEADY (30 * SECOND_US)
 
 typedef struct cml_push cml_push_t;
 
-//  What cannot be pushed is to be read: the labs are others than before, or (now) the
-//  connection is lost for longer. Called at the end of a turn's work or within cml_push_*;
-//  must not destroy.
-typedef void cml_push_poll_fn (void *argument, bool now);
-
 //  All borrowed, and alive longer. http is one of its own, for its connections stay.
 cml_push_t *cml_push_new (collector_t *core, const cml_settings_t *settings, http_client_t *http,
-                          cml_session_t *session, cml_labs_t *labs, cml_push_poll_fn *poll,
+                          cml_session_t *session, cml_labs_t *labs, cml_poll_fn *poll,
                           void *argument);
 void cml_push_destroy (cml_push_t **self_p);
 

@@ -129,6 +129,9 @@ cml_session_begin (cml_session_t *self, const cml_server_t *server, const char *
                    const char *subject)
 {
     if (self->server.account != server->account) {  //  the token is another's
+        if (self->login_call) {
+            http_call_cancel (&self->login_call);
+        }
         cml_login_clear (&self->login);
         cml_login_init (&self->login);
     }

@@ -26,7 +26,7 @@ typedef struct cml_settings {
     int64_t activity_interval_ms;
     int push;  //  cml_push_choice_t
     int64_t report_interval_ms, push_poll_ms, push_idle_ms, push_again_ms;
-    int64_t push_message_max;
+    int64_t push_message_max, push_events_max;
 } cml_settings_t;
 
 #endif

@@ -14,7 +14,8 @@
 //
 // Since 2.9 a server says most of it by itself:
 //
-//     cml_push      its connection and when it is tried again (cml_pace), what comes of it
+//     cml_push      its connection and when it is tried again (cml_pace)
+//     cml_teller    what is told of what comes
 //     cml_socket    a WebSocket (cml_upgrade); cml_said: one message
 //
 // SPDX-License-Identifier: MIT
@@ -62,6 +63,7 @@ static const config_key_t KEYS [] = {
     {"push_idle_ms",       CONFIG_INTEGER, offsetof (cml_settings_t, push_idle_ms),       "30000",   300, 600000,          NULL,   "silence after which a pushing connection counts as dead, and without its load the server is asked again"},
     {"push_again_ms",      CONFIG_INTEGER, offsetof (cml_settings_t, push_again_ms),      "600000",  50, 86400000,         NULL,   "when a server that has no such path (before 2.9) is tried again"},
     {"push_message_max",   CONFIG_INTEGER, offsetof (cml_settings_t, push_message_max),   "1048576", 4096, 67108864,       NULL,   "bytes of one pushed message; a larger one ends the connection"},
+    {"push_events_max",    CONFIG_INTEGER, offsetof (cml_settings_t, push_events_max),    "500",     1, 100000,            NULL,   "states of labs and nodes told of one server in a second; more are counted and dropped"},
     {0},
 };
 // clang-format on
@@ -135,13 +137,18 @@ static void
 explain (const void *settings, FILE *out)
 {
     const cml_settings_t *own = settings;
-    double rounds = 30.0 * 86400 * 1000 / (double) own->collector.interval_ms;
+    double month_ms = 30.0 * 86400 * 1000;
+    double rounds = month_ms / (double) own->collector.interval_ms;
 
     fprintf (out,
              "# For each CML server and 30 days: %.0f rounds of 5 requests and one for each lab\n"
              "# (at most %lld a round), never more than %d at once. They cost nothing at AWS but\n"
              "# the traffic where it leaves the network.\n",
              rounds, (long long) own->labs_per_round, CML_AT_ONCE);
+    if (own->push == CML_PUSH_AUTO) {
+        fprintf (out, "# A server that pushes (CML 2.9 on): %.0f rounds of 4 requests.\n",
+                 month_ms / (double) own->push_poll_ms);
+    }
 }
 
 static void

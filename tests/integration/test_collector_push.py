@@ -204,6 +204,22 @@ def test_message_that_is_no_json_is_dropped_and_the_connection_kept(sim, listene
     assert sum(reconnects(program, reason) for reason in REASONS) == 0
 
 
+def test_flood_of_states_is_bounded_and_counted(sim, listener, pushed, workers):
+    program = pushed("--push-events-max", 3)
+    listener.all.clear()
+
+    for number in range(40):
+        sim.control("push", {"instance": workers[0]["instance_id"], "message": {
+            "event_type": "state_change", "element_type": "node", "element_id": f"n{number}", "event": "BOOTED",
+            "lab_id": "flood"}})
+    until(listener, lambda: dropped(program, "flood") > 0, "some are too many")
+    until(listener, lambda: metric(program.url, "cmlwatch_cml_push_messages_total", type="state_change") >= 40, "all came")
+    hear(listener, "system.observed", lambda e: of(workers[0])(e) and "system_stats" in e["data"])
+
+    told = [e for e in listener.all if e["type"] == "lab.state_changed" and e["data"]["lab_id"] == "flood"]
+    assert len(told) + dropped(program, "flood") == 40 and told
+
+
 def test_fragments_are_one_message(sim, listener, pushed, workers):
     program = pushed()
     sim.fault(api="/ws/ui", instance=workers[0]["instance_id"], kind="push_fragment", for_ms=600000)
