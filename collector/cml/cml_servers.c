@@ -230,16 +230,11 @@ cml_servers_at (const cml_servers_t *self, size_t place)
     return &self->places [place]->listed;
 }
 
-bool
-cml_servers_own (const cml_servers_t *self, const collector_worker_t *worker)
-{
-    return strcmp (worker->region, self->region) == 0;
-}
-
 const cml_listed_t *
 cml_servers_find (const cml_servers_t *self, const collector_worker_t *worker)
 {
-    const server_t *server =
-        cml_servers_own (self, worker) ? zhashx_lookup (self->by_id, worker->instance_id) : NULL;
+    const server_t *server = strcmp (worker->region, self->region) == 0
+                                 ? zhashx_lookup (self->by_id, worker->instance_id)
+                                 : NULL;
     return server ? &server->listed : NULL;
 }

@@ -34,8 +34,6 @@ const char *cml_servers_region (const cml_servers_t *self);
 size_t cml_servers_count (const cml_servers_t *self);
 const cml_listed_t *cml_servers_at (const cml_servers_t *self, size_t place);
 
-//  True for a worker of the region, listed or not.
-bool cml_servers_own (const cml_servers_t *self, const collector_worker_t *worker);
 //  Null: it is not listed (any longer), or is of another region.
 const cml_listed_t *cml_servers_find (const cml_servers_t *self, const collector_worker_t *worker);
 
