@@ -21,7 +21,7 @@ HARDEN   := -fstack-protector-strong -fPIE $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2
 CFLAGS   += -std=c17 -D_GNU_SOURCE $(OPTIMIZE) -g $(WARNINGS) $(HARDEN) -MMD -MP -I$(B)/generated \
             $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 LDFLAGS  += -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(if $(SANITIZE),-fsanitize=$(SANITIZE))
-LDLIBS   += -lczmq -lzmq -ljson-c -lcurl -lmicrohttpd -linih -lexpat -llmdb -luuid -lgnutls -lrhonabwy -lorcania -ljansson -lz -lm
+LDLIBS   += -lczmq -lzmq -ljson-c -lcurl -lmicrohttpd -linih -lexpat -llmdb -luuid -lgnutls -lwslay -lrhonabwy -lorcania -ljansson -lz -lm
 
 # Each file's name is printed as it is made; `make V=1` prints the whole command.
 Q         = $(if $(V),,@echo "  $(@:$B/%=%)";)
@@ -163,6 +163,7 @@ bench: deps-bench all $B/bench_aggregate $B/bench_store $B/sse_load $B/sse_broad
 	@$B/bench_store $B
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/bench/bench_publish.py $B
 	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/bench/bench_sse.py $B $(BENCH)
+	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/bench/bench_push.py $B
 
 demo: all  ## the whole stack on simulated AWS and CML, until Ctrl-C
 	@deploy/demo $B

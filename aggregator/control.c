@@ -39,7 +39,8 @@ wants (const char *kind, const worker_t *worker)
     if (worker_status (worker) != WORKER_RUNNING) {
         return false;
     }
-    return strcmp (kind, "cml") != 0 || snapshot.public_ip || snapshot.private_ip;
+    return strcmp (kind, "cml") != 0 || snapshot.public_ip || snapshot.private_ip ||
+           worker_is_listed (worker);
 }
 
 //  EC2 and CloudWatch are shared out by region, CML by worker.
@@ -163,8 +164,9 @@ has_region (struct json_object *regions, const char *region)
     return count == 0;
 }
 
+//  Tags are a kilobyte or more: only for those that may choose a login or an address by them.
 static void
-write_worker (json_writer_t *json, const worker_t *worker)
+write_worker (json_writer_t *json, const worker_t *worker, const char *kind)
 {
     snapshot_t snapshot = worker_snapshot (worker);
 
@@ -179,6 +181,9 @@ write_worker (json_writer_t *json, const worker_t *worker)
     json_member_text (json, "private_ip", snapshot.private_ip);
     json_key (json, "detailed_monitoring");
     json_put_flag (json, snapshot.cloudwatch_detailed_monitoring_enabled);
+    if (strcmp (kind, "cml") == 0 && snapshot.aws_tags) {
+        json_member_raw (json, "tags", snapshot.aws_tags, strlen (snapshot.aws_tags));
+    }
     json_close_object (json);
 }
 
@@ -202,7 +207,7 @@ write_work (control_t *self, json_writer_t *json, const char *collector_id, cons
     for (; worker; worker = fleet_next (self->fleet, worker_id (worker))) {
         if (wants (kind, worker) && has_region (regions, worker_region (worker)) &&
             (!collector_id || owns (self, collector_id, kind, worker))) {
-            write_worker (json, worker);
+            write_worker (json, worker, kind);
         }
     }
     json_close_array (json);

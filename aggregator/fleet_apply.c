@@ -68,7 +68,7 @@ follow_idleness (fleet_t *self, entry_t *entry, const worker_change_t *change)
 {
     idle_facts_t facts = worker_idle_facts (entry->worker);
 
-    if (change->pause_due) {
+    if (change->pause_due && !worker_is_listed (entry->worker)) {  //  no EC2 could stop it
         entry->pause_asked = true;
         (void) jobs_submit (self->jobs, PAUSE_JOB, entry->worker, "idle_timeout", "system");
     } else if (entry->pause_asked && !idle_is_due (&self->settings->rules.idle, &facts)) {
@@ -133,6 +133,19 @@ is_over (const instance_observed_t *seen)
     return seen->state && strcmp (seen->state, worker_status_name (WORKER_TERMINATED)) == 0;
 }
 
+//  Where an instance is told of by another than EC2: a CML that its collector was configured with.
+static worker_change_t
+update_instance (worker_t *worker, const observation_t *observation)
+{
+    const instance_observed_t *seen = &observation->instance_observed;
+    char kind [ENVELOPE_KIND_SIZE] = "";
+
+    (void) envelope_source_kind (observation->envelope.source, kind);
+    return strcmp (kind, "cml") == 0
+               ? worker_update_listed (worker, seen, observation->envelope.time)
+               : worker_update_ec2 (worker, seen, observation->envelope.time);
+}
+
 static int
 create (fleet_t *self, const names_t *names, const observation_t *observation, reason_t *why)
 {
@@ -145,7 +158,7 @@ create (fleet_t *self, const names_t *names, const observation_t *observation, r
     if (!entry) {
         return -ENOSPC;
     }
-    worker_change_t change = worker_update_ec2 (entry->worker, seen, observation->envelope.time);
+    worker_change_t change = update_instance (entry->worker, observation);
     worker_spoke (entry->worker, &change, seen->interval_seconds, loop_now (self->loop).steady);
     //  Everything about it is new: one event says so, and the snapshot has the rest.
     feed_state (self->feed, entry->worker);
@@ -171,7 +184,7 @@ fleet_apply_instance (fleet_t *self, const observation_t *observation, reason_t 
     if (!entry) {
         return create (self, &names, observation, why);
     }
-    worker_change_t change = worker_update_ec2 (entry->worker, seen, observation->envelope.time);
+    worker_change_t change = update_instance (entry->worker, observation);
     tell_round (self, entry, &change, seen->interval_seconds);
     return 0;
 }

@@ -146,6 +146,12 @@ void worker_write_others (const worker_t *self, json_writer_t *json);
 
 //  EC2: identity, image, network, status checks, status, and the monitoring mode.
 worker_change_t worker_update_ec2 (worker_t *self, const instance_observed_t *seen, time_us_t at);
+//  The same of one that another source lists, as a CML that is no instance at all: EC2 stays
+//  absent. Nothing when EC2 has told of it.
+worker_change_t worker_update_listed (worker_t *self, const instance_observed_t *seen,
+                                      time_us_t at);
+//  EC2 has not told of it, and it is not over.
+bool worker_is_listed (const worker_t *self);
 //  The status alone, as when an action of ours was accepted before EC2 shows it.
 worker_change_t worker_update_status (worker_t *self, worker_status_t status, time_us_t at);
 //  The instance is no longer listed: terminated, at that time.

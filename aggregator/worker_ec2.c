@@ -145,6 +145,32 @@ worker_update_ec2 (worker_t *self, const instance_observed_t *seen, time_us_t at
     return change_end (self, change, at);
 }
 
+//  EC2 says nothing of it: neither when it was checked, nor that it would be overdue.
+worker_change_t
+worker_update_listed (worker_t *self, const instance_observed_t *seen, time_us_t at)
+{
+    worker_change_t begun = change_begin (self, SOURCE_EC2), *change = &begun;
+    source_state_t *ec2 = &self->sources [SOURCE_EC2];
+
+    if (ec2->freshness != FRESH_ABSENT || at <= ec2->at) {
+        begun.verdict = at <= ec2->at ? WORKER_NOT_NEWER : WORKER_NOT_SAID;
+        return begun;
+    }
+    ec2->at = at;
+    if (seen->state && at > self->status_at) {
+        set_status (self, change, status_of (seen->state), at);
+    }
+    take_details (self, change, seen);
+    return change_end (self, change, at);
+}
+
+bool
+worker_is_listed (const worker_t *self)
+{
+    return self->sources [SOURCE_EC2].freshness == FRESH_ABSENT &&
+           self->status != WORKER_TERMINATED;
+}
+
 worker_change_t
 worker_update_status (worker_t *self, worker_status_t status, time_us_t at)
 {

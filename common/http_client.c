@@ -45,6 +45,7 @@ struct http_call {
     buffer_t body;
     size_t answer_max;
     bool is_too_large;
+    bool connect_only;
     time_us_t started;  //  steady
     http_trace_t trace;
     http_answer_fn *fn;
@@ -247,10 +248,21 @@ deliver (http_client_t *self)
         (void) curl_easy_getinfo (message->easy_handle, CURLINFO_PRIVATE, &private);
         http_call_t *call = (void *) private;
         assert (call && call->magic == CALL_MAGIC);
+        if (call->connect_only && code == CURLE_OK) {
+            answer_call (call, code);  //  it lives on, in libcurl's hands too
+            continue;
+        }
         call_unlink (call);
         answer_call (call, code);
         call_destroy (&call);
     }
+}
+
+CURL *
+http_call_connection (const http_call_t *self)
+{
+    assert (self->magic == CALL_MAGIC && self->connect_only);
+    return self->options.easy;
 }
 
 //  --- libcurl and the loop
@@ -425,6 +437,8 @@ set_call (http_call_t *self)
     CURL *easy = self->options.easy;
 
     return curl_easy_setopt (easy, CURLOPT_PRIVATE, self) == CURLE_OK &&
+           curl_easy_setopt (easy, CURLOPT_CONNECT_ONLY, self->connect_only ? 1L : 0L) ==
+               CURLE_OK &&
            curl_easy_setopt (easy, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
            curl_easy_setopt (easy, CURLOPT_WRITEDATA, self) == CURLE_OK &&
            curl_easy_setopt (easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t) self->answer_max) ==
@@ -445,6 +459,7 @@ http_client_send (http_client_t *self, const http_request_t *request, http_answe
         .magic = CALL_MAGIC,
         .client = self,
         .answer_max = request->answer_max ? request->answer_max : ANSWER_MAX,
+        .connect_only = request->connect_only,
         .started = clock_now ().steady,
         .trace = http_trace_begin (self->tracing),
         .fn = fn,

@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 typedef struct http_client http_client_t;
 typedef struct http_call http_call_t;
@@ -48,6 +49,7 @@ typedef struct http_request {
     int64_t connect_ms, total_ms;  //  timeouts; 0: 5000 and 15000
     size_t answer_max;             //  bytes of the body; 0: 16 MiB
     bool direct;                   //  never by the proxy that the environment names
+    bool connect_only;             //  see http_call_read
 } http_request_t;
 
 typedef enum http_outcome {
@@ -90,7 +92,18 @@ void http_client_trace (http_client_t *self, tracing_t *tracing);
 http_call_t *http_client_send (http_client_t *self, const http_request_t *request,
                                http_answer_fn *fn, void *argument, reason_t *why);
 
-//  Gives a call up before its answer; fn will not be called. Not to be used after fn was.
+//  Gives a call up before its answer; fn will not be called. Not to be used after fn was,
+//  but for a connection, which it closes.
 void http_call_cancel (http_call_t **self_p);
+
+//  A connection for another protocol: a request with connect_only connects, proves who is
+//  there as any other does, and sends nothing. HTTP_ANSWERED (with status 0) then means that
+//  the connection is the caller's, to watch, read and write, until http_call_cancel; after
+//  any other outcome the call is over as always. What was read ahead by TLS does not show in
+//  the descriptor: read until -EAGAIN.
+int http_call_descriptor (const http_call_t *self);
+//  How many bytes; 0 of a read: the other side has ended it; -EAGAIN: not now; else -EIO.
+ssize_t http_call_read (http_call_t *self, void *bytes, size_t size);
+ssize_t http_call_write (http_call_t *self, const void *bytes, size_t size);
 
 #endif

@@ -1,5 +1,5 @@
-// http_options.h - what an http_request_t asks of libcurl. For http_client.c alone; everyone
-// else uses http_client.h.
+// http_options.h - what an http_request_t asks of libcurl, and what http_client.c shares with
+// http_connection.c. For these alone; everyone else uses http_client.h.
 //
 // SPDX-License-Identifier: MIT
 
@@ -21,5 +21,8 @@ typedef struct http_options {
 //  to be cleared in either case. Must not move afterwards: libcurl writes into error.
 int http_options_set (http_options_t *self, const http_request_t *request, reason_t *why);
 void http_options_clear (http_options_t *self);
+
+//  libcurl's handle of a call with connect_only that was answered; borrowed.
+CURL *http_call_connection (const http_call_t *self);
 
 #endif

@@ -22,6 +22,7 @@ typedef struct lab {
     struct json_object *nodes;  //  states by id; null: not read yet
     bool is_running;
     bool listed;      //  by the list that is being read
+    bool pushed;      //  its state, since the last list
     uint64_t waited;  //  rounds since it was read
 } lab_t;
 
@@ -122,6 +123,7 @@ mark (cml_labs_t *self, const char *id)
         zhashx_insert (self->by_id, id, lab);
     }
     lab->listed = true;
+    lab->pushed = false;
     lab->waited++;
     return 0;
 }
@@ -330,11 +332,46 @@ cml_labs_take (cml_labs_t *self, const char *id, struct json_object *answer)
     if (!row) {
         return -ENOMEM;
     }
+    if (lab->pushed && lab->row) {
+        json_object_object_add (row, "state", json_object_get (json_get (lab->row, "state")));
+    }
     json_destroy (&lab->row);
     lab->row = row;
     lab->is_running = cml_labs_runs (json_get_text (row, "state"));
     lab->waited = 0;
     return 0;
+}
+
+bool
+cml_labs_set_state (cml_labs_t *self, const char *id, const char *state)
+{
+    lab_t *lab = zhashx_lookup (self->by_id, id);
+    const char *before = cml_labs_state (self, id);
+
+    if (before && strcmp (before, state) == 0) {
+        return false;
+    }
+    if (lab && lab->row) {
+        json_object_object_add (lab->row, "state", json_object_new_string (state));
+        lab->is_running = cml_labs_runs (state);
+        lab->pushed = true;
+    }
+    return true;
+}
+
+bool
+cml_labs_set_node (cml_labs_t *self, const char *id, const char *node_id, const char *state)
+{
+    lab_t *lab = zhashx_lookup (self->by_id, id);
+    const char *before = lab ? json_get_text (lab->nodes, node_id) : NULL;
+
+    if (before && strcmp (before, state) == 0) {
+        return false;
+    }
+    if (lab && lab->nodes) {
+        json_object_object_add (lab->nodes, node_id, json_object_new_string (state));
+    }
+    return true;
 }
 
 const char *

@@ -54,7 +54,12 @@ typedef void cml_node_fn (void *argument, const char *lab_id, const char *node_i
 int cml_labs_take_nodes (cml_labs_t *self, const char *id, struct json_object *answer,
                          cml_node_fn *fn, void *argument);
 
-//  It vanished between the two calls.
+//  What was pushed of a lab, or of one of its nodes. True when that is news. What is pushed
+//  during a round holds against its answers, which may be older.
+bool cml_labs_set_state (cml_labs_t *self, const char *id, const char *state);
+bool cml_labs_set_node (cml_labs_t *self, const char *id, const char *node_id, const char *state);
+
+//  It vanished between the two calls, or was said to.
 void cml_labs_drop (cml_labs_t *self, const char *id);
 
 size_t cml_labs_count (const cml_labs_t *self);

@@ -17,7 +17,7 @@ observation_of (const cml_place_t *place, event_type_t type)
 static void
 publish (const cml_place_t *place, observation_t *observation)
 {
-    collector_publish (place->core, observation, collector_round_worker (place->round)->subject);
+    collector_publish (place->core, observation, place->subject);
 }
 
 void
@@ -29,7 +29,7 @@ cml_publish_system (const cml_place_t *place, cml_found_t *found, cml_told_t *he
 
     cml_observe_system (out, found, health, licensing, collector_now (place->core).steady);
     out->endpoint = *place->endpoint ? place->endpoint : NULL;
-    out->interval_seconds = collector_round_interval_seconds (place->round);
+    out->interval_seconds = place->interval_seconds;
     publish (place, &observation);
 }
 
@@ -39,7 +39,7 @@ cml_publish_labs (const cml_place_t *place, cml_found_t *found, cml_labs_t *labs
     observation_t observation = observation_of (place, EVENT_LABS_OBSERVED);
     _cleanup_ (json_destroy) struct json_object *owned = NULL;
 
-    observation.labs_observed.interval_seconds = collector_round_interval_seconds (place->round);
+    observation.labs_observed.interval_seconds = place->interval_seconds;
     if (cml_observe_labs (&observation.labs_observed, found, labs, &owned)) {
         publish (place, &observation);
     }
@@ -60,14 +60,13 @@ cml_publish_lab_state (const cml_place_t *place, const char *lab_id, const char 
 }
 
 void
-cml_publish_activity (const cml_place_t *place, const cml_found_t *found, const char *account_id,
-                      int64_t extra_seconds)
+cml_publish_activity (const cml_place_t *place, const cml_found_t *found, const char *account_id)
 {
     observation_t observation = observation_of (place, EVENT_ACTIVITY_OBSERVED);
     activity_observed_t *out = &observation.activity_observed;
     _cleanup_ (json_destroy) struct json_object *owned = NULL;
 
-    out->interval_seconds = collector_round_interval_seconds (place->round) + extra_seconds;
+    out->interval_seconds = place->interval_seconds;
     if (cml_observe_activity (out, found, account_id, &owned)) {
         publish (place, &observation);
     }

@@ -10,8 +10,9 @@
 
 typedef struct cml_place {  //  of whom it is said; borrowed
     collector_t *core;
-    collector_round_t *round;
-    const char *endpoint;  //  "" when there is none
+    const char *subject;
+    const char *endpoint;      //  "" when there is none
+    int64_t interval_seconds;  //  to the next of its kind
 } cml_place_t;
 
 void cml_publish_system (const cml_place_t *place, cml_found_t *found, cml_told_t *health,
@@ -24,9 +25,8 @@ void cml_publish_labs (const cml_place_t *place, cml_found_t *found, cml_labs_t 
 void cml_publish_lab_state (const cml_place_t *place, const char *lab_id, const char *node_id,
                             const char *state);
 
-//  Nothing when the server has no such log. extra_seconds is how much later than the next
-//  round its next reading may be.
+//  Nothing when the server has no such log.
 void cml_publish_activity (const cml_place_t *place, const cml_found_t *found,
-                           const char *account_id, int64_t extra_seconds);
+                           const char *account_id);
 
 #endif

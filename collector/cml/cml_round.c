@@ -6,6 +6,7 @@
 #include "../../common/log.h"
 #include "../../common/url.h"
 #include "cml_publish.h"
+#include "cml_worker.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -32,6 +33,7 @@ typedef void take_fn (asked_t *asked, struct json_object *json);
 typedef struct step {
     phase_t phase;
     bool optional;  //  older versions lack it, or our account may not read it
+    bool pushed;    //  not asked of a server that pushes: it says so by itself
     cml_ask_t ask;
     take_fn *take;
     size_t kept;  //  of take_found: the offset of the member of cml_found_t
@@ -49,21 +51,21 @@ static take_fn take_found, take_labs, take_lab, take_nodes, take_account;
 #define KEPT(name) take_found, offsetof (cml_found_t, name)
 
 static const step_t STEPS [] = {
-    {PHASE_INFORMATION, false, {"system_information", "/system_information", 64 * KIB,  json_type_object, true},  KEPT (information)},
-    {PHASE_SYSTEM,      false, {"system_stats",       "/system_stats",       MIB,       json_type_object, false}, KEPT (stats)},
-    {PHASE_SYSTEM,      true,  {"system_health",      "/system_health",      MIB,       json_type_object, false}, KEPT (health)},
-    {PHASE_SYSTEM,      true,  {"licensing",          "/licensing",          MIB,       json_type_object, false}, KEPT (licensing)},
-    {PHASE_LABS,        false, {"labs",               "/labs?show_all=true", MIB,       json_type_array,  false}, take_labs, 0},
-    {PHASE_ACTIVITY,    true,  {"telemetry",          "/telemetry/events",   16 * MIB,  json_type_array,  false}, KEPT (events)},
+    {PHASE_INFORMATION, false, false, {"system_information", "/system_information", 64 * KIB,  json_type_object, true},  KEPT (information)},
+    {PHASE_SYSTEM,      false, true,  {"system_stats",       "/system_stats",       MIB,       json_type_object, false}, KEPT (stats)},
+    {PHASE_SYSTEM,      true,  false, {"system_health",      "/system_health",      MIB,       json_type_object, false}, KEPT (health)},
+    {PHASE_SYSTEM,      true,  false, {"licensing",          "/licensing",          MIB,       json_type_object, false}, KEPT (licensing)},
+    {PHASE_LABS,        false, false, {"labs",               "/labs?show_all=true", MIB,       json_type_array,  false}, take_labs, 0},
+    {PHASE_ACTIVITY,    true,  false, {"telemetry",          "/telemetry/events",   16 * MIB,  json_type_array,  false}, KEPT (events)},
 };
 
 //  Asked by another step, with a path of their own.
 static const step_t LAB =
-    {PHASE_LABS,        false, {"lab",                NULL,                  256 * KIB, json_type_object, false}, take_lab, 0};
+    {PHASE_LABS,        false, false, {"lab",                NULL,                  256 * KIB, json_type_object, false}, take_lab, 0};
 static const step_t NODES =
-    {PHASE_LABS,        true,  {"lab_element_state",  NULL,                  MIB,       json_type_object, false}, take_nodes, 0};
+    {PHASE_LABS,        true,  true,  {"lab_element_state",  NULL,                  MIB,       json_type_object, false}, take_nodes, 0};
 static const step_t ACCOUNT =
-    {PHASE_ACTIVITY,    true,  {"account",            NULL,                  4 * KIB,   json_type_string, false}, take_account, 0};
+    {PHASE_ACTIVITY,    true,  false, {"account",            NULL,                  4 * KIB,   json_type_string, false}, take_account, 0};
 // clang-format on
 
 #define STEP_COUNT (sizeof STEPS / sizeof *STEPS)
@@ -75,6 +77,7 @@ struct cml_round {
     collector_round_t *round;
     cml_worker_t *worker;
     cml_server_t server;
+    bool pushed;  //  the load and the nodes come by themselves
     phase_t phase;
     size_t waiting;  //  answers of this phase that are still to come
     cml_found_t found;
@@ -143,10 +146,19 @@ take_account (asked_t *asked, struct json_object *json)
     cml_session_set_account (asked->round->worker->session, json_object_get_string (json));
 }
 
+//  The next of its kind comes with the next round, and so long after.
+static cml_place_t
+place_after (const cml_round_t *self, int64_t more_ms)
+{
+    return (cml_place_t){self->core, collector_round_worker (self->round)->subject,
+                         self->server.endpoint,
+                         collector_round_interval_seconds (self->round) + more_ms / 1000};
+}
+
 static cml_place_t
 place_of (const cml_round_t *self)
 {
-    return (cml_place_t){self->core, self->round, self->server.endpoint};
+    return place_after (self, 0);
 }
 
 //  Of a lab that runs or has just ceased to: the nodes of the others rest.
@@ -178,7 +190,8 @@ take_lab (asked_t *asked, struct json_object *json)
     if (before && state && strcmp (before, state) != 0) {
         cml_publish_lab_state (&place, asked->lab_id, NULL, state);
     }
-    if (self->settings->node_states && (cml_labs_runs (state) || cml_labs_runs (before))) {
+    if (self->settings->node_states && !self->pushed &&
+        (cml_labs_runs (state) || cml_labs_runs (before))) {
         ask_nodes (self, asked);
     }
 }
@@ -266,7 +279,7 @@ begin_activity (cml_round_t *self)
     if (!*cml_session_account (worker->session)) {
         _cleanup_ (buffer_clear) buffer_t path = {0};
         buffer_text (&path, "/users/");
-        url_encode (&path, self->settings->username);
+        url_encode (&path, self->server.account->username);
         buffer_text (&path, "/id");
         if (!buffer_failed (&path)) {
             ask (self, &self->account, &ACCOUNT, path.data);
@@ -312,9 +325,10 @@ end_labs (cml_round_t *self)
 static bool
 end_activity (cml_round_t *self)
 {
-    cml_place_t place = place_of (self);
-    cml_publish_activity (&place, &self->found, cml_session_account (self->worker->session),
-                          self->settings->activity_interval_ms / 1000);
+    int64_t more_ms = self->settings->activity_interval_ms;
+    cml_place_t place =
+        place_after (self, more_ms + (self->pushed ? self->settings->push_poll_ms : 0));
+    cml_publish_activity (&place, &self->found, cml_session_account (self->worker->session));
     return true;
 }
 
@@ -328,8 +342,8 @@ static const struct {
     [PHASE_ACTIVITY] = {begin_activity, end_activity},
 };
 
-static void
-round_destroy (cml_round_t **self_p)
+void
+cml_round_destroy (cml_round_t **self_p)
 {
     cml_round_t *self = take_ptr (*self_p);
 
@@ -368,9 +382,14 @@ end_round (cml_round_t *self)
     collector_round_t *round = self->round;
     bool ok = self->fault == CML_OK;
 
+    cml_place_t place = place_of (self);
+
     log_change (self);
+    if (!cml_fault_ends_round (self->fault) && !self->found.is_starting) {
+        cml_worker_attend (self->worker, &place);
+    }
     self->worker->round = NULL;
-    round_destroy (&self);
+    cml_round_destroy (&self);
     collector_round_end (&round, ok);
 }
 
@@ -385,7 +404,7 @@ begin_phase (cml_round_t *self)
         return;
     }
     for (size_t i = 0; i < STEP_COUNT; i++) {
-        if (STEPS [i].phase == self->phase) {
+        if (STEPS [i].phase == self->phase && !(STEPS [i].pushed && self->pushed)) {
             ask (self, &self->steps [i], &STEPS [i], STEPS [i].ask.path);
         }
     }
@@ -415,43 +434,43 @@ one_answer_less (cml_round_t *self)
 //  --- the beginning and the end
 
 static cml_round_t *
-round_new (const cml_settings_t *settings, collector_round_t *round)
+round_new (const cml_tools_t *tools, collector_round_t *round)
 {
     cml_worker_t *worker = collector_round_unit (round);
-    collector_t *core = collector_round_core (round);
-    _cleanup_ (round_destroy) cml_round_t *self = calloc (1, sizeof *self);
+    _cleanup_ (cml_round_destroy) cml_round_t *self = calloc (1, sizeof *self);
 
-    if (!worker->session) {
-        worker->session = cml_session_new (core, settings);
-    }
-    if (!worker->labs) {
-        worker->labs = cml_labs_new ();
-    }
-    if (!self || !worker->session || !worker->labs) {
+    if (!self || cml_worker_set_up (worker, tools, round) < 0) {
         return NULL;
     }
     self->magic = ROUND_MAGIC;
-    self->settings = settings;
-    self->core = core;
+    self->settings = tools->settings;
+    self->core = collector_round_core (round);
     self->round = round;
     self->worker = worker;
+    self->pushed = worker->push && cml_push_speaks (worker->push);
+    worker->was_polled = true;
+    worker->poll_due = collector_now (self->core).steady + tools->settings->push_poll_ms * MS_US;
     return take_ptr (self);
 }
 
 void
-cml_round_start (const cml_settings_t *settings, const cml_pins_t *pins, collector_round_t *round)
+cml_round_start (const cml_tools_t *tools, collector_round_t *round)
 {
     const collector_worker_t *worker = collector_round_worker (round);
-    cml_round_t *self = round_new (settings, round);
     reason_t why = {0};
 
+    if (!cml_worker_is_due (collector_round_unit (round), round)) {
+        collector_round_end (&round, true);
+        return;
+    }
+    cml_round_t *self = round_new (tools, round);
     if (!self) {
         log_error ("round not started: out of memory", LOG_TEXT ("worker", worker->subject));
         collector_round_end (&round, false);
         return;
     }
     self->worker->round = self;
-    cml_fault_t fault = cml_server_of (&self->server, settings, pins, worker, &why);
+    cml_fault_t fault = cml_server_of (&self->server, tools, worker, &why);
     if (fault == CML_OK) {
         cml_session_begin (self->worker->session, &self->server, worker->region, worker->subject);
         begin_phase (self);
@@ -460,20 +479,4 @@ cml_round_start (const cml_settings_t *settings, const cml_pins_t *pins, collect
     cml_found_note (&self->found, fault, why.text);
     self->waiting = 1;
     one_answer_less (self);
-}
-
-void
-cml_worker_clear (cml_worker_t *self)
-{
-    cml_session_destroy (&self->session);
-    cml_labs_destroy (&self->labs);
-    round_destroy (&self->round);
-}
-
-void
-cml_worker_forget (cml_worker_t *self)
-{
-    cml_told_forget (&self->health);
-    cml_told_forget (&self->licensing);
-    self->activity_was_read = false;
 }

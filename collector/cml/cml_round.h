@@ -11,36 +11,25 @@
 // (502, 503, 504, or a page of HTML where its information should be) is reachable and not
 // ready, and that is no failure.
 //
+// While a server pushes (cml_push.h) a round that falls due within push_poll_ms of the last
+// is over at once, and the others leave out the load and the states of nodes, which come by
+// themselves.
+//
 // SPDX-License-Identifier: MIT
 
 #ifndef COLLECTOR_CML_ROUND_H
 #define COLLECTOR_CML_ROUND_H
 
-#include "cml_labs.h"
-#include "cml_session.h"
-#include "cml_told.h"
+#include "../core/collector.h"
+#include "cml_tools.h"
 
 typedef struct cml_round cml_round_t;
 
-typedef struct cml_worker {  //  what is kept of a worker between rounds; a unit's memory
-    cml_session_t *session;
-    cml_labs_t *labs;
-    cml_told_t health, licensing;
-    bool activity_was_read;
-    time_us_t activity_due;  //  steady
-    cml_fault_t fault;       //  of the last round
-    cml_round_t *round;      //  under way, or null
-} cml_worker_t;
+//  Starts it; it ends the core's round itself.
+void cml_round_start (const cml_tools_t *tools, collector_round_t *round);
 
-//  Starts it; it ends the core's round itself. settings and pins are borrowed; pins may be
-//  null when none are needed.
-void cml_round_start (const cml_settings_t *settings, const cml_pins_t *pins,
-                      collector_round_t *round);
-
-//  Gives up the round under way, if any, and frees what is kept.
-void cml_worker_clear (cml_worker_t *self);
-
-//  What was told is to be told again.
-void cml_worker_forget (cml_worker_t *self);
+//  Gives it up; the core's round is not ended. Its worker's session must be destroyed first,
+//  for answers under way name it.
+void cml_round_destroy (cml_round_t **self_p);
 
 #endif

@@ -2,28 +2,14 @@
 
 #include "cml_server.h"
 
-#include <ctype.h>
+#include "cml_address.h"
+
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-#define HTTPS_PORT  443
-#define ADDRESS_MAX 128
-
-//  An address of either family or a host's name: nothing that would change the URL's sense.
-static bool
-is_address (const char *text)
-{
-    size_t size = strlen (text);
-
-    for (size_t i = 0; i < size; i++) {
-        if (!isalnum ((unsigned char) text [i]) && !strchr (".:-", text [i])) {
-            return false;
-        }
-    }
-    return size > 0 && size <= ADDRESS_MAX;
-}
+#define HTTPS_PORT 443
 
 static void
 write_endpoint (cml_server_t *self, const char *address, int64_t port)
@@ -39,26 +25,32 @@ write_endpoint (cml_server_t *self, const char *address, int64_t port)
 }
 
 cml_fault_t
-cml_server_of (cml_server_t *self, const cml_settings_t *settings, const cml_pins_t *pins,
-               const collector_worker_t *worker, reason_t *why)
+cml_server_of (cml_server_t *self, const cml_tools_t *tools, const collector_worker_t *worker,
+               reason_t *why)
 {
-    bool is_public = settings->address == CML_ADDRESS_PUBLIC;
-    const char *address = is_public ? worker->public_ip : worker->private_ip;
+    const cml_settings_t *settings = tools->settings;
+    const cml_listed_t *listed = cml_servers_find (tools->servers, worker);
+    const char *where = listed ? listed->address : settings->address;
+    cml_address_t address;
 
     *self = (cml_server_t){0};
-    if (!is_address (address)) {
-        reason_set (why, CML_REASON, "%s has no %s address (setting `address`)", worker->subject,
-                    is_public ? "public" : "private");
+    if (cml_address_of (&address, where, settings->port, worker, why) < 0) {
         return CML_UNREACHABLE;
     }
-    write_endpoint (self, address, settings->port);
+    write_endpoint (self, address.host, address.port);
+    self->account = cml_logins_find (tools->logins, worker);
+    if (!self->account) {
+        reason_set (why, CML_REASON, "no line of %s fits %s, '%s', and there is no default login",
+                    settings->logins_file, worker->instance_id, worker->name);
+        return CML_LOGIN;
+    }
     if (settings->verify != HTTP_VERIFY_FINGERPRINT) {
         return CML_OK;
     }
-    self->pin = cml_pins_find (pins, worker->instance_id, worker->name, address);
+    self->pin = cml_pins_find (tools->pins, worker->instance_id, worker->name, address.host);
     if (!self->pin) {
         reason_set (why, CML_REASON, "no fingerprint for %s, '%s', %s or * in %s",
-                    worker->instance_id, worker->name, address, settings->fingerprints);
+                    worker->instance_id, worker->name, address.host, settings->fingerprints);
         return CML_TLS;
     }
     return CML_OK;

@@ -129,8 +129,13 @@ void
 cml_session_begin (cml_session_t *self, const cml_server_t *server, const char *region,
                    const char *subject)
 {
-    assert (zlistx_size (self->waiting) == 0 && zlistx_size (self->flying) == 0);
-
+    if (self->server.account != server->account) {  //  the token is another's
+        if (self->login_call) {
+            http_call_cancel (&self->login_call);
+        }
+        cml_login_clear (&self->login);
+        cml_login_init (&self->login);
+    }
     self->server = *server;
     self->down = CML_OK;
     snprintf (self->region, sizeof self->region, "%s", region);
@@ -165,6 +170,45 @@ cml_session_ask (cml_session_t *self, const cml_ask_t *ask, cml_reply_fn *fn, vo
     zlistx_add_end (self->waiting, request);
     loop_timer_after (self->timer, 0);
     return 0;
+}
+
+//  --- for a connection of another kind
+
+http_request_t
+cml_session_request (const cml_session_t *self, const char *method, const char *url,
+                     const char *const *headers)
+{
+    const cml_settings_t *settings = self->settings;
+
+    return (http_request_t){
+        .method = method,
+        .url = url,
+        .headers = headers,
+        .verify = (http_verify_t) settings->verify,
+        .ca_file = *settings->ca_file ? settings->ca_file : NULL,
+        .pin = self->server.pin,
+        .connect_ms = settings->connect_ms,
+        .total_ms = settings->total_ms,
+    };
+}
+
+const char *
+cml_session_endpoint (const cml_session_t *self)
+{
+    return self->server.endpoint;
+}
+
+const char *
+cml_session_token (cml_session_t *self, unsigned *generation)
+{
+    *generation = self->login.generation;
+    return cml_login_is_good (&self->login, steady (self)) ? self->login.token : NULL;
+}
+
+bool
+cml_session_refuse (cml_session_t *self, unsigned generation)
+{
+    return cml_login_retry (&self->login, generation);
 }
 
 //  --- answers
@@ -270,24 +314,6 @@ on_token (void *argument, const http_answer_t *answer)
     }
 }
 
-static http_request_t
-request_to (const cml_session_t *self, const char *method, const char *url,
-            const char *const *headers)
-{
-    const cml_settings_t *settings = self->settings;
-
-    return (http_request_t){
-        .method = method,
-        .url = url,
-        .headers = headers,
-        .verify = (http_verify_t) settings->verify,
-        .ca_file = *settings->ca_file ? settings->ca_file : NULL,
-        .pin = self->server.pin,
-        .connect_ms = settings->connect_ms,
-        .total_ms = settings->total_ms,
-    };
-}
-
 static void
 log_in (cml_session_t *self)
 {
@@ -299,11 +325,11 @@ log_in (cml_session_t *self)
     reason_t why = {0};
 
     json_open_object (&out);
-    json_member_text (&out, "username", self->settings->username);
-    json_member_text (&out, "password", self->settings->password);
+    json_member_text (&out, "username", self->server.account->username);
+    json_member_text (&out, "password", self->server.account->password);
     json_close_object (&out);
     snprintf (url, sizeof url, "%s/api/v0/authenticate", self->server.endpoint);
-    http_request_t request = request_to (self, "POST", url, HEADERS);
+    http_request_t request = cml_session_request (self, "POST", url, HEADERS);
     request.body = body.data;
     request.body_size = body.size;
     request.answer_max = TOKEN_ANSWER;
@@ -331,7 +357,7 @@ send_request (cml_session_t *self, request_t *request, reason_t *why)
                   self->login.token);
         headers [1] = authorization;
     }
-    http_request_t http = request_to (self, "GET", request->url, headers);
+    http_request_t http = cml_session_request (self, "GET", request->url, headers);
     http.answer_max = request->ask.answer_max;
     request->generation = self->login.generation;
     request->call = http_client_send (collector_http (self->core), &http, on_answer, request, why);

@@ -42,8 +42,8 @@ cml_session_t *cml_session_new (collector_t *core, const cml_settings_t *setting
 //  Calls under way are given up; their functions are not called.
 void cml_session_destroy (cml_session_t **self_p);
 
-//  A new round, with nothing under way: the server as it is known now (pin is borrowed
-//  until the next), and region and subject for reports (copied).
+//  A new round: the server as it is known now (pin is borrowed until the next), and region
+//  and subject for reports (copied).
 void cml_session_begin (cml_session_t *self, const cml_server_t *server, const char *region,
                         const char *subject);
 
@@ -54,5 +54,17 @@ int cml_session_ask (cml_session_t *self, const cml_ask_t *ask, cml_reply_fn *fn
 //  else the round asks and says it here.
 const char *cml_session_account (const cml_session_t *self);
 void cml_session_set_account (cml_session_t *self, const char *account_id);
+
+//  What is the same in each request to this server: how it is proven, and the timeouts.
+http_request_t cml_session_request (const cml_session_t *self, const char *method, const char *url,
+                                    const char *const *headers);
+const char *cml_session_endpoint (const cml_session_t *self);
+
+//  The token, for a connection of another kind; borrowed until the loop's next turn. Null:
+//  there is none that is good, and asking for anything that needs a login fetches one.
+const char *cml_session_token (cml_session_t *self, unsigned *generation);
+//  The server refused the token of this generation there. False: this round has had its
+//  login, and what came of it is refused too.
+bool cml_session_refuse (cml_session_t *self, unsigned generation);
 
 #endif

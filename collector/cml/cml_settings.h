@@ -7,13 +7,15 @@
 
 #include "../core/collector.h"
 
-typedef enum cml_address { CML_ADDRESS_PUBLIC, CML_ADDRESS_PRIVATE } cml_address_t;
+typedef enum cml_push_choice { CML_PUSH_AUTO, CML_PUSH_OFF } cml_push_choice_t;
 
 typedef struct cml_settings {
     collector_settings_t collector;
     char username [CONFIG_TEXT_SIZE];
     char password [CONFIG_TEXT_SIZE];
-    int address;  //  cml_address_t
+    char logins_file [CONFIG_TEXT_SIZE];
+    char address [CONFIG_TEXT_SIZE];
+    char servers_file [CONFIG_TEXT_SIZE], servers_region [CONFIG_TEXT_SIZE];
     int64_t port;
     int verify;  //  http_verify_t
     char fingerprints [CONFIG_TEXT_SIZE];
@@ -22,6 +24,9 @@ typedef struct cml_settings {
     int64_t labs_per_round;
     bool node_states;
     int64_t activity_interval_ms;
+    int push;  //  cml_push_choice_t
+    int64_t report_interval_ms, push_poll_ms, push_idle_ms, push_again_ms;
+    int64_t push_message_max, push_events_max;
 } cml_settings_t;
 
 #endif

@@ -97,7 +97,8 @@ typedef struct collector_worker {  //  of a lease; texts are never null, "" is u
     const char *public_ip;
     const char *private_ip;
     flag_t detailed_monitoring;
-    const char *subject;  //  "<region>/<instance_id>": what is published about it names it so
+    struct json_object *tags;  //  texts by key; null: none are known, or another kind than cml
+    const char *subject;       //  "<region>/<instance_id>": what is published about it names it so
 } collector_worker_t;
 
 typedef struct collector_source {

@@ -60,6 +60,7 @@ leased_worker_new (struct json_object *json)
         .public_ip = text_or_empty (json, "public_ip"),
         .private_ip = text_or_empty (json, "private_ip"),
         .detailed_monitoring = FLAG_UNKNOWN,
+        .tags = json_get_object (json, "tags"),
     };
     bool detailed;
     if (json_get_bool (json, "detailed_monitoring", &detailed)) {

@@ -276,7 +276,7 @@ class Stack:
         own = {
             "ec2": ("--interval-ms", 500),
             "cloudwatch": ("--interval-ms", 1000),
-            "cml": ("--interval-ms", 1000, "--activity-interval-ms", 1000, "--port", self.sim.cml_port, "--verify", "fingerprint",
+            "cml": ("--interval-ms", 1000, "--activity-interval-ms", 1000, "--push-poll-ms", 1000, "--report-interval-ms", 1000, "--port", self.sim.cml_port, "--verify", "fingerprint",
                     "--fingerprints", self.pins, "--username", "cmlwatch"),
         }[kind]
         environment = self.sim.environment()

@@ -3,6 +3,7 @@ hears, and a bound ROUTER that answers `lease` with the workers it was given.
 SPDX-License-Identifier: MIT"""
 import json
 import time
+import zlib
 
 import zmq
 
@@ -27,7 +28,7 @@ class Listener:
     def answer(self, frames):
         identity, _, operation, number, body = frames[:5]
         self.leases.append(json.loads(body))
-        answer = {"epoch": self.epoch, "revision": str(len(self.workers)), "renew_ms": 200, "ttl_ms": 6000,
+        answer = {"epoch": self.epoch, "revision": f"{zlib.crc32(json.dumps(self.workers).encode()):08x}", "renew_ms": 200, "ttl_ms": 6000,
                   "regions": json.loads(body).get("regions", []), "workers": self.workers, **self.once}
         self.once = {}
         self.control.send_multipart([identity, b"reply", operation, number, json.dumps(answer).encode()])

@@ -140,15 +140,28 @@ def test_lost_messages_are_counted_by_their_sequence(gateway, aggregator, publis
                "what did not come when its time was over is lost")
 
 
-def ask_lease(bus, collector_id):
+def ask_lease(bus, collector_id, kind="pyzmq"):
     """The lease's answer, as any program may ask for it."""
     socket = zmq.Context.instance().socket(zmq.DEALER)
     socket.connect(bus.control)
-    socket.send_multipart([b"request", b"lease", b"1", json.dumps({"collector_id": collector_id, "kind": "pyzmq"}).encode()])
+    socket.send_multipart([b"request", b"lease", b"1", json.dumps({"collector_id": collector_id, "kind": kind}).encode()])
     assert socket.poll(5000), "an answer"
     answer = json.loads(socket.recv_multipart()[3])
     socket.close(linger=0)
     return answer
+
+
+def test_tags_are_leased_to_those_who_choose_a_login_by_them(start, bus):
+    start(harness.Aggregator, bus)
+    gateway = start(harness.Gateway, bus)
+    publisher = outside.Publisher(bus.ingest, "/collector/ec2/outside")
+    publisher.until_heard(gateway, "eu-west-1", "i-0tagged", public_ip="203.0.113.7", tags={"team": "exam", "host": "x"})
+
+    to_cml = ask_lease(bus, "/collector/cml/one", "cml")["workers"]
+    to_other = ask_lease(bus, "/collector/pyzmq/one")["workers"]
+
+    assert to_cml[0]["tags"] == {"team": "exam", "host": "x"}
+    assert to_other and "tags" not in to_other[0]
 
 
 def test_collector_beyond_the_bound_gets_nothing_and_is_counted(start, bus):

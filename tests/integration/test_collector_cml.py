@@ -38,8 +38,8 @@ def pins(sim, tmp_path):
     return path
 
 
-def collector(start, bus, sim, *arguments, verify="fingerprint", password="cmlwatch-demo"):
-    return start(harness.Collector, "cml", bus, "--interval-ms", INTERVAL_MS, "--port", sim.cml_port,
+def collector(start, bus, sim, *arguments, verify="fingerprint", password="cmlwatch-demo", push="off"):
+    return start(harness.Collector, "cml", bus, "--interval-ms", INTERVAL_MS, "--port", sim.cml_port, "--push", push,
                  "--username", "cmlwatch", "--verify", verify, "--activity-interval-ms", 0, *arguments,
                  environment={"CMLWATCH_COLLECTOR_CML_PASSWORD": password}, collector_id="cml-test")
 
@@ -263,6 +263,57 @@ def test_wrong_line_of_the_fingerprints_is_named(tmp_path):
                    CMLWATCH_COLLECTOR_CML_PASSWORD="p")
 
     assert f"{path}:2" in said and "sha256//" in said
+
+
+def secret(folder, name, text):
+    path = folder / name
+    path.write_text(text + "\n")
+    return path
+
+
+def test_login_and_address_follow_a_workers_name_and_tags(start, bus, sim, listener, pins, workers, tmp_path):
+    by_tag, by_name, stranger = workers
+    listener.workers = [
+        {**leased(by_tag), "public_ip": "", "tags": {"team": "exam", "host": by_tag["public_ip"]}},
+        {**leased(by_name), "name": "train 7", "tags": {"host": f"https://{by_name['public_ip']}:{sim.cml_port}/"}},
+        {**leased(stranger), "tags": {"team": "dev", "host": stranger["public_ip"]}},
+    ]
+    good, bad = secret(tmp_path, "good", "cmlwatch-demo"), secret(tmp_path, "bad", "no such password")
+    logins = tmp_path / "logins"
+    logins.write_text(f"tag:team=exam cmlwatch {good}\ntrain * cmlwatch {good}\ni-* cmlwatch {bad}\n")
+    collector(start, bus, sim, "--fingerprints", pins, "--logins-file", logins, "--address", "tag:host",
+              password="not this either")
+
+    hear(listener, "labs.observed", of(by_tag, error_code=None))
+    hear(listener, "labs.observed", of(by_name, error_code=None))
+    refused_one = hear(listener, "system.observed", of(stranger, error_code="login"))["data"]
+
+    assert refused_one["endpoint"] == f"https://{stranger['public_ip']}:{sim.cml_port}"
+
+
+def test_worker_that_no_login_fits_is_not_asked(start, bus, sim, listener, pins, workers, tmp_path):
+    logins = tmp_path / "logins"
+    logins.write_text(f"{workers[0]['instance_id']} cmlwatch {secret(tmp_path, 'good', 'cmlwatch-demo')}\n")
+    start(harness.Collector, "cml", bus, "--interval-ms", INTERVAL_MS, "--port", sim.cml_port, "--verify", "fingerprint",
+          "--fingerprints", pins, "--logins-file", logins, "--address", "https://{public_ip}")
+
+    hear(listener, "labs.observed", of(workers[0], error_code=None))
+    refused_one = hear(listener, "system.observed", of(workers[1], error_code="login"))["data"]
+
+    assert str(logins) in refused_one["error_message"] and workers[1]["instance_id"] in refused_one["error_message"]
+
+
+@pytest.mark.parametrize("line, said", [("train-* cmlwatch", ":1"), ("a cmlwatch /nonexistent/secret", "/nonexistent/secret")])
+def test_wrong_line_of_the_logins_is_named(tmp_path, line, said):
+    path = tmp_path / "logins"
+    path.write_text(line + "\n")
+
+    assert said in refused("--logins-file", path)
+
+
+def test_address_that_cannot_be_one_is_refused():
+    assert "{nmae}" in refused("--username", "u", "--address", "https://{nmae}.example.com",
+                               CMLWATCH_COLLECTOR_CML_PASSWORD="p")
 
 
 def test_login_has_no_default():

@@ -21,6 +21,7 @@ typedef struct cml_parts {  //  borrowed
     calls_t *calls;
     tokens_t *tokens;
     const char *username, *password;
+    int64_t stats_ms;  //  between two pushed system_stats
 } cml_parts_t;
 
 //  Answers one request to the CML of this instance.

@@ -31,6 +31,8 @@ void cml_refuse (cml_call_t *call, int status, const char *description);
 cml_handler_fn cml_system_information, cml_system_stats, cml_system_health, cml_licensing;
 cml_handler_fn cml_labs, cml_lab, cml_lab_state, cml_lab_element_state, cml_telemetry_events;
 
+void cml_node_id (const lab_t *lab, int64_t node, char id [NOISE_UUID_SIZE]);
+
 //  2026-11-20T10:30:00+00:00: CML writes an offset, never Z.
 void cml_put_time (cml_call_t *call, const char *key, time_us_t wall);
 

@@ -99,6 +99,18 @@ cml_lab_state (cml_call_t *call)
 typedef enum element { ELEMENT_NODE = 1, ELEMENT_LINK, ELEMENT_INTERFACE } element_t;
 
 static void
+element_id (const lab_t *lab, element_t element, int64_t number, char id [NOISE_UUID_SIZE])
+{
+    noise_uuid (id, noise_key (lab->key, (uint64_t) element << 32 | (uint64_t) number));
+}
+
+void
+cml_node_id (const lab_t *lab, int64_t node, char id [NOISE_UUID_SIZE])
+{
+    element_id (lab, ELEMENT_NODE, node, id);
+}
+
+static void
 write_elements (cml_call_t *call, const char *key, element_t element, int64_t count)
 {
     time_us_t elapsed = world_elapsed (call->parts->world);
@@ -108,7 +120,7 @@ write_elements (cml_call_t *call, const char *key, element_t element, int64_t co
     json_open_object (&call->json);
     for (int64_t i = 0; i < count; i++) {
         char id [NOISE_UUID_SIZE];
-        noise_uuid (id, noise_key (lab->key, (uint64_t) element << 32 | (uint64_t) i));
+        element_id (lab, element, i, id);
         json_member_text (&call->json, id,
                           element == ELEMENT_NODE ? labs_node_state (lab, i, elapsed)
                                                   : lab_state_name (lab->state));

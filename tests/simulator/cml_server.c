@@ -4,6 +4,7 @@
 
 #include "../../common/cleanup.h"
 #include "../../common/log.h"
+#include "cml_ui.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -28,6 +29,7 @@ typedef struct listener {
 struct cml_server {
     loop_t *loop;
     cml_parts_t parts;
+    cml_ui_t *ui;
     int port, epoll_fd;
     listener_t *listeners;  //  by slot
     size_t listener_count;
@@ -159,7 +161,11 @@ on_request (void *argument, const web_request_t *request, web_answer_t *answer)
         answer->trick = WEB_DROP;
         return;
     }
-    cml_api_handle (&self->parts, instance, request, answer);
+    if (strcmp (request->http.path, CML_UI_PATH) == 0) {
+        cml_ui_handle (self->ui, instance, request, answer);
+    } else {
+        cml_api_handle (&self->parts, instance, request, answer);
+    }
 }
 
 //  --- what is up
@@ -231,6 +237,13 @@ cml_server_refresh (cml_server_t *self)
     if (refresh (self, &why) < 0) {
         log_warn ("a simulated CML has no socket", LOG_TEXT ("reason", why.text));
     }
+    cml_ui_tell (self->ui);
+}
+
+size_t
+cml_server_push (cml_server_t *self, const instance_t *instance, const char *text, size_t size)
+{
+    return cml_ui_push (self->ui, instance, text, size);
 }
 
 int
@@ -276,7 +289,8 @@ cml_server_new (loop_t *loop, const cml_parts_t *parts, int port, reason_t *why)
     self->epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
     self->listener_count = world_slots (parts->world) + WORLD_APPEAR_MAX;
     self->listeners = calloc (self->listener_count, sizeof *self->listeners);
-    if (!self->listeners || self->epoll_fd < 0 ||
+    self->ui = cml_ui_new (loop, parts);
+    if (!self->listeners || !self->ui || self->epoll_fd < 0 ||
         loop_watch (loop, self->epoll_fd, EPOLLIN, on_connections, self) < 0) {
         reason_set (why, -ENOMEM, "out of memory or descriptors");
         return NULL;
@@ -304,6 +318,7 @@ cml_server_destroy (cml_server_t **self_p)
         for (size_t slot = 0; self->listeners && slot < self->listener_count; slot++) {
             descriptor_close (&self->listeners [slot].fd);
         }
+        cml_ui_destroy (&self->ui);  //  its tunnels, before the daemons that dig them
         for (size_t i = 0; i < IDENTITIES; i++) {
             web_destroy (&self->webs [i]);
             tls_identity_clear (&self->identities [i]);

@@ -25,7 +25,11 @@ int cml_server_port (const cml_server_t *self);
 //  What the certificate of the instance with this serial is pinned by.
 const char *cml_server_pin (const cml_server_t *self, uint64_t serial);
 
-//  Opens and closes what has come up, gone down or been made unreachable since.
+//  Sends a message to all who listen to /ws/ui of an instance; how many they are.
+size_t cml_server_push (cml_server_t *self, const instance_t *instance, const char *text,
+                        size_t size);
+
+//  Tells them what has changed. Opens and closes what has come up, gone down or been made unreachable since.
 void cml_server_refresh (cml_server_t *self);
 
 #endif

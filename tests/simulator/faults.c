@@ -27,6 +27,14 @@ static const char *const NAMES [FAULT_KIND_COUNT] = {
     [FAULT_WRONG_CERTIFICATE] = "wrong_certificate",
     [FAULT_DENY_LOGIN] = "deny_login",
     [FAULT_EXPIRE_TOKENS] = "expire_tokens",
+    [FAULT_PUSH_ABSENT] = "push_absent",
+    [FAULT_PUSH_REFUSE] = "push_refuse",
+    [FAULT_PUSH_SILENT] = "push_silent",
+    [FAULT_PUSH_GARBAGE] = "push_garbage",
+    [FAULT_PUSH_TEXT] = "push_text",
+    [FAULT_PUSH_FRAGMENT] = "push_fragment",
+    [FAULT_PUSH_HUGE] = "push_huge",
+    [FAULT_PUSH_CUT] = "push_cut",
 };
 
 fault_kind_t
@@ -51,7 +59,8 @@ const char *
 fault_kind_words (void)
 {
     return "throttle, error500, cut, huge, html, slow, unreachable, skew, wrong_certificate, "
-           "deny_login or expire_tokens";
+           "deny_login, expire_tokens, push_absent, push_refuse, push_silent, push_garbage, "
+           "push_text, push_fragment, push_huge or push_cut";
 }
 
 faults_t *

@@ -28,6 +28,14 @@ typedef enum fault_kind {
     FAULT_WRONG_CERTIFICATE,  //  another key than the one pinned (CML)
     FAULT_DENY_LOGIN,         //  403 on right credentials (CML)
     FAULT_EXPIRE_TOKENS,      //  all tokens given so far end now (CML); happens once
+    FAULT_PUSH_ABSENT,        //  no /ws/ui, as before 2.9
+    FAULT_PUSH_REFUSE,        //  close code 3000 in place of a pushed message
+    FAULT_PUSH_SILENT,        //  nothing is pushed, and no ping answered
+    FAULT_PUSH_GARBAGE,       //  bytes that are no frame in place of a message
+    FAULT_PUSH_TEXT,          //  a message that is not JSON
+    FAULT_PUSH_FRAGMENT,      //  a message in many frames
+    FAULT_PUSH_HUGE,          //  a message of 8 MiB
+    FAULT_PUSH_CUT,           //  the connection ends within a frame
     FAULT_KIND_COUNT
 } fault_kind_t;
 

@@ -107,8 +107,13 @@ run (const sim_settings_t *settings, reason_t *why)
     if (scenario && !director) {
         return program_refuse (&SIM, why);
     }
-    const cml_parts_t cml_parts = {
-        world, faults, calls, tokens, settings->cml_username, settings->cml_password};
+    const cml_parts_t cml_parts = {world,
+                                   faults,
+                                   calls,
+                                   tokens,
+                                   settings->cml_username,
+                                   settings->cml_password,
+                                   settings->push_stats_ms};
     _cleanup_ (cml_server_destroy) cml_server_t *cml =
         cml_server_new (loop, &cml_parts, (int) settings->cml_port, why);
     const aws_parts_t aws_parts = {world, faults, keys, calls, settings->throttle};

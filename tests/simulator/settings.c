@@ -27,6 +27,7 @@ static const config_key_t KEYS [] = {
     {"cml_username",      CONFIG_TEXT,    offsetof (sim_settings_t, cml_username),      "cmlwatch", 0, 0, NULL, "account of every simulated CML"},
     {"cml_password",      CONFIG_SECRET,  offsetof (sim_settings_t, cml_password),      "cmlwatch-demo", 0, 0, NULL, "its password"},
     {"token_seconds",     CONFIG_INTEGER, offsetof (sim_settings_t, token_seconds),     "28800", 1, 31536000, NULL, "how long a CML token holds"},
+    {"push_stats_ms",     CONFIG_INTEGER, offsetof (sim_settings_t, push_stats_ms),     "3300", 10, 600000, NULL, "how often a CML pushes its load on /ws/ui; real ones do each 3.3 s"},
     {0},
 };
 // clang-format on

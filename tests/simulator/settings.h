@@ -28,6 +28,7 @@ typedef struct sim_settings {
     char cml_username [CONFIG_TEXT_SIZE];
     char cml_password [CONFIG_TEXT_SIZE];
     int64_t token_seconds;
+    int64_t push_stats_ms;
 } sim_settings_t;
 
 extern const program_t SIM;

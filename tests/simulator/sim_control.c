@@ -286,6 +286,30 @@ post_keys (control_call_t *call, reason_t *why)
     return 0;
 }
 
+//  The moment is real time, of just before it is sent.
+static int
+post_push (control_call_t *call, reason_t *why)
+{
+    const instance_t *instance = find_instance (call, json_get_text (call->body, "instance"), why);
+    struct json_object *message = json_get_object (call->body, "message");
+    size_t size = 0;
+
+    if (!instance) {
+        return -ENOENT;
+    }
+    if (!message) {
+        return reason_set (why, -EINVAL, "message is to be the object that is sent");
+    }
+    const char *text = json_object_to_json_string_length (message, JSON_C_TO_STRING_PLAIN, &size);
+    time_us_t at = clock_now ().wall;
+    json_open_object (&call->json);
+    json_member_integer (&call->json, "at_us", at);
+    json_member_integer (&call->json, "listeners",
+                         (int64_t) cml_server_push (call->control->cml, instance, text, size));
+    json_close_object (&call->json);
+    return 0;
+}
+
 static int
 post_reset (control_call_t *call, reason_t *why)
 {
@@ -309,6 +333,7 @@ static const struct {
     {"POST", "faults",     post_fault},
     {"POST", "labs",       post_lab},
     {"POST", "keys",       post_keys},
+    {"POST", "push",       post_push},
     {"POST", "reset",      post_reset},
 };
 // clang-format on

@@ -3,11 +3,12 @@
 #include "web.h"
 
 #include "../../common/cleanup.h"
+#include "web_address.h"
 #include "web_response.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <microhttpd.h>
 #include <stdio.h>
 #include <string.h>
@@ -52,12 +53,6 @@ struct peer {
     uint32_t local;
     peer_t *previous, *next;
 };
-
-bool
-web_is_loopback (uint32_t address)
-{
-    return ntohl (address) >> 24 == 127;
-}
 
 //  --- the daemon in the loop
 
@@ -142,6 +137,46 @@ on_late (void *argument)
     run (self);
 }
 
+//  --- another protocol
+
+static void
+on_upgraded (void *argument, struct MHD_Connection *connection, void *context, const char *extra,
+             size_t extra_size, MHD_socket fd, struct MHD_UpgradeResponseHandle *handle)
+{
+    exchange_t *exchange = context;
+    assert (exchange->magic == EXCHANGE_MAGIC);
+    web_tunnel_t tunnel = {exchange->web, handle, fd, web_local_address (connection)};
+
+    (void) argument;
+    (void) extra;
+    //  A client waits for 101 before it says more (RFC 6455 section 4.1).
+    if (extra_size > 0 || fcntl (fd, F_SETFL, fcntl (fd, F_GETFL) | O_NONBLOCK) < 0) {
+        MHD_upgrade_action (handle, MHD_UPGRADE_ACTION_CLOSE);
+        return;
+    }
+    web_send_at_once (connection);
+    exchange->answer.upgraded (exchange->answer.upgraded_argument, &tunnel);
+}
+
+void
+web_tunnel_close (web_tunnel_t *self)
+{
+    MHD_upgrade_action (self->handle, MHD_UPGRADE_ACTION_CLOSE);
+    loop_timer_after (self->web->timer, 0);  //  what is left to do is libmicrohttpd's
+}
+
+static struct MHD_Response *
+upgrade_response (const web_answer_t *answer)
+{
+    struct MHD_Response *response = MHD_create_response_for_upgrade (on_upgraded, NULL);
+
+    if (response) {
+        MHD_add_response_header (response, MHD_HTTP_HEADER_UPGRADE, "websocket");
+        MHD_add_response_header (response, MHD_HTTP_HEADER_SEC_WEBSOCKET_ACCEPT, answer->accept);
+    }
+    return response;
+}
+
 static enum MHD_Result
 send_answer (exchange_t *exchange)
 {
@@ -150,7 +185,9 @@ send_answer (exchange_t *exchange)
     if (answer->trick == WEB_DROP) {
         return MHD_NO;
     }
-    struct MHD_Response *response = web_response (answer, loop_now (exchange->web->loop).wall);
+    struct MHD_Response *response =
+        answer->upgraded ? upgrade_response (answer)
+                         : web_response (answer, loop_now (exchange->web->loop).wall);
     if (!response) {
         return MHD_NO;
     }
@@ -161,33 +198,6 @@ send_answer (exchange_t *exchange)
 }
 
 //  --- one request
-
-static uint32_t
-local_address (struct MHD_Connection *connection)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info (connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    struct sockaddr_in local = {0};
-    socklen_t size = sizeof local;
-
-    if (!info || getsockname (info->connect_fd, (struct sockaddr *) &local, &size) < 0 ||
-        local.sin_family != AF_INET) {
-        return 0;
-    }
-    return local.sin_addr.s_addr;
-}
-
-static uint32_t
-peer_address (struct MHD_Connection *connection)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info (connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-
-    if (!info || info->client_addr->sa_family != AF_INET) {
-        return 0;
-    }
-    return ((const struct sockaddr_in *) (const void *) info->client_addr)->sin_addr.s_addr;
-}
 
 typedef struct header_list {
     sigv4_header_t headers [SIGV4_HEADERS_MAX];
@@ -224,8 +234,8 @@ handle (exchange_t *exchange, const char *method)
                  .header_count = list.count,
                  .body = exchange->body.data,
                  .body_size = exchange->body.size},
-        .local = local_address (exchange->connection),
-        .peer = peer_address (exchange->connection),
+        .local = web_local_address (exchange->connection),
+        .peer = web_peer_address (exchange->connection),
     };
     exchange->answer = (web_answer_t){.status = MHD_HTTP_OK, .content_type = "text/plain"};
     if (exchange->too_large || buffer_failed (&exchange->body)) {
@@ -336,7 +346,7 @@ peer_opened (web_t *self, struct MHD_Connection *connection, void **context)
         return;
     }
     peer->fd = info->connect_fd;
-    peer->local = local_address (connection);
+    peer->local = web_local_address (connection);
     peer->next = self->peers;
     if (self->peers) {
         self->peers->previous = peer;
@@ -395,8 +405,9 @@ web_drop (web_t *self, uint32_t local)
 static int
 start_daemon (web_t *self, int listen_fd, const tls_identity_t *identity)
 {
-    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_SUPPRESS_DATE_NO_CLOCK |
-                     (identity ? MHD_USE_TLS : 0) | (listen_fd < 0 ? MHD_USE_NO_LISTEN_SOCKET : 0);
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE |
+                     MHD_USE_SUPPRESS_DATE_NO_CLOCK | (identity ? MHD_USE_TLS : 0) |
+                     (listen_fd < 0 ? MHD_USE_NO_LISTEN_SOCKET : 0);
     struct MHD_OptionItem tls [] = {
         {MHD_OPTION_HTTPS_MEM_KEY, 0, identity ? identity->key_pem : NULL},
         {MHD_OPTION_HTTPS_MEM_CERT, 0, identity ? identity->certificate_pem : NULL},

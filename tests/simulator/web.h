@@ -36,6 +36,19 @@ typedef enum web_trick {
     WEB_DROP   //  the connection is closed without an answer
 } web_trick_t;
 
+//  A connection that speaks another protocol from now on. Bytes go by fd, which is not ours to
+//  close: web_tunnel_close ends it.
+typedef struct web_tunnel {
+    struct web *web;
+    void *handle;
+    int fd;
+    uint32_t local;  //  as of its request
+} web_tunnel_t;
+
+typedef void web_upgraded_fn (void *argument, const web_tunnel_t *tunnel);
+
+#define WEB_ACCEPT_SIZE 32
+
 typedef struct web_answer {
     int status;
     const char *content_type;
@@ -43,6 +56,10 @@ typedef struct web_answer {
     web_trick_t trick;
     int64_t delay_ms;
     time_us_t clock_offset;  //  of the Date header
+    //  With status 101: called when the answer has gone out, unless the connection fails.
+    web_upgraded_fn *upgraded;
+    void *upgraded_argument;
+    char accept [WEB_ACCEPT_SIZE];  //  Sec-WebSocket-Accept
 } web_answer_t;
 
 //  Fills answer, which is 200 and empty at the call.
@@ -60,6 +77,9 @@ void web_add (web_t *self, int fd, const struct sockaddr_in *peer);
 
 //  Ends all connections to this local address; their requests are not answered.
 void web_drop (web_t *self, uint32_t local);
+
+//  All tunnels are closed before web_destroy.
+void web_tunnel_close (web_tunnel_t *self);
 
 //  True for 127.0.0.0/8.
 bool web_is_loopback (uint32_t address);

@@ -35,7 +35,10 @@ static inline worker_change_t
 apply (worker_t *worker, const char *kind, const observation_t *said, time_us_t at)
 {
     switch (said->envelope.type) {
-    case EVENT_INSTANCE_OBSERVED: return worker_update_ec2 (worker, &said->instance_observed, at);
+    case EVENT_INSTANCE_OBSERVED:
+        return strcmp (kind, "cml") == 0
+                   ? worker_update_listed (worker, &said->instance_observed, at)
+                   : worker_update_ec2 (worker, &said->instance_observed, at);
     case EVENT_UTILIZATION_OBSERVED:
         return strcmp (kind, "cloudwatch") == 0
                    ? worker_update_cloudwatch (worker, &said->utilization_observed, at)
@@ -50,7 +53,7 @@ apply (worker_t *worker, const char *kind, const observation_t *said, time_us_t 
     }
 }
 
-//  The kind of collector matters to utilisation only.
+//  The kind of collector matters to utilisation, and to who lists an instance.
 static inline worker_change_t
 tell_from (worker_t *worker, const char *kind, event_type_t type, const char *data, int64_t seconds)
 {

@@ -322,6 +322,80 @@ state_of_a_lab_is_known_once_it_was_read (void **state)
     assert_false (cml_labs_runs (NULL));
 }
 
+//  --- what is pushed
+
+static void
+pushed_state_is_news_once_and_in_what_is_told (void **state)
+{
+    cml_labs_t *labs = *state;
+    reason_t why = {0};
+    list (labs, "[\"a\"]", &why);
+    take (labs, "a", "{\"state\":\"STOPPED\"}");
+
+    assert_true (cml_labs_set_state (labs, "a", "STARTED"));
+    assert_false (cml_labs_set_state (labs, "a", "STARTED"));
+
+    _cleanup_ (json_destroy) struct json_object *array = cml_labs_array (labs);
+    assert_non_null (strstr (json_object_to_json_string_ext (array, JSON_C_TO_STRING_PLAIN),
+                             "\"state\":\"STARTED\""));
+}
+
+static void
+pushed_state_holds_against_an_answer_of_the_same_round (void **state)
+{
+    cml_labs_t *labs = *state;
+    reason_t why = {0};
+    list (labs, "[\"a\"]", &why);
+    take (labs, "a", "{\"state\":\"STOPPED\"}");
+
+    list (labs, "[\"a\"]", &why);
+    cml_labs_set_state (labs, "a", "STARTED");
+    take (labs, "a", "{\"state\":\"STOPPED\",\"lab_title\":\"new\"}");
+    assert_string_equal (cml_labs_state (labs, "a"), "STARTED");
+
+    list (labs, "[\"a\"]", &why);
+    take (labs, "a", "{\"state\":\"STOPPED\"}");
+    assert_string_equal (cml_labs_state (labs, "a"), "STOPPED");
+}
+
+static void
+pushed_state_of_a_lab_that_is_not_known_makes_none (void **state)
+{
+    cml_labs_t *labs = *state;
+
+    assert_true (cml_labs_set_state (labs, "stranger", "STARTED"));
+
+    assert_int_equal (cml_labs_count (labs), 0);
+    assert_null (cml_labs_state (labs, "stranger"));
+}
+
+static void
+count_news (void *argument, const char *lab_id, const char *node_id, const char *node_state)
+{
+    (void) lab_id, (void) node_id, (void) node_state;
+    ++*(int *) argument;
+}
+
+static void
+pushed_state_of_a_node_is_no_news_when_it_is_read (void **state)
+{
+    cml_labs_t *labs = *state;
+    reason_t why = {0};
+    int news = 0;
+    _cleanup_ (json_destroy) struct json_object *first =
+        json_tokener_parse ("{\"nodes\":{\"n\":\"QUEUED\",\"m\":\"BOOTED\"}}");
+    _cleanup_ (json_destroy) struct json_object *second =
+        json_tokener_parse ("{\"nodes\":{\"n\":\"STARTED\",\"m\":\"BOOTED\"}}");
+    list (labs, "[\"a\"]", &why);
+    cml_labs_take_nodes (labs, "a", first, count_news, &news);
+
+    assert_true (cml_labs_set_node (labs, "a", "n", "STARTED"));
+    assert_false (cml_labs_set_node (labs, "a", "n", "STARTED"));
+    cml_labs_take_nodes (labs, "a", second, count_news, &news);
+
+    assert_int_equal (news, 0);
+}
+
 int
 main (void)
 {
@@ -341,6 +415,10 @@ main (void)
         TEST (node_is_told_when_its_state_is_another_than_last_time),
         TEST (answer_without_nodes_is_an_error),
         TEST (state_of_a_lab_is_known_once_it_was_read),
+        TEST (pushed_state_is_news_once_and_in_what_is_told),
+        TEST (pushed_state_holds_against_an_answer_of_the_same_round),
+        TEST (pushed_state_of_a_lab_that_is_not_known_makes_none),
+        TEST (pushed_state_of_a_node_is_no_news_when_it_is_read),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

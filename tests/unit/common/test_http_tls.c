@@ -1,5 +1,6 @@
 #include "http_rig.h"
 
+#include <errno.h>
 #include <microhttpd.h>
 
 //  A self-signed certificate for 127.0.0.1, of this test alone, valid from 2020 to 2120.
@@ -105,6 +106,37 @@ missing_fingerprint_never_means_no_verification (void **state)
     }
 }
 
+//  A connection of its own to the same server, over which HTTP is then spoken by hand.
+static http_outcome_t
+outcome_of_connection (fixture_t *self, http_request_t request)
+{
+    static const char QUESTION [] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+    heard_t heard = {0};
+    char bytes [1024] = "";
+    reason_t why = {0};
+    size_t size = 0;
+
+    request.connect_only = true;
+    http_call_t *call = http_client_send (self->client, &request, on_answer, &heard, &why);
+    assert_non_null (call);
+    run_until (&heard.count, 1);
+    if (heard.outcome != HTTP_ANSWERED) {
+        return heard.outcome;
+    }
+    assert_int_equal (heard.status, 0);
+    assert_true (http_call_descriptor (call) >= 0);
+    assert_int_equal (http_call_write (call, QUESTION, strlen (QUESTION)), strlen (QUESTION));
+    while (!strstr (bytes, "secure")) {
+        ssize_t got = http_call_read (call, bytes + size, sizeof bytes - size - 1);
+        assert_true (got > 0 || got == -EAGAIN);
+        size += got > 0 ? (size_t) got : 0;
+        loop_turn (self->loop, 5);
+        on_turn (here->also_of);
+    }
+    http_call_cancel (&call);
+    return HTTP_ANSWERED;
+}
+
 static void
 certificate_is_judged_as_the_caller_asked (void **state)
 {
@@ -129,15 +161,17 @@ certificate_is_judged_as_the_caller_asked (void **state)
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        heard_t heard = ask (&(http_request_t){.method = "GET",
-                                               .url = secure.url,
-                                               .verify = rows [i].verify,
-                                               .pin = rows [i].pin,
-                                               .ca_file = rows [i].ca_file});
+        const http_request_t request = {.method = "GET",
+                                        .url = secure.url,
+                                        .verify = rows [i].verify,
+                                        .pin = rows [i].pin,
+                                        .ca_file = rows [i].ca_file};
+        assert_int_equal (outcome_of_connection (self, request), rows [i].outcome);
+        heard_t heard = ask (&request);
         assert_int_equal (heard.outcome, rows [i].outcome);
         assert_string_equal (heard.body, rows [i].outcome == HTTP_ANSWERED ? "secure" : "");
     }
-    assert_float_equal (ended ("tls"), 3, 0);
+    assert_float_equal (ended ("tls"), 6, 0);
     unlink (ca_file);
 }
 
