@@ -19,6 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define PATH_SHOWN      85  //  bytes of a path in a message
 #define PATH_SIZE       1024
 #define NAME_SIZE       256
 #define CHAIN_MAX       5  //  profiles that lead from one to the next
@@ -472,6 +473,15 @@ aws_profile_region (aws_getenv_fn *read_variable, char *region, unsigned size)
     return true;
 }
 
+//  Of a long path its end: there it says which file it is.
+static const char *
+end_of (const char *path)
+{
+    size_t size = strlen (path);
+
+    return path + (size > PATH_SHOWN ? size - PATH_SHOWN : 0);
+}
+
 void
 aws_profile_describe (aws_getenv_fn *read_variable, char *text, unsigned size)
 {
@@ -479,6 +489,7 @@ aws_profile_describe (aws_getenv_fn *read_variable, char *text, unsigned size)
     _cleanup_ (profile_clear) profile_t profile = {0};
     bool found = profile_read (&profile, &files, files.profile, NULL) == 0;
 
-    snprintf (text, size, "profile '%.40s' of %.85s and %.85s (%s)", files.profile,
-              files.credentials, files.config, found ? "has no keys" : "not there");
+    snprintf (text, size, "profile '%.40s' of %s and %s (%s)", files.profile,
+              end_of (files.credentials), end_of (files.config),
+              found ? "has no keys" : "not there");
 }
