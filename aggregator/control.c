@@ -7,6 +7,7 @@
 #include "../common/cleanup.h"
 #include "../common/log.h"
 #include "answers.h"
+#include "work.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -32,29 +33,9 @@ struct control {
 };
 
 static bool
-wants (const char *kind, const worker_t *worker)
-{
-    snapshot_t snapshot = worker_snapshot (worker);
-
-    if (worker_status (worker) != WORKER_RUNNING) {
-        return false;
-    }
-    return strcmp (kind, "cml") != 0 || snapshot.public_ip || snapshot.private_ip ||
-           worker_is_listed (worker);
-}
-
-//  EC2 and CloudWatch are shared out by region, CML by worker.
-static bool
-is_by_region (const char *kind)
-{
-    return strcmp (kind, "ec2") == 0 || strcmp (kind, "cloudwatch") == 0;
-}
-
-static bool
 owns (control_t *self, const char *collector_id, const char *kind, const worker_t *worker)
 {
-    return leases_owns (self->leases, collector_id, kind,
-                        is_by_region (kind) ? worker_region (worker) : worker_id (worker));
+    return leases_owns (self->leases, collector_id, kind, work_unit (kind, worker));
 }
 
 static int64_t
@@ -64,7 +45,7 @@ count_owned (control_t *self, const char *collector_id, const char *kind)
 
     for (const worker_t *worker = fleet_next (self->fleet, ""); worker;
          worker = fleet_next (self->fleet, worker_id (worker))) {
-        owned += (strcmp (kind, "ec2") == 0 || wants (kind, worker)) &&
+        owned += (strcmp (kind, "ec2") == 0 || work_wants (kind, worker)) &&
                  owns (self, collector_id, kind, worker);
     }
     return owned;
@@ -195,7 +176,7 @@ write_work (control_t *self, json_writer_t *json, const char *collector_id, cons
     json_open_array (json);
     for (size_t i = 0; regions && i < json_object_array_length (regions); i++) {
         const char *region = json_object_get_string (json_object_array_get_idx (regions, i));
-        if (is_by_region (kind) && region &&
+        if (work_is_by_region (kind) && region &&
             (!collector_id || leases_owns (self->leases, collector_id, kind, region))) {
             json_put_text (json, region);
         }
@@ -205,7 +186,7 @@ write_work (control_t *self, json_writer_t *json, const char *collector_id, cons
     json_open_array (json);
     const worker_t *worker = strcmp (kind, "ec2") == 0 ? NULL : fleet_next (self->fleet, "");
     for (; worker; worker = fleet_next (self->fleet, worker_id (worker))) {
-        if (wants (kind, worker) && has_region (regions, worker_region (worker)) &&
+        if (work_wants (kind, worker) && has_region (regions, worker_region (worker)) &&
             (!collector_id || owns (self, collector_id, kind, worker))) {
             write_worker (json, worker, kind);
         }
@@ -296,6 +277,7 @@ on_lease (void *argument, bus_request_t *request)
         metric_increment (self->turned_away);
     }
     answer_lease (self, request, collector_id, kind);
+    leases_told (self->leases, collector_id);
 }
 
 static void

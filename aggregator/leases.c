@@ -12,14 +12,27 @@
 typedef struct holder {
     char collector_id [201];
     char kind [32];
-    time_us_t renewed;  //  steady
+    time_us_t renewed;      //  steady
+    uint64_t joined, told;  //  revisions; told: of the last answer
 } holder_t;
+
+#define GONE_MOST 64  //  beyond it, the oldest are taken to have been heard of by all
+
+typedef struct gone {
+    char collector_id [201];
+    char kind [32];
+    uint64_t left;  //  revision
+} gone_t;
 
 struct leases {
     time_us_t ttl_us;
     holder_t *holders;
     size_t count, max;
     uint64_t revision;
+    gone_t gone [GONE_MOST];  //  a ring
+    size_t gone_next;
+    char kinds [LEASES_KINDS_MOST][32];
+    size_t kinds_count;
 };
 
 leases_t *
@@ -61,6 +74,19 @@ find (const leases_t *self, const char *collector_id)
     return NULL;
 }
 
+static void
+note_kind (leases_t *self, const char *kind)
+{
+    size_t at = 0;
+
+    while (at < self->kinds_count && strcmp (self->kinds [at], kind) != 0) {
+        at++;
+    }
+    if (at == self->kinds_count && at < LEASES_KINDS_MOST) {
+        snprintf (self->kinds [self->kinds_count++], sizeof self->kinds [0], "%s", kind);
+    }
+}
+
 bool
 leases_renew (leases_t *self, const char *collector_id, const char *kind, time_us_t steady)
 {
@@ -74,7 +100,9 @@ leases_renew (leases_t *self, const char *collector_id, const char *kind, time_u
         holder = &self->holders [self->count++];
         snprintf (holder->collector_id, sizeof holder->collector_id, "%s", collector_id);
         snprintf (holder->kind, sizeof holder->kind, "%s", kind);
-        self->revision++;
+        holder->joined = ++self->revision;
+        holder->told = 0;
+        note_kind (self, kind);
     }
     holder->renewed = steady;
     return fresh;
@@ -89,8 +117,12 @@ leases_has (const leases_t *self, const char *collector_id)
 static void
 remove_holder (leases_t *self, holder_t *holder)
 {
+    gone_t *gone = &self->gone [self->gone_next++ % GONE_MOST];
+
+    memcpy (gone->collector_id, holder->collector_id, sizeof gone->collector_id);
+    memcpy (gone->kind, holder->kind, sizeof gone->kind);
+    gone->left = ++self->revision;
     *holder = self->holders [--self->count];
-    self->revision++;
 }
 
 bool
@@ -149,6 +181,64 @@ leases_owns (const leases_t *self, const char *collector_id, const char *kind, c
         }
     }
     return find (self, collector_id) != NULL;
+}
+
+void
+leases_told (leases_t *self, const char *collector_id)
+{
+    holder_t *holder = find (self, collector_id);
+
+    if (holder) {
+        holder->told = self->revision;
+    }
+}
+
+//  It was told that it owns the unit: the weightiest of those that were there then.
+static bool
+reads (const leases_t *self, const holder_t *holder, const char *unit)
+{
+    uint64_t own = weight (holder->collector_id, unit);
+
+    for (size_t i = 0; i < self->count; i++) {
+        const holder_t *other = &self->holders [i];
+        if (other != holder && other->joined <= holder->told &&
+            strcmp (other->kind, holder->kind) == 0 && weight (other->collector_id, unit) > own) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < GONE_MOST; i++) {
+        const gone_t *gone = &self->gone [i];
+        if (gone->left > holder->told && strcmp (gone->kind, holder->kind) == 0 &&
+            strcmp (gone->collector_id, holder->collector_id) != 0 &&
+            weight (gone->collector_id, unit) > own) {
+            return false;
+        }
+    }
+    return holder->told > 0;
+}
+
+size_t
+leases_readers (const leases_t *self, const char *kind, const char *unit)
+{
+    size_t readers = 0;
+
+    for (size_t i = 0; i < self->count; i++) {
+        const holder_t *holder = &self->holders [i];
+        readers += strcmp (holder->kind, kind) == 0 && reads (self, holder, unit);
+    }
+    return readers;
+}
+
+size_t
+leases_kinds (const leases_t *self)
+{
+    return self->kinds_count;
+}
+
+const char *
+leases_kind (const leases_t *self, size_t place)
+{
+    return self->kinds [place];
 }
 
 uint64_t

@@ -37,6 +37,17 @@ bool leases_silent (const leases_t *self, time_us_t steady, char collector_id [2
 bool leases_owns (const leases_t *self, const char *collector_id, const char *kind,
                   const char *unit);
 
+//  This collector has been told what it owns, as of now.
+void leases_told (leases_t *self, const char *collector_id);
+
+//  How many live collectors of the kind read the unit, by what each was last told.
+size_t leases_readers (const leases_t *self, const char *kind, const char *unit);
+
+//  The kinds that ever asked, at most LEASES_KINDS_MOST.
+#define LEASES_KINDS_MOST 16
+size_t leases_kinds (const leases_t *self);
+const char *leases_kind (const leases_t *self, size_t place);
+
 //  Grows with each that comes or goes.
 uint64_t leases_revision (const leases_t *self);
 size_t leases_count (const leases_t *self);

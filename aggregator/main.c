@@ -14,6 +14,7 @@
 #include "dump.h"
 #include "gauges.h"
 #include "ingest.h"
+#include "ownership.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -189,8 +190,10 @@ run (const settings_t *settings, reason_t *why)
             ? control_open (loop, fleet, feed, store, leases, losses, settings->control,
                             settings->renew_ms, metrics, why)
             : NULL;
+    _cleanup_ (ownership_destroy) ownership_t *ownership =
+        control ? ownership_new (fleet, leases, metrics) : NULL;
     _cleanup_ (ingest_destroy) ingest_t *ingest =
-        control ? ingest_open (loop, fleet, feed, losses, store, &from, metrics, why) : NULL;
+        ownership ? ingest_open (loop, fleet, feed, losses, store, &from, metrics, why) : NULL;
     _cleanup_ (admin_destroy) admin_t *admin =
         ingest ? admin_new (loop, settings->admin, metrics, is_ready, feed, why) : NULL;
     if (!admin) {

@@ -248,6 +248,104 @@ longest_name_is_kept_whole (void **state)
     assert_true (leases_owns (leases, longest, kind, "unit"));
 }
 
+//  How many of the units are read by nobody, and by more than one.
+static void
+count_readers (const leases_t *leases, int *nobody, int *many)
+{
+    char name [32];
+
+    *nobody = *many = 0;
+    for (int unit = 0; unit < UNITS; unit++) {
+        snprintf (name, sizeof name, "worker-%d", unit);
+        size_t readers = leases_readers (leases, "cml", name);
+        *nobody += readers == 0;
+        *many += readers > 1;
+    }
+}
+
+static void
+tell_all (leases_t *leases, int collectors)
+{
+    for (int i = 0; i < collectors; i++) {
+        leases_told (leases, IDS [i]);
+    }
+}
+
+static void
+told_collectors_read_each_unit_once (void **state)
+{
+    (void) state;
+    _cleanup_ (leases_destroy) leases_t *leases = leases_of (3, 0);
+    int nobody, many;
+
+    count_readers (leases, &nobody, &many);
+    assert_int_equal (nobody, UNITS);  //  none was answered yet
+    tell_all (leases, 3);
+    count_readers (leases, &nobody, &many);
+    assert_int_equal (nobody, 0);
+    assert_int_equal (many, 0);
+}
+
+static void
+one_that_joins_reads_beside_the_old_owner_until_that_has_heard_of_it (void **state)
+{
+    (void) state;
+    _cleanup_ (leases_destroy) leases_t *leases = leases_of (2, 0);
+    int nobody, many, share = 0;
+
+    tell_all (leases, 2);
+    leases_renew (leases, IDS [2], "cml", 1);
+    leases_told (leases, IDS [2]);
+    for (int unit = 0; unit < UNITS; unit++) {
+        share += owner_of (leases, unit) == 2;
+    }
+    count_readers (leases, &nobody, &many);
+    assert_int_equal (nobody, 0);
+    assert_int_equal (many, share);
+    tell_all (leases, 3);
+    count_readers (leases, &nobody, &many);
+    assert_int_equal (nobody, 0);
+    assert_int_equal (many, 0);
+}
+
+static void
+what_one_that_left_has_read_is_nobodys_until_its_heir_has_heard (void **state)
+{
+    (void) state;
+    _cleanup_ (leases_destroy) leases_t *leases = leases_of (3, 0);
+    int nobody, many, share = 0;
+
+    tell_all (leases, 3);
+    for (int unit = 0; unit < UNITS; unit++) {
+        share += owner_of (leases, unit) == 0;
+    }
+    assert_true (leases_leave (leases, IDS [0]));
+    count_readers (leases, &nobody, &many);
+    assert_int_equal (nobody, share);
+    assert_int_equal (many, 0);
+    tell_all (leases, 3);
+    count_readers (leases, &nobody, &many);
+    assert_int_equal (nobody, 0);
+}
+
+static void
+kinds_that_ever_asked_are_known_each_once (void **state)
+{
+    (void) state;
+    _cleanup_ (leases_destroy) leases_t *leases = leases_new (TTL, 64);
+    char id [32], kind [32];
+
+    for (int i = 0; i < 2 * LEASES_KINDS_MOST; i++) {
+        snprintf (id, sizeof id, "/collector/%d", i);
+        snprintf (kind, sizeof kind, "kind%d", i);
+        leases_renew (leases, id, kind, 0);
+    }
+    leases_renew (leases, "/collector/another", "kind0", 0);
+    assert_int_equal (leases_kinds (leases), LEASES_KINDS_MOST);
+    assert_string_equal (leases_kind (leases, 0), "kind0");
+    assert_string_equal (leases_kind (leases, 1), "kind1");
+}
+
 int
 main (void)
 {
@@ -262,7 +360,11 @@ main (void)
         cmocka_unit_test (collector_that_renews_is_never_lost),
         cmocka_unit_test (revision_grows_when_one_comes_or_goes_and_only_then),
         cmocka_unit_test (collectors_beyond_the_bound_get_nothing_until_one_goes),
-        cmocka_unit_test (longest_name_is_kept_whole)};
+        cmocka_unit_test (longest_name_is_kept_whole),
+        cmocka_unit_test (told_collectors_read_each_unit_once),
+        cmocka_unit_test (one_that_joins_reads_beside_the_old_owner_until_that_has_heard_of_it),
+        cmocka_unit_test (what_one_that_left_has_read_is_nobodys_until_its_heir_has_heard),
+        cmocka_unit_test (kinds_that_ever_asked_are_known_each_once)};
 
     return cmocka_run_group_tests (TESTS, NULL, NULL);
 }
