@@ -1,5 +1,10 @@
 """cmlwatch-collector-ec2 against the simulator; the test is its aggregator.
 SPDX-License-Identifier: MIT"""
+import collections
+import http.server
+import threading
+import time
+
 import pytest
 
 import harness
@@ -175,3 +180,52 @@ def test_endpoint_that_does_not_answer_is_left_alone_for_a_while(start, bus, sim
     wait_until(lambda: metric(program.url, "cmlwatch_aws_circuit_open", service="ec2") == 0, "one call goes to see")
     before = len(listener.events)
     listener.collect("instance.observed", lambda events: len(listener.events) > before + 6)
+
+
+class Throttler:
+    """An EC2 that answers everybody that too much is asked, and remembers when they came."""
+
+    def __init__(self):
+        self.times = []
+        owner = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                owner.times.append(time.monotonic())
+                self.rfile.read(int(self.headers["Content-Length"]))
+                body = (b"<Response><Errors><Error><Code>RequestLimitExceeded</Code><Message>Request limit exceeded."
+                        b"</Message></Error></Errors><RequestID>1</RequestID></Response>")
+                self.send_response(503)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+def test_throttle_storm_is_not_answered_in_unison(start, bus, listener):
+    storm = Throttler()
+    regions = "us-east-1,us-west-2,eu-west-1,eu-central-1,ap-southeast-2"
+    environment = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{storm.server.server_port}", "AWS_ACCESS_KEY_ID": harness.ACCESS_KEY_ID,
+                   "AWS_SECRET_ACCESS_KEY": harness.SECRET_ACCESS_KEY}
+    programs = [start(harness.Collector, "ec2", bus, "--interval-ms", 1000, "--regions", regions, environment=environment,
+                      collector_id=f"storm{n}") for n in range(4)]
+    begin = wait_until(lambda: storm.times and storm.times[0], "the first call")
+    listener.collect("collector.heartbeat", lambda events: time.monotonic() > begin + 12)
+    storm.server.shutdown()
+    storm.server.server_close()
+
+    late = [t - begin for t in storm.times if t > begin + 2]
+    buckets = collections.Counter(int(t * 10) for t in late)
+    assert len(late) > 40, "they go on, each at its slower pace"
+    assert max(buckets.values()) <= max(6, len(late) * 0.1), buckets
+    #  20 lanes at half a call a second, once they have slowed down.
+    assert len([t for t in late if t > 6]) < 20 * 6 * 1.5, "and slow down"
+    assert all(program.alive() for program in programs)
