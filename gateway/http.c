@@ -132,7 +132,9 @@ begin_request (const http_t *self, const char *url, const char *method)
     request_t *request = calloc (1, sizeof *request);
 
     if (request) {
-        snprintf (request->method, sizeof request->method, "%s", method);
+        //  A longer one is none that is answered here, and must not become one by being cut.
+        bool fits = strlen (method) < sizeof request->method;
+        snprintf (request->method, sizeof request->method, "%s", fits ? method : "?");
         request->is_head = strcmp (method, "HEAD") == 0;
         if (self->parts.access_log) {
             request->began = clock_now ().steady;
