@@ -8,12 +8,12 @@
 #include "../common/json.h"
 #include "../common/log.h"
 #include "jws.h"
+#include "same_file.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define KEYS_BYTES_MOST 1048576
 #define ASK_AGAIN_US    (10 * SECOND_US)
@@ -94,9 +94,7 @@ read_file (issuer_t *self, reason_t *why)
     if (!file || fstat (fileno (file), &now) < 0) {
         return reason_set (why, -errno, "jwt_keys: %s: %s", self->settings.keys, strerror (errno));
     }
-    if (now.st_mtim.tv_sec == self->seen.st_mtim.tv_sec &&
-        now.st_mtim.tv_nsec == self->seen.st_mtim.tv_nsec && now.st_ino == self->seen.st_ino &&
-        now.st_size == self->seen.st_size) {
+    if (same_file (&now, &self->seen)) {
         return 0;
     }
     if (now.st_size > KEYS_BYTES_MOST) {

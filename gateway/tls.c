@@ -6,12 +6,12 @@
 
 #include "../common/cleanup.h"
 #include "../common/log.h"
+#include "same_file.h"
 
 #include <errno.h>
 #include <gnutls/x509.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define CHAIN_MOST 16
 #define PERIOD_US  (2 * SECOND_US)
@@ -153,10 +153,7 @@ has_changed (tls_t *self)
 
     for (size_t i = 0; i < 2; i++) {
         struct stat now;
-        if (stat (paths [i], &now) == 0 &&
-            (now.st_mtim.tv_sec != self->seen [i].st_mtim.tv_sec ||
-             now.st_mtim.tv_nsec != self->seen [i].st_mtim.tv_nsec ||
-             now.st_ino != self->seen [i].st_ino || now.st_size != self->seen [i].st_size)) {
+        if (stat (paths [i], &now) == 0 && !same_file (&now, &self->seen [i])) {
             self->seen [i] = now;
             changed = true;
         }

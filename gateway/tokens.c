@@ -5,6 +5,7 @@
 #include "tokens.h"
 
 #include "../common/cleanup.h"
+#include "same_file.h"
 
 #include <czmq.h>
 #include <errno.h>
@@ -12,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define HASH_BYTES      32
 #define HASH_TEXT_BYTES ((size_t) 64)
@@ -164,10 +164,7 @@ tokens_refresh (tokens_t *self, reason_t *why)
     if (stat (self->path, &now) < 0) {
         return reason_set (why, -errno, "tokens_file: %s: %s", self->path, strerror (errno));
     }
-    bool same = now.st_mtim.tv_sec == self->seen.st_mtim.tv_sec &&
-                now.st_mtim.tv_nsec == self->seen.st_mtim.tv_nsec &&
-                now.st_ino == self->seen.st_ino && now.st_size == self->seen.st_size;
-    return same ? 0 : load (self, why);
+    return same_file (&now, &self->seen) ? 0 : load (self, why);
 }
 
 identity_t *
