@@ -68,7 +68,7 @@ typedef enum worker_column {
 extern const text_column_t WORKER_COLUMNS [WORKER_COLUMN_COUNT];
 //  What the letters of the last column say, in a line.
 #define WORKER_FRESH_LEGEND \
-    "FRESH: E EC2, W CloudWatch, C CML; capital fresh, small stale, - absent, ! failed"
+    "FRESH: E EC2, W CloudWatch, C CML; a small letter is stale, - absent, ! failed"
 
 //  Everything unknown.
 void worker_row_init (worker_row_t *self);

@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const command_t *const COMMANDS [] = {&TAIL, &WORKERS, &JOBS, &STATE, &HEALTH, &DOCTOR};
+static const command_t *const COMMANDS [] = {&TAIL,  &TOP,    &WORKERS, &JOBS,
+                                             &STATE, &HEALTH, &DOCTOR};
 #define COMMANDS_COUNT (sizeof COMMANDS / sizeof *COMMANDS)
 
 static void
