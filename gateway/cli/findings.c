@@ -11,12 +11,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BUNCH_US     (200 * MS_US)  //  two that come closer than this and were sent further apart
-#define FIRST_US     (2 * SECOND_US)
-#define FAR_US       (250 * MS_US)
-#define CLOCK_WARN   SECOND_US
-#define CLOCK_FAIL   MINUTE_US
-#define DETAIL_WIDTH 15
+#define BUNCH_US       (200 * MS_US)  //  two that come closer than this and were sent further apart
+#define SILENCE_TENTHS 25             //  of a heartbeat, as in live.c
+#define FIRST_US       (2 * SECOND_US)
+#define FAR_US         (250 * MS_US)
+#define CLOCK_WARN     SECOND_US
+#define CLOCK_FAIL     MINUTE_US
+#define DETAIL_WIDTH   15
 
 #define CURE_BUFFERING                                                                          \
     "turn buffering off in the proxy for /api/events/stream: nginx `proxy_buffering off;` and " \
@@ -159,6 +160,20 @@ longest_bunch (const stream_seen_t *seen, time_us_t *sent_over)
     return longest;
 }
 
+//  The longest time without a heartbeat, from the beginning to the end.
+static time_us_t
+longest_silence (const stream_seen_t *seen)
+{
+    time_us_t longest = 0, last = seen->began;
+
+    for (size_t i = 0; i <= seen->count; i++) {
+        time_us_t next = i < seen->count ? seen->beats [i].arrived : seen->began + seen->watched;
+        longest = next - last > longest ? next - last : longest;
+        last = next;
+    }
+    return longest;
+}
+
 static double
 seconds (time_us_t us)
 {
@@ -170,7 +185,7 @@ judge_flow (findings_t *findings, const stream_seen_t *seen)
 {
     time_us_t sent_over;
     size_t bunch = longest_bunch (seen, &sent_over);
-    size_t due = seen->interval > 0 ? (size_t) (seen->watched / seen->interval) : 0;
+    bool silent = longest_silence (seen) > seen->interval * SILENCE_TENTHS / 10;
 
     if (seen->first_byte == 0) {
         findings_add (findings, "first-byte", VERDICT_FAIL, CURE_BUFFERING,
@@ -187,10 +202,10 @@ judge_flow (findings_t *findings, const stream_seen_t *seen)
     } else {
         findings_add (findings, "buffering", VERDICT_OK, NULL, "what is sent comes as it is sent");
     }
-    bool enough = due < 2 || seen->count * 2 >= due;
-    findings_add (findings, "heartbeats", enough ? VERDICT_OK : VERDICT_FAIL,
+    findings_add (findings, "heartbeats", silent ? VERDICT_FAIL : VERDICT_OK,
                   "if nothing is wrong with buffering, the gateway hangs: look at its log and load",
-                  "%zu in %.1f s, each %.0f s asked for", seen->count, seconds (seen->watched),
+                  "%zu in %.1f s, none for up to %.1f s, each %.0f s asked for", seen->count,
+                  seconds (seen->watched), seconds (longest_silence (seen)),
                   seconds (seen->interval));
 }
 

@@ -47,7 +47,8 @@ typedef struct beat {   //  a heartbeat (or connected)
 typedef struct stream_seen {  //  of one stream that was watched
     //  Null: there is no such header.
     const char *type, *cache_control, *accel, *encoding, *via, *server;
-    time_us_t watched, first_byte;  //  from the request on; first_byte 0: none came
+    time_us_t began;                //  wall
+    time_us_t watched, first_byte;  //  from then on; first_byte 0: none came
     time_us_t interval;             //  of the heartbeats, as asked for
     beat_t beats [BEATS_MAX];
     size_t count;

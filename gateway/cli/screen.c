@@ -128,6 +128,7 @@ screen_open (bool colour, reason_t *why)
     (void) nodelay (stdscr, TRUE);
     (void) keypad (stdscr, TRUE);
     (void) curs_set (0);
+    (void) leaveok (stdscr, TRUE);
     if (colour) {
         start_colours ();
     }

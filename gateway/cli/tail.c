@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,16 +54,25 @@ typedef struct tail {
     pretty_t *pretty;
     buffer_t line;
     bool in_state;  //  between system.state.begin and .end
-    bool is_over, broken;
+    bool broken;
     int64_t printed, missed, conflated;
     reason_t why;
     int code;
 } tail_t;
 
+static void say (const tail_t *self, const char *format, ...)
+    __attribute__ ((format (printf, 2, 3)));
+
 static void
-say (const tail_t *self, const char *text)
+say (const tail_t *self, const char *format, ...)
 {
+    char text [1024];
+    va_list args;
+
     if (!self->own->quiet) {
+        va_start (args, format);
+        vsnprintf (text, sizeof text, format, args);
+        va_end (args);
         (void) fflush (stdout);
         fprintf (stderr, "cmlwatch: %s\n", text);
     }
@@ -71,7 +81,6 @@ say (const tail_t *self, const char *text)
 static void
 end (tail_t *self, int code)
 {
-    self->is_over = true;
     self->code = code;
     loop_drain (self->loop);
 }
@@ -83,16 +92,14 @@ static void
 take_heartbeat (tail_t *self, struct json_object *data)
 {
     int64_t missed = 0, conflated = 0;
-    reason_t text;
 
     (void) json_get_integer (data, "events_missed", &missed);
     (void) json_get_integer (data, "conflated", &conflated);
     if (missed > self->missed || conflated > self->conflated) {
-        reason_set (&text, 0,
-                    "this reader is too slow: %lld events were not sent, %lld were folded into "
-                    "newer ones",
-                    (long long) (missed - self->missed), (long long) (conflated - self->conflated));
-        say (self, text.text);
+        say (self,
+             "this reader is too slow: %lld events were not sent, %lld were folded into "
+             "newer ones",
+             (long long) (missed - self->missed), (long long) (conflated - self->conflated));
     }
     self->missed = missed;
     self->conflated = conflated;
@@ -103,13 +110,10 @@ take_reset (tail_t *self, struct json_object *data)
 {
     const char *reason = json_get_text (data, "reason");
     char plain [200];
-    reason_t text;
 
-    reason_set (
-        &text, 0, "events were lost: %s; exit code %d will say so",
-        plain_text (plain, sizeof plain, reason ? reason : "the gateway does not hold them"),
-        EXIT_GAP);
-    say (self, text.text);
+    say (self, "events were lost: %s; exit code %d will say so",
+         plain_text (plain, sizeof plain, reason ? reason : "the gateway does not hold them"),
+         EXIT_GAP);
 }
 
 static bool
@@ -187,25 +191,21 @@ on_state (void *argument, const live_status_t *status)
     tail_t *self = argument;
     char span [PLAIN_SPAN_SIZE];
     time_us_t now = clock_now ().steady;
-    reason_t text;
 
     switch (status->state) {
     case LIVE_CONNECTING: return;
     case LIVE_CONNECTED:
         self->in_state = false;
         if (status->lost_at != TIME_UNKNOWN) {
-            reason_set (
-                &text, 0, "connected again after %s%s%s", plain_span (span, now - status->lost_at),
-                *live_last_id (self->live) ? ", going on after " : "", live_last_id (self->live));
-            say (self, text.text);
+            say (self, "connected again after %s%s%s", plain_span (span, now - status->lost_at),
+                 *live_last_id (self->live) ? ", going on after " : "", live_last_id (self->live));
         }
         return;
     case LIVE_RECONNECTING:
     case LIVE_DISCONNECTED:
         if (status->retry_at != TIME_UNKNOWN) {
-            reason_set (&text, 0, "not connected: %.300s; next try in %.1f s", status->why.text,
-                        (double) (status->retry_at - now) / (double) SECOND_US);
-            say (self, text.text);
+            say (self, "not connected: %.300s; next try in %.1f s", status->why.text,
+                 (double) (status->retry_at - now) / (double) SECOND_US);
         }
         return;
     case LIVE_REFUSED:
@@ -240,14 +240,12 @@ finish (tail_t *self, reason_t *why)
 {
     const char *id = live_last_id (self->live);
     uint64_t resets = live_status (self->live)->resets;
-    reason_t text;
 
     if (self->why.text [0]) {
         *why = self->why;
     }
     if (*id && self->code == EXIT_SUCCESS && self->own->count == 0) {
-        reason_set (&text, 0, "to go on from here: --after %s", id);
-        say (self, text.text);
+        say (self, "to go on from here: --after %s", id);
     }
     return self->code == EXIT_SUCCESS && resets > 0 ? EXIT_GAP : self->code;
 }

@@ -91,7 +91,7 @@ on_end (void *argument, const http_answer_t *answer)
         session_explain (self->status, self->problem.size > 0 ? self->problem.data : "",
                          self->problem.size, &self->why);
     } else if (answer->outcome == HTTP_ANSWERED) {
-        reason_set (&self->why, 0, "the other side closed it");
+        reason_set (&self->why, -1, "the other side closed it");
     }
 }
 
@@ -113,6 +113,7 @@ watch_stream (watch_t *self, session_t *session, time_us_t span)
     self->session = session;
     self->seen.interval = SECOND_US;
     self->began = clock_now ().steady;
+    self->seen.began = clock_now ().wall;
     self->parser = sse_parser_new (EVENT_MAX, "", on_event, self);
     session_url (session, PATH, &url);
     http_request_t request = session_request (session, url.data, headers, 1);

@@ -14,16 +14,37 @@ import pyte
 from harness import wait_until
 
 
+class Screen(pyte.Screen):
+    """With the two sequences (ECMA-48's SU and SD) that ncurses scrolls by and pyte 0.8 passes over."""
+
+    def scroll_up(self, count=1):
+        x, y, top = self.cursor.x, self.cursor.y, self.margins.top if self.margins else 0
+        self.cursor.y = top
+        self.delete_lines(count)
+        self.cursor.x, self.cursor.y = x, y
+
+    def scroll_down(self, count=1):
+        x, y, top = self.cursor.x, self.cursor.y, self.margins.top if self.margins else 0
+        self.cursor.y = top
+        self.insert_lines(count)
+        self.cursor.x, self.cursor.y = x, y
+
+
+class Stream(pyte.ByteStream):
+    csi = {**pyte.ByteStream.csi, "S": "scroll_up", "T": "scroll_down"}
+    events = pyte.ByteStream.events | {"scroll_up", "scroll_down"}
+
+
 class Terminal:
     def __init__(self, command, rows=24, columns=80, environment=None):
-        self.screen = pyte.Screen(columns, rows)
-        self.stream = pyte.ByteStream(self.screen)
+        self.screen = Screen(columns, rows)
+        self.stream = Stream(self.screen)
         self.master, slave = pty.openpty()
         self.bytes = b""
         self._size(rows, columns)
         self.modes = termios.tcgetattr(slave)
         environment = {**{k: v for k, v in os.environ.items() if not k.startswith("CMLWATCH_")},
-                       "TERM": "xterm-256color", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", **(environment or {})}
+                       "TERM": "screen-256color", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", **(environment or {})}
         self.process = subprocess.Popen([str(word) for word in command], stdin=slave, stdout=slave, stderr=slave,
                                         env=environment, start_new_session=True,
                                         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))

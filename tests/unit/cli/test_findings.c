@@ -37,6 +37,7 @@ seen (size_t count, const time_us_t *late)
     stream_seen_t stream = {.type = "text/event-stream",
                             .cache_control = "no-store, no-transform",
                             .accel = "no",
+                            .began = START,
                             .watched = (time_us_t) count * SECOND_US + SECOND_US / 2,
                             .first_byte = MS_US,
                             .interval = SECOND_US,
@@ -115,16 +116,19 @@ a_stream_without_a_byte_is_held_on_the_way (void **state)
 }
 
 static void
-too_few_heartbeats_are_a_failure (void **state)
+silence_of_two_and_a_half_heartbeats_is_a_failure (void **state)
 {
     stream_seen_t stream = seen (2, PROMPT);
-    findings_t findings = {0};
+    findings_t findings = {0}, later = {0};
     (void) state;
-    stream.watched = 6 * SECOND_US;
 
+    stream.watched = 3400 * MS_US;  //  2.4 s after the second
     judge_flow (&findings, &stream);
+    stream.watched = 3600 * MS_US;
+    judge_flow (&later, &stream);
 
-    assert_int_equal (verdict (&findings, "heartbeats"), VERDICT_FAIL);
+    assert_int_equal (verdict (&findings, "heartbeats"), VERDICT_OK);
+    assert_int_equal (verdict (&later, "heartbeats"), VERDICT_FAIL);
 }
 
 static void
@@ -164,8 +168,8 @@ clocks_are_compared_by_the_quickest_heartbeat (void **state)
     (void) state;
 
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
-        time_us_t late [3] = {CASES [i].late + 5 * SECOND_US, CASES [i].late + 50 * MS_US,
-                              CASES [i].late + 2 * SECOND_US};
+        const time_us_t late [3] = {CASES [i].late + 5 * SECOND_US, CASES [i].late + 50 * MS_US,
+                                    CASES [i].late + 2 * SECOND_US};
         stream_seen_t stream = seen (3, late);
         findings_t findings = {0};
 
@@ -206,7 +210,7 @@ main (void)
         cmocka_unit_test (heartbeats_that_come_together_were_held),
         cmocka_unit_test (heartbeats_that_were_sent_together_too_were_not),
         cmocka_unit_test (a_stream_without_a_byte_is_held_on_the_way),
-        cmocka_unit_test (too_few_heartbeats_are_a_failure),
+        cmocka_unit_test (silence_of_two_and_a_half_heartbeats_is_a_failure),
         cmocka_unit_test (headers_are_judged_one_by_one),
         cmocka_unit_test (clocks_are_compared_by_the_quickest_heartbeat),
         cmocka_unit_test (findings_are_a_line_each_and_json),
