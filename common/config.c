@@ -188,7 +188,7 @@ DEFINE_CLEANUP (file_close, FILE *, fclose)
 //  The secret is the file's content without its last newline, as editors and `echo` leave one.
 int
 config_read_secret (const config_key_t *keys, void *settings, const char *name, const char *path,
-             const char *where, reason_t *why)
+                    const char *where, reason_t *why)
 {
     char value [CONFIG_TEXT_SIZE + 1];
     _cleanup_ (file_close) FILE *file = fopen (path, "re");

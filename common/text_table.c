@@ -14,7 +14,7 @@
 
 struct text_table {
     const text_column_t *columns;
-    size_t count, cells;
+    size_t count, next, rows;  //  columns; the one that the next cell is of; whole rows
     size_t widths [TEXT_TABLE_COLUMNS_MAX];
     buffer_t text;
 };
@@ -51,12 +51,14 @@ void
 text_table_add (text_table_t *self, const char *cell)
 {
     char text [TEXT_TABLE_CELL_SIZE];
-    size_t column = self->cells++ % self->count;
+    size_t column = self->next;
 
     plain_text (text, sizeof text, cell && *cell ? cell : "-");
     size_t width = plain_width (text);
     self->widths [column] = width > self->widths [column] ? width : self->widths [column];
     buffer_append (&self->text, text, strlen (text) + 1);
+    self->next = column + 1 < self->count ? column + 1 : 0;
+    self->rows += self->next == 0;
 }
 
 static void
@@ -81,10 +83,11 @@ text_table_write (const text_table_t *self, buffer_t *out)
     for (size_t i = 0; i < self->count; i++) {
         write_cell (self, i, self->columns [i].title, out);
     }
-    for (size_t i = 0; !buffer_failed (&self->text) && i < self->cells / self->count * self->count;
-         i++) {
-        write_cell (self, i % self->count, cell, out);
-        cell += strlen (cell) + 1;
+    for (size_t row = 0; !buffer_failed (&self->text) && row < self->rows; row++) {
+        for (size_t i = 0; i < self->count; i++) {
+            write_cell (self, i, cell, out);
+            cell += strlen (cell) + 1;
+        }
     }
     return !buffer_failed (&self->text) && !buffer_failed (out);
 }

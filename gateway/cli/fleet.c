@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define IDLE_US HOUR_US
+#define IDLE_US      HOUR_US
+#define POINTER_SIZE sizeof (void *)
 
 const char *const FLEET_KINDS [FLEET_KIND_COUNT] = {"all",   "running", "attention",
                                                     "stale", "stopped", "idle"};
@@ -250,7 +251,7 @@ fleet_select (fleet_t *self, const fleet_choice_t *choice, time_us_t now,
 
     *list = NULL;
     if (wanted > self->room) {
-        const worker_row_t **more = realloc (self->selected, wanted * sizeof *more);
+        const worker_row_t **more = realloc (self->selected, wanted * POINTER_SIZE);
         if (!more) {
             return 0;
         }
@@ -265,8 +266,7 @@ fleet_select (fleet_t *self, const fleet_choice_t *choice, time_us_t now,
         }
     }
     if (count > 1) {
-        qsort_r (self->selected, count, sizeof *self->selected, compare,
-                 (void *) (uintptr_t) choice);
+        qsort_r (self->selected, count, POINTER_SIZE, compare, (void *) (uintptr_t) choice);
     }
     *list = self->selected;
     return count;

@@ -12,8 +12,7 @@
 #include <string.h>
 
 static const command_t *const COMMANDS [] = {&TAIL,  &TOP,    &WORKERS, &JOBS,
-                                             &STATE, &HEALTH, &DOCTOR};
-#define COMMANDS_COUNT (sizeof COMMANDS / sizeof *COMMANDS)
+                                             &STATE, &HEALTH, &DOCTOR,  NULL};
 
 static void
 print_help (FILE *out)
@@ -21,7 +20,7 @@ print_help (FILE *out)
     fputs ("cmlwatch - a fleet of Cisco Modeling Labs workers, live in a terminal\n\n"
            "usage: cmlwatch COMMAND [flags]\n\n",
            out);
-    for (size_t i = 0; i < COMMANDS_COUNT; i++) {
+    for (size_t i = 0; COMMANDS [i]; i++) {
         fprintf (out, "  %-8s  %s\n", COMMANDS [i]->name, COMMANDS [i]->summary);
     }
     fputs ("\ncmlwatch COMMAND --help lists what it may be told; cmlwatch --version says which it "
@@ -44,7 +43,7 @@ main (int argc, char **argv)
         printf ("cmlwatch %s\n", program_version ());
         return EXIT_SUCCESS;
     }
-    for (size_t i = 0; i < COMMANDS_COUNT; i++) {
+    for (size_t i = 0; COMMANDS [i]; i++) {
         if (strcmp (COMMANDS [i]->name, word) == 0) {
             return command_start (COMMANDS [i], argc - 1, argv + 1);
         }
