@@ -159,6 +159,15 @@ is_field (const char *line, size_t size, const char *name)
     return strlen (name) == size && memcmp (line, name, size) == 0;
 }
 
+//  A type is told as a text, and must not be taken for another that is a beginning of it.
+static void
+blot_nulls (buffer_t *text)
+{
+    for (size_t i = 0; i < text->size; i++) {
+        text->data [i] = text->data [i] ? text->data [i] : '?';
+    }
+}
+
 static void
 take_field (sse_parser_t *self, const char *line, size_t name, const char *value, size_t size)
 {
@@ -171,6 +180,7 @@ take_field (sse_parser_t *self, const char *line, size_t name, const char *value
     } else if (is_field (line, name, "event")) {
         buffer_reset (&self->type);
         append_decoded (&self->type, value, size);
+        blot_nulls (&self->type);
     } else if (is_field (line, name, "id") && !memchr (value, '\0', size)) {
         buffer_reset (&self->next_id);
         append_decoded (&self->next_id, value, size);

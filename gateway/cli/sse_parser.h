@@ -19,7 +19,7 @@
 typedef struct sse_parser sse_parser_t;
 
 typedef struct sse_event {  //  borrowed, during the call only; all end with NUL
-    const char *type;       //  "message" when none was given
+    const char *type;       //  "message" when none was given; a NUL in it is '?'
     const char *data;
     size_t size;     //  of data, which may hold NULs
     const char *id;  //  the last that came, "" before the first

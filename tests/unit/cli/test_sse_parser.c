@@ -55,6 +55,8 @@ static const struct {
      BYTES ("message|test\n\ntest|;message|test|;message||;message|x|;")},
     {"a type is for one event", BYTES ("event:test\ndata:x\n\ndata:x\n\n"),
      BYTES ("test|x|;message|x|;")},
+    {"a type with a null is no other type", BYTES ("event:test\0x\ndata:x\n\nevent:\0\ndata:y\n\n"),
+     BYTES ("test?x|x|;?|y|;")},
     {"an empty type is message", BYTES ("event: \ndata:data\n\n"), BYTES ("message|data|;")},
     {"a type without data is forgotten", BYTES ("event:test\n\ndata:x\n\n"), BYTES ("message|x|;")},
     {"an id stays until another comes", BYTES ("id: 1\ndata:a\n\ndata:b\n\nid\ndata:c\n\n"),
