@@ -300,6 +300,31 @@ aws_accounts_of_region (aws_accounts_t *self, const char *region, size_t *count)
     return self->names;
 }
 
+aws_span_t
+aws_accounts_span (aws_accounts_t *self)
+{
+    aws_span_t span = {.accounts = self->count};
+    const char *list = self->regions.data;
+
+    for (list += strspn (list, ", "); *list; list += strspn (list, ", ")) {
+        size_t size = strcspn (list, ", ");
+        for (size_t i = 0; i < self->count; i++) {
+            span.units += lists (self->list [i].regions, list, size);
+        }
+        list += size;
+    }
+    return span;
+}
+
+aws_span_t
+aws_accounts_span_of (const collector_settings_t *settings)
+{
+    _cleanup_ (aws_accounts_destroy) aws_accounts_t *self =
+        aws_accounts_read (settings->accounts, settings->regions, NULL);
+
+    return self ? aws_accounts_span (self) : (aws_span_t){0};
+}
+
 bool
 aws_accounts_owns (const aws_accounts_t *self, const aws_account_t *account,
                    const collector_worker_t *worker)

@@ -87,7 +87,10 @@ explain (const void *settings, FILE *out)
 {
     const cloudwatch_settings_t *own = settings;
 
+    aws_span_t span = aws_accounts_span_of (&own->collector);
+
     cw_cost_explain (&own->prices, own->collector.interval_ms, out);
+    cw_cost_explain_requests (own->collector.interval_ms, span.accounts, span.units, out);
 }
 
 //  --- the round's end

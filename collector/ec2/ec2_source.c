@@ -25,7 +25,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROUND_MAGIC 0xec20d001u
+#define ROUND_MAGIC   0xec20d001u
+#define CALLS_A_ROUND 2  //  at least
 
 typedef struct ec2_settings {
     collector_settings_t collector;
@@ -116,12 +117,16 @@ explain (const void *settings, FILE *out)
 {
     const ec2_settings_t *own = settings;
     double rounds = 30.0 * 86400 * 1000 / (double) own->collector.interval_ms;
+    aws_span_t span = aws_accounts_span_of (&own->collector);
 
-    fprintf (out,
-             "# API calls for each region and 30 days: %.0f rounds of DescribeInstances (one call\n"
-             "# for each 500 instances) and DescribeInstanceStatus (one for each 1,000).\n"
-             "# EC2's Describe calls are free of charge; their rate is limited by account.\n",
-             rounds);
+    fprintf (
+        out,
+        "# API calls for each region of an account and 30 days: %.0f rounds of DescribeInstances\n"
+        "# (one call for each 500 instances) and DescribeInstanceStatus (one for each 1,000).\n"
+        "# Regions of %zu account%s, %zu in all: at least %.0f calls.\n"
+        "# EC2's Describe calls are free of charge; their rate is limited by account.\n",
+        rounds, span.accounts, span.accounts == 1 ? "" : "s", span.units,
+        rounds * CALLS_A_ROUND * (double) span.units);
 }
 
 //  --- publishing

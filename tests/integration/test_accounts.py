@@ -124,6 +124,24 @@ def test_wrong_list_is_refused_with_its_line(tmp_path, text, said):
     assert result.returncode == 2 and said in result.stderr, result.stderr
 
 
+@pytest.mark.parametrize("kind, interval, calls", [("ec2", 30000, 2), ("cloudwatch", 300000, 1)])
+def test_estimate_is_of_each_region_in_each_account(tmp_path, kind, interval, calls):
+    path = tmp_path / "accounts"
+    path.write_text("[own]\nregions = us-east-1, eu-west-1\n"
+                    "[lab]\nrole_arn = arn:aws:iam::111122223333:role/x\nregions = us-east-1\n"
+                    "[exam]\nrole_arn = arn:aws:iam::444455556666:role/x\n")
+    month = 30 * 86400 * 1000 // interval * calls
+
+    def estimate(*arguments):
+        shown = subprocess.run([harness.BUILD / f"cmlwatch-collector-{kind}", "--check-config", "--regions", "eu-west-1,us-west-2",
+                                *arguments], capture_output=True, text=True, timeout=30)
+        assert shown.returncode == 0, shown.stderr
+        return " ".join(shown.stdout.replace("#", "").split())
+
+    assert f"of 1 account, 2 in all: at least {2 * month}" in estimate()
+    assert f"of 3 accounts, 5 in all: at least {(2 + 1 + 2) * month}" in estimate("--accounts", path)
+
+
 def test_list_that_is_not_there_is_refused(tmp_path):
     result = subprocess.run([harness.BUILD / "cmlwatch-collector-cloudwatch", "--accounts", tmp_path / "none"],
                             capture_output=True, text=True, timeout=30)
