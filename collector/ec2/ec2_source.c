@@ -107,9 +107,8 @@ check (const void *settings, reason_t *why)
     const ec2_settings_t *own = settings;
     _cleanup_ (buffer_clear) buffer_t filter = {0};
 
-    _cleanup_ (aws_accounts_destroy) aws_accounts_t *accounts_read =
-        aws_accounts_read (own->collector.accounts, own->collector.regions, why);
-    return accounts_read ? write_filter (&filter, own->tag_filter, why) : -EINVAL;
+    int rc = aws_accounts_check (settings, why);
+    return rc < 0 ? rc : write_filter (&filter, own->tag_filter, why);
 }
 
 static void
@@ -418,6 +417,13 @@ accounts (void *state, const char *region, size_t *count)
     return aws_accounts_of_region (aws_api_accounts (self->api), region, count);
 }
 
+static uint64_t
+lists (void *state)
+{
+    const ec2_t *self = state;
+    return aws_accounts_digest (aws_api_accounts (self->api));
+}
+
 static const char *
 regions (void *state)
 {
@@ -454,4 +460,5 @@ const collector_source_t collector_source = {
     .unit_clear = unit_clear,
     .accounts = accounts,
     .regions = regions,
+    .lists = lists,
 };
