@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define CONNECT_MS     5000
 #define TOTAL_MS       15000
@@ -189,14 +190,15 @@ set_bounds (http_options_t *self, const http_request_t *request, reason_t *why)
     return outcome_of (rc, self->host, why);
 }
 
-//  HTTP/1.1 unless asked for: there one broken connection breaks one call, not all that share it.
+//  HTTP/1.1 unless asked for, and without TLS, where nobody offers anything: there one broken connection breaks one call, not all that share it.
 //  With HTTP/2 libcurl does not close a connection when a call on it times out, for it is others'
 //  too. So each begins with the word that its connection is not to be used again and takes that
 //  back with the first byte of an answer: the last one to leave a dead one closes it.
 static int
 set_version (http_options_t *self, const http_request_t *request, reason_t *why)
 {
-    bool shares = request->http2 && !request->connect_only;
+    bool is_tls = strncasecmp (request->url, "https:", 6) == 0;
+    bool shares = request->http2 && is_tls && !request->connect_only;
     CURLcode rc = CURLE_OK;
 
     SET (self, HTTP_VERSION, (long) (shares ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
