@@ -23,6 +23,7 @@
 
 static struct {
     loop_t *loop;
+    metrics_t *metrics;
     http_client_t *http;
     cml_socket_t *socket;
     int listener, port, fd;  //  of the server; fd -1: no connection
@@ -135,7 +136,8 @@ start (void)
     reason_t why = {""};
 
     rig.loop = loop_new (1000);
-    rig.http = http_client_new (rig.loop, 4, metrics_new (100), &why);
+    rig.metrics = metrics_new (100);
+    rig.http = http_client_new (rig.loop, 4, rig.metrics, &why);
     rig.listener = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     CHECK (rig.loop && rig.http && rig.listener >= 0);
     any.sin_addr.s_addr = htonl (INADDR_ANY);

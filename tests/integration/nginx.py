@@ -13,7 +13,7 @@ PROGRAM = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 CONFIGURATION = """daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/nginx-error.log info;
 events {{ worker_connections 512; }}
 http {{
-  log_format line escape=json '{{"version":"$server_protocol","connection":$connection,"requests":$connection_requests,"status":$status,"upgrade":"$http_upgrade"}}';
+  log_format line escape=json '{{"version":"$server_protocol","connection":$connection,"requests":$connection_requests,"status":$status,"path":"$uri"}}';
   access_log {folder}/nginx-access.log line;
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi; client_body_buffer_size 1m;
@@ -24,7 +24,8 @@ http {{
   }}
 }}
 """
-Seen = collections.namedtuple("Seen", "version connection requests status upgrade")
+PROBE = "/is-it-there"
+Seen = collections.namedtuple("Seen", "version connection requests status path")
 
 
 class Nginx:
@@ -41,12 +42,11 @@ class Nginx:
         self.url = f"https://localhost:{self.port}"
         self.process = subprocess.Popen([PROGRAM, "-e", self.folder / "nginx-error.log", "-p", self.folder, "-c", configuration])
         wait_until(self.answers, "nginx answers")
-        (self.folder / "nginx-access.log").write_text("")
 
     def answers(self):
         assert self.process.poll() is None, self.log
         try:
-            return harness.http(self.url + "/", timeout=5)[0] > 0
+            return harness.http(self.url + PROBE, timeout=5)[0] > 0
         except OSError:
             return False
 
@@ -56,7 +56,7 @@ class Nginx:
 
     def seen(self):
         lines = (self.folder / "nginx-access.log").read_text().splitlines(keepends=True)
-        return [Seen(**json.loads(line)) for line in lines if line.endswith("\n")]
+        return [seen for line in lines if line.endswith("\n") and (seen := Seen(**json.loads(line))).path != PROBE]
 
     def alive(self):
         return self.process.poll() is None
