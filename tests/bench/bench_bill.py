@@ -6,7 +6,8 @@ FOLDER holds the programs. The collectors of EC2 and CloudWatch read WORKERS (1,
 (3600) at their default intervals, after all have been read once; the simulator counts what it was asked and what AWS would
 bill. Then each worker is asked about by itself, one call for each thing to know (boto3, DescribeInstances,
 DescribeInstanceStatus, three times GetMetricStatistics), once: that is counted the same way and is as often an hour as the
-collectors' intervals say. Not part of `make bench`: it takes an hour; a shorter one is scaled to an hour. Prints one line of JSON.
+collectors' defaults ask the same (EC2 each 30 s; CloudWatch each 300 s, with detailed monitoring each 60 s, when it has new
+points). Not part of `make bench`: it takes an hour; a shorter one is scaled to an hour. Prints one line of JSON.
 SPDX-License-Identifier: MIT"""
 import datetime
 import json
@@ -19,7 +20,7 @@ import time
 FOLDER = pathlib.Path(sys.argv[1]).resolve()
 WORKERS, SECONDS = (int(sys.argv[n]) if len(sys.argv) > n else value for n, value in ((2, 1000), (3, 3600)))
 REGIONS = "us-east-1,us-west-2,eu-west-1,eu-central-1,ap-southeast-2"
-EC2_SECONDS, CLOUDWATCH_SECONDS = 30, 300  # the collectors' defaults
+EC2_SECONDS, BASIC_SECONDS, DETAILED_SECONDS = 30, 300, 60
 USD = 0.01 / 1000                          # of one metric asked of GetMetricData, or of one GetMetricStatistics beyond the free ones
 METRICS = (("AWS/EC2", "CPUUtilization"), ("CWAgent", "mem_used_percent"), ("CWAgent", "disk_used_percent"))
 BILLED = {"GetMetricStatistics", "ListMetrics"}  # by request; GetMetricData is billed by metric
@@ -43,8 +44,11 @@ def between(before, after, times):
             "usd": round((metrics + sum(calls.get(a, 0) for a in BILLED)) * times * USD, 4)}
 
 
-def added(one, other):
-    return {key: {**one[key], **other[key]} if isinstance(one[key], dict) else round(one[key] + other[key], 4) for key in one}
+def added(first, *others):
+    for other in others:
+        calls = {action: first["calls"].get(action, 0) + other["calls"].get(action, 0) for action in {**first["calls"], **other["calls"]}}
+        first = {"calls": calls, **{key: round(first[key] + other[key], 4) for key in first if key != "calls"}}
+    return first
 
 
 def client(harness, sim, service, region):
@@ -53,22 +57,25 @@ def client(harness, sim, service, region):
                         aws_secret_access_key=harness.SECRET_ACCESS_KEY)
 
 
-def ask_each(harness, sim, instances):
-    """Calls of EC2 for each instance, then of CloudWatch; what the simulator counted before, between and after."""
-    counts, now = [counted(sim)], datetime.datetime.now(datetime.timezone.utc)
-    for service in ("ec2", "cloudwatch"):
-        clients = {region: client(harness, sim, service, region) for region in REGIONS.split(",")}
-        for instance in instances:
-            one, asked = clients[instance["region"]], instance["instance_id"]
-            if service == "ec2":
-                one.describe_instances(InstanceIds=[asked])
-                one.describe_instance_status(InstanceIds=[asked])
-                continue
-            for namespace, name in METRICS:
-                one.get_metric_statistics(Namespace=namespace, MetricName=name, Dimensions=[{"Name": "InstanceId", "Value": asked}],
-                                          StartTime=now - datetime.timedelta(minutes=15), EndTime=now, Period=300, Statistics=["Average"])
-        counts.append(counted(sim))
-    return counts
+def ask_ec2(one, asked):
+    one.describe_instances(InstanceIds=[asked])
+    one.describe_instance_status(InstanceIds=[asked])
+
+
+def ask_cloudwatch(one, asked):
+    now = datetime.datetime.now(datetime.timezone.utc)
+    for namespace, name in METRICS:
+        one.get_metric_statistics(Namespace=namespace, MetricName=name, Dimensions=[{"Name": "InstanceId", "Value": asked}],
+                                  StartTime=now - datetime.timedelta(minutes=15), EndTime=now, Period=300, Statistics=["Average"])
+
+
+def ask_each(harness, sim, instances, service, ask, seconds):
+    """What an hour would be, when each of these instances is asked about every so many seconds."""
+    clients = {region: client(harness, sim, service, region) for region in REGIONS.split(",")}
+    before = counted(sim)
+    for instance in instances:
+        ask(clients[instance["region"]], instance["instance_id"])
+    return between(before, counted(sim), 3600 / seconds)
 
 
 def main():
@@ -90,11 +97,15 @@ def main():
         estimate = harness.metric(programs[2].url, "cmlwatch_cloudwatch_cost_usd_month")
         for program in reversed(programs):
             program.stop()
-        counts = ask_each(harness, sim, instances)
+        detailed = [i for i in instances if i["monitoring"] == "enabled"]
+        basic = [i for i in instances if i["monitoring"] != "enabled"]
+        one_by_one = added(ask_each(harness, sim, instances, "ec2", ask_ec2, EC2_SECONDS),
+                           ask_each(harness, sim, basic, "cloudwatch", ask_cloudwatch, BASIC_SECONDS),
+                           ask_each(harness, sim, detailed, "cloudwatch", ask_cloudwatch, DETAILED_SECONDS))
         sim.stop()
-    naive = added(between(counts[0], counts[1], 3600 / EC2_SECONDS), between(counts[1], counts[2], 3600 / CLOUDWATCH_SECONDS))
-    print(json.dumps({"workers": len(instances), "seconds": SECONDS, "begin": between(zero, first, 1), "collectors_hour": between(first, last, scale),
-                      "one_by_one_hour": naive, "estimated_usd_month": round(estimate, 2)}, separators=(",", ":")))
+    print(json.dumps({"workers": len(instances), "detailed_monitoring": len(detailed), "seconds": SECONDS, "begin": between(zero, first, 1),
+                      "collectors_hour": between(first, last, scale), "one_by_one_hour": one_by_one,
+                      "estimated_usd_month": round(estimate, 2)}, separators=(",", ":")))
 
 
 main()
