@@ -15,12 +15,14 @@ events {{ worker_connections 512; }}
 http {{
   log_format line escape=json '{{"version":"$server_protocol","connection":$connection,"requests":$connection_requests,"status":$status,"path":"$uri"}}';
   access_log {folder}/nginx-access.log line;
+  map $http_upgrade $wanted {{ default upgrade; '' ''; }}
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi; client_body_buffer_size 1m;
   server {{
     listen 127.0.0.1:{port} ssl{http2}; ssl_certificate {pair.certificate}; ssl_certificate_key {pair.key};
     keepalive_requests {keepalive_requests};
-    location / {{ proxy_pass {to}; proxy_set_header Host $http_host; proxy_http_version 1.1; }}
+    location / {{ proxy_pass {to}; proxy_set_header Host $http_host; proxy_http_version 1.1;
+      proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $wanted; }}
   }}
 }}
 """

@@ -8,6 +8,7 @@ from harness import metric, wait_until
 from listener import Listener
 from nginx import Nginx
 from proxy import Proxy
+from test_collector_push import OLD_IMAGE
 
 REGIONS = "us-east-1,us-west-2,eu-west-1,eu-central-1"
 CONNECTIONS_PER_HOST = 8  # of collector/core
@@ -102,3 +103,19 @@ def test_certificate_that_nobody_vouches_for_is_refused_over_http_2_too(start, b
 
     wait_until(lambda: listener.turn() or metric(program.url, "cmlwatch_http_requests_total", outcome="tls") >= 1, "it is refused")
     assert not front.nginx.seen()
+
+
+def test_cml_is_asked_and_listened_to_by_http_1_whatever_is_offered(start, bus, tmp_path):
+    sim = start(harness.Simulator, "--push-stats-ms", 200, instances=8)
+    pair = Pair(tmp_path, 7)
+    server = next(i for i in sim.instances() if i["state"] == "running" and i["image_id"] != OLD_IMAGE)
+    nginx = start(Nginx, pair, f"https://{server['public_ip']}:{sim.cml_port}")
+    (tmp_path / "servers").write_text(f"desk localhost:{nginx.port}\n")
+    start(harness.Aggregator, bus)
+    program = start(harness.Collector, "cml", bus, "--interval-ms", 300, "--username", "cmlwatch", "--ca-file", pair.certificate,
+                    "--servers-file", tmp_path / "servers", environment={"CMLWATCH_COLLECTOR_CML_PASSWORD": "cmlwatch-demo"})
+
+    wait_until(lambda: metric(program.url, "cmlwatch_cml_push_messages_total") >= 3, "it pushes, through a server that offers HTTP/2")
+
+    assert {seen.version for seen in nginx.seen()} == {"HTTP/1.1"}
+    assert answers(program, version="2") == 0
