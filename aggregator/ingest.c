@@ -73,6 +73,9 @@ static apply_fn *const APPLY [EVENT_TYPE_COUNT] = {
     [EVENT_LAB_STATE_CHANGED]    = fleet_apply_lab_state,
     [EVENT_ACTIVITY_OBSERVED]    = fleet_apply_activity,
     [EVENT_WORKER_TELEMETRY_OBSERVED] = fleet_apply_telemetry,
+    [EVENT_JOB_PROGRESS_REPORTED]  = nothing,
+    [EVENT_JOB_COMPLETED_REPORTED] = nothing,
+    [EVENT_JOB_FAILED_REPORTED]    = nothing,
     [EVENT_COLLECTOR_HEARTBEAT]  = nothing,  //  its numbers are followed like all
     [EVENT_COLLECTOR_ERROR]      = log_error_of,
 };

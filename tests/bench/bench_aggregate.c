@@ -87,7 +87,7 @@ make_messages (bench_t *bench)
         snprintf (subject, sizeof subject, "us-east-1/i-%zu", worker);
         fill (&data, MIX [kind].data, worker, 10 + (unsigned) (i / bench->workers) % 50);
         bench->messages [i].worker = worker;
-        envelope_write (&bench->messages [i].text, event_type_parse (MIX [kind].type),
+        envelope_write (&bench->messages [i].text, event_type_parse_ingest (MIX [kind].type),
                         MIX [kind].source, "0badcafe", i + 1, subject, at + (time_us_t) i, NULL,
                         data.data, data.size);
         buffer_clear (&data);
