@@ -210,6 +210,9 @@ fleet_settle (fleet_t *self)
         } else if (entry->owed == OWED_STATE) {
             feed_state (self->feed, entry->worker);
         }
+        if (self->watch) {
+            self->watch (self->watcher, entry->worker, false);
+        }
         save (self, entry);
         entry->owed = OWED_NOTHING;
         entry->cause = 0;
@@ -218,6 +221,13 @@ fleet_settle (fleet_t *self)
     causes_enter (feed_causes (self->feed), 0);
     self->touched_count = 0;
     feed_flush (self->feed);
+}
+
+void
+fleet_watch (fleet_t *self, fleet_watch_fn *fn, void *argument)
+{
+    self->watch = fn;
+    self->watcher = argument;
 }
 
 static void
@@ -351,6 +361,9 @@ remove_entry (fleet_t *self, entry_t *entry)
     char id [WORKER_ID_SIZE];
 
     memcpy (id, worker_id (entry->worker), sizeof id);
+    if (self->watch) {
+        self->watch (self->watcher, entry->worker, true);
+    }
     feed_gone (self->feed, entry->worker);
     forget_rows (self, id);
     if (zhashx_lookup (self->instances, worker_instance_id (entry->worker)) == entry) {

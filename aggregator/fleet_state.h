@@ -44,6 +44,8 @@ struct fleet {
     size_t touched_count, touched_size;
     uint64_t revision;
     loop_timer_t *deadlines, *stats;
+    fleet_watch_fn *watch;
+    void *watcher;
     buffer_t told_stats;
     time_us_t clock_ahead;  //  wall time less steady time, as it was last
     metric_t *refused, *set_back;
