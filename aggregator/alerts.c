@@ -299,6 +299,7 @@ restore (void *argument, const char *id, const void *bytes, size_t size)
     } else if (alert->state == ALERT_CLEARED) {
         zlistx_add_end (self->cleared, take_ptr (alert));
     } else if (add_open (self, alert)) {
+        alerts_count (self, alert, true);
         take_ptr (alert);
     }
 }
@@ -350,7 +351,6 @@ settle (alerts_t *self)
               is_gone ? "the worker left the state" : "it holds no more");
     }
     zlistx_destroy (&idle);
-    alerts_count (self);
 }
 
 void

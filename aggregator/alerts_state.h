@@ -21,6 +21,7 @@ struct alerts {
     zhashx_t *open;                    //  alert_t by rule and worker (A1)
     zlistx_t *cleared;                 //  alert_t, the latest first; owns them
     zhashx_t *marks;                   //  uint64_t by worker
+    size_t told [ALERT_CRITICAL + 1];  //  raised, by severity
     size_t holding [ALERT_RULES_MAX];  //  workers that fulfil each
     loop_timer_t *timer;
     time_us_t next_due;
@@ -37,8 +38,8 @@ alert_is_told (const alert_t *alert)
 //  alerts_tell.c: what became of it is told on the feed and to the webhook, counted and stored, as its
 //  state says.
 void alerts_tell (alerts_t *self, const alert_t *alert);
-//  How many are raised, as gauges.
-void alerts_count (alerts_t *self);
+//  One more is raised, or one less, of its severity.
+void alerts_count (alerts_t *self, const alert_t *alert, bool more);
 //  How often a rule has raised one.
 metric_t *alerts_raised_total (const alerts_t *self, const char *rule);
 

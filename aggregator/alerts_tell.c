@@ -25,16 +25,10 @@ save (alerts_t *self, const alert_t *alert)
 }
 
 void
-alerts_count (alerts_t *self)
+alerts_count (alerts_t *self, const alert_t *alert, bool more)
 {
-    size_t counts [ALERT_CRITICAL + 1] = {0};
-
-    for (alert_t *alert = zhashx_first (self->open); alert; alert = zhashx_next (self->open)) {
-        counts [alert->severity] += alert_is_told (alert);
-    }
-    for (int severity = ALERT_INFO; severity <= ALERT_CRITICAL; severity++) {
-        metric_set (self->active [severity], (double) counts [severity]);
-    }
+    self->told [alert->severity] += more ? 1 : -(size_t) 1;
+    metric_set (self->active [alert->severity], (double) self->told [alert->severity]);
 }
 
 metric_t *
@@ -118,7 +112,9 @@ alerts_tell (alerts_t *self, const alert_t *alert)
                   data.size);
     buffer_clear (&data);
     save (self, alert);
-    alerts_count (self);
+    if (alert->state != ALERT_ACKNOWLEDGED) {
+        alerts_count (self, alert, alert->state == ALERT_RAISED);
+    }
 }
 
 //  --- questions

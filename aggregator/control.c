@@ -26,6 +26,7 @@ struct control {
     store_t *store;  //  null: none
     leases_t *leases;
     losses_t *losses;
+    alerts_t *alerts;
     bus_server_t *server;
     loop_timer_t *expiry;
     int64_t renew_ms;
@@ -333,9 +334,35 @@ on_events (void *argument, bus_request_t *request)
     buffer_clear (&out);
 }
 
-static const bus_operation_t OPERATIONS [] = {{"state", on_state},     {"events", on_events},
-                                              {"lease", on_lease},     {"worker", on_worker},
-                                              {"command", on_command}, {0}};
+static void
+on_alerts (void *argument, bus_request_t *request)
+{
+    control_t *self = argument;
+    answers_alerts (self->alerts, request);
+}
+
+//  Answered when it is committed, as all that is told.
+static void
+on_acknowledge (void *argument, bus_request_t *request)
+{
+    control_t *self = argument;
+    reason_t why = {0};
+
+    if (feed_is_held (self->feed, &why)) {
+        bus_request_refuse (request, "store", why.text);
+        return;
+    }
+    answers_acknowledge (self->alerts, self->fleet, request);
+}
+
+static const bus_operation_t OPERATIONS [] = {{"state", on_state},
+                                              {"events", on_events},
+                                              {"lease", on_lease},
+                                              {"worker", on_worker},
+                                              {"command", on_command},
+                                              {"alerts", on_alerts},
+                                              {"acknowledge", on_acknowledge},
+                                              {0}};
 
 static void
 on_expiry (void *argument)
@@ -350,8 +377,8 @@ on_expiry (void *argument)
 
 control_t *
 control_open (loop_t *loop, fleet_t *fleet, feed_t *feed, store_t *store, leases_t *leases,
-              losses_t *losses, const char *endpoint, int64_t renew_ms, metrics_t *metrics,
-              reason_t *why)
+              losses_t *losses, alerts_t *alerts, const char *endpoint, int64_t renew_ms,
+              metrics_t *metrics, reason_t *why)
 {
     _cleanup_ (control_destroy) control_t *self = calloc (1, sizeof *self);
 
@@ -365,6 +392,7 @@ control_open (loop_t *loop, fleet_t *fleet, feed_t *feed, store_t *store, leases
     self->store = store;
     self->leases = leases;
     self->losses = losses;
+    self->alerts = alerts;
     self->renew_ms = renew_ms;
     self->collectors = metrics_add (metrics, METRIC_GAUGE, "cmlwatch_collectors",
                                     "Collectors whose lease is alive");

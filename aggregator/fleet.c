@@ -236,29 +236,6 @@ on_turn_end (void *argument)
     fleet_settle (argument);
 }
 
-static void
-forget_future (fleet_t *self, time_us_t now)
-{
-    for (entry_t *entry = zhashx_first (self->entries); entry;
-         entry = zhashx_next (self->entries)) {
-        worker_forget_future (entry->worker, now);
-    }
-}
-
-void
-fleet_follow_clock (fleet_t *self)
-{
-    moment_t now = loop_now (self->loop);
-    time_us_t ahead = now.wall - now.steady, back = self->clock_ahead - ahead;
-
-    self->clock_ahead = ahead;
-    if (back > SECOND_US) {
-        log_warn ("the clock was set back", LOG_INTEGER ("seconds", back / SECOND_US));
-        metric_increment (self->set_back);
-        forget_future (self, now.wall);
-    }
-}
-
 typedef struct restoring {
     fleet_t *fleet;
     reason_t why;
@@ -295,7 +272,7 @@ fleet_restore (fleet_t *self, reason_t *why)
         return reason_set (why, -EBADMSG, "store: %zu workers cannot be read; the last: %.400s",
                            restoring.failed, restoring.why.text);
     }
-    forget_future (self, loop_now (self->loop).wall);
+    fleet_forget_future (self, loop_now (self->loop).wall);
     return rc;
 }
 

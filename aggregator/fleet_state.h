@@ -60,6 +60,9 @@ history_t *fleet_samples (fleet_t *self, entry_t *entry);
 //  everybody is (OWED_SNAPSHOT, after a round).
 void fleet_touch (fleet_t *self, entry_t *entry, owed_t owed);
 
+//  fleet_clock.c: what was seen after now was seen now.
+void fleet_forget_future (fleet_t *self, time_us_t now);
+
 //  fleet_apply.c: tells of a change, keeps samples, asks for or withdraws a pause.
 void fleet_tell (fleet_t *self, entry_t *entry, const worker_change_t *change, bool round);
 

@@ -10,6 +10,7 @@
 #include "../common/cleanup.h"
 #include "../common/log.h"
 #include "../common/program.h"
+#include "alerts.h"
 #include "control.h"
 #include "dump.h"
 #include "gauges.h"
@@ -37,6 +38,9 @@ typedef struct settings {
     bool dump;
     char precedence [CONFIG_TEXT_SIZE];
     fleet_settings_t fleet;
+    char alert_rules [CONFIG_TEXT_SIZE];
+    int64_t alerts_max;
+    webhook_settings_t webhook;
     otlp_settings_t otlp;
 } settings_t;
 
@@ -78,6 +82,9 @@ static const config_key_t KEYS [] = {
     {"load",              CONFIG_TEXT,    offsetof (settings_t, load),                 "",                  0, 0,              NULL, "fill an empty store from such lines in this file (- for standard input), and end"},
     {"jobs_max",          CONFIG_INTEGER, offsetof (settings_t, jobs_max),             "10000",              1, 1000000,        NULL, "jobs open at once; more are refused and counted"},
     {"metrics_workers_max", CONFIG_INTEGER, offsetof (settings_t, metrics_workers_max), "1000",              0, 1000000,        NULL, "workers with gauges of their own in /metrics; the rest count in the sums alone"},
+    {"alert_rules",       CONFIG_TEXT,    offsetof (settings_t, alert_rules),          "",                  0, 0,              NULL, "file of alert rules beside the built-in ones; read again on SIGHUP"},
+    {"alerts_max",        CONFIG_INTEGER, offsetof (settings_t, alerts_max),           "10000",             1, 1000000,        NULL, "alerts pending or raised at once; more are counted and wait"},
+    WEBHOOK_KEYS (settings_t, webhook),
     OTLP_KEYS (settings_t, otlp),
     {0},
 };
@@ -90,7 +97,14 @@ check (const void *argument, reason_t *why)
     load_order_t order;
 
     int rc = load_order_parse (&order, settings->precedence, why);
-    return rc < 0 ? rc : otlp_check (&settings->otlp, why);
+    rc = rc < 0 ? rc : webhook_check (&settings->webhook, why);
+    rc = rc < 0 ? rc : otlp_check (&settings->otlp, why);
+    if (rc < 0) {
+        return rc;
+    }
+    _cleanup_ (alert_rules_destroy) alert_rules_t *rules =
+        alert_rules_new (settings->alert_rules, why);
+    return rules ? 0 : -EINVAL;
 }
 
 static const program_t AGGREGATOR = {
@@ -148,6 +162,27 @@ is_ready (void *feed, reason_t *why)
     return !feed_is_held (feed, why);
 }
 
+typedef struct rules_file {
+    const char *path;
+    alerts_t *alerts;
+} rules_file_t;
+
+//  Of all settings, the rules alone can change while it runs.
+static void
+on_reload (void *argument)
+{
+    const rules_file_t *self = argument;
+    reason_t why = {0};
+    alert_rules_t *rules = alert_rules_new (self->path, &why);
+
+    if (rules) {
+        log_info ("alert rules read again", LOG_INTEGER ("rules", rules->count));
+        alerts_replace (self->alerts, &rules);
+    } else {
+        log_error ("the new alert rules are wrong; the old stay", LOG_TEXT ("reason", why.text));
+    }
+}
+
 static int
 run (const settings_t *settings, reason_t *why)
 {
@@ -185,11 +220,22 @@ run (const settings_t *settings, reason_t *why)
     _cleanup_ (gauges_destroy) gauges_t *gauges =
         fleet ? gauges_new (loop, fleet, &rules.rules.idle, settings->metrics_workers_max, metrics)
               : NULL;
+    if (!gauges || fleet_restore (fleet, why) < 0) {
+        return -1;
+    }
+    _cleanup_ (webhook_destroy) webhook_t *webhook = NULL;
+    if (webhook_open (&webhook, loop, &settings->webhook, feed, store, metrics, why) < 0) {
+        return -1;
+    }
+    alert_rules_t *alert_rules = alert_rules_new (settings->alert_rules, why);
+    _cleanup_ (alerts_destroy) alerts_t *alerts =
+        alert_rules ? alerts_new (loop, feed, fleet, store, webhook, &alert_rules,
+                                  settings->alerts_max, metrics, why)
+                    : NULL;
     _cleanup_ (control_destroy) control_t *control =
-        gauges && fleet_restore (fleet, why) == 0
-            ? control_open (loop, fleet, feed, store, leases, losses, settings->control,
-                            settings->renew_ms, metrics, why)
-            : NULL;
+        alerts ? control_open (loop, fleet, feed, store, leases, losses, alerts, settings->control,
+                               settings->renew_ms, metrics, why)
+               : NULL;
     _cleanup_ (ownership_destroy) ownership_t *ownership =
         control ? ownership_new (fleet, leases, metrics) : NULL;
     _cleanup_ (ingest_destroy) ingest_t *ingest =
@@ -199,6 +245,8 @@ run (const settings_t *settings, reason_t *why)
     if (!admin) {
         return -1;
     }
+    rules_file_t rules_file = {settings->alert_rules, alerts};
+    loop_on_reload (loop, on_reload, &rules_file);
     feed_follow (feed, causes);
     log_info ("ready", LOG_TEXT ("ingest", settings->ingest),
               LOG_TEXT ("control", settings->control), LOG_TEXT ("feed", settings->feed),
