@@ -313,12 +313,12 @@ read_term (condition_t *self, char *text, reason_t *why)
     return rc;
 }
 
-//  Where the next `and` between blanks begins, or null.
+//  Where the next `and` between blanks, or at the end, begins; or null.
 static char *
 find_and (char *text)
 {
     for (char *at = text; (at = strstr (at, "and")); at += 3) {
-        if (at > text && strchr (BLANKS, at [-1]) && at [3] && strchr (BLANKS, at [3])) {
+        if (at > text && strchr (BLANKS, at [-1]) && strchr (BLANKS, at [3])) {
             return at;
         }
     }
