@@ -181,7 +181,7 @@ void
 alerts_each (alerts_t *self, alerts_fn *fn, void *argument)
 {
     size_t count = 0;
-    const alert_t **rows = calloc (zhashx_size (self->open) + 1, sizeof *rows);
+    const alert_t **rows = calloc (zhashx_size (self->open) + 1, sizeof (alert_t *));
 
     for (alert_t *alert = rows ? zhashx_first (self->open) : NULL; alert;
          alert = zhashx_next (self->open)) {
@@ -190,7 +190,7 @@ alerts_each (alerts_t *self, alerts_fn *fn, void *argument)
         }
     }
     if (count > 0) {
-        qsort (rows, count, sizeof *rows, newest_first);
+        qsort (rows, count, sizeof (alert_t *), newest_first);
     }
     for (size_t i = 0; i < count; i++) {
         hand_out (rows [i], fn, argument);

@@ -93,7 +93,7 @@ idle_minutes (const worker_t *worker)
         return UNKNOWN;
     }
     time_us_t idle = facts.checked_at - idle_since (&facts);
-    return idle > 0 ? (double) (idle / MINUTE_US) : 0;
+    return idle > 0 ? floor ((double) idle / (double) MINUTE_US) : 0;
 }
 
 condition_facts_t

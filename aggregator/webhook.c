@@ -101,9 +101,9 @@ webhook_check (const webhook_settings_t *settings, reason_t *why)
 //  --- what waits
 
 static void
-store_key (const letter_t *letter, char key [ID_SIZE])
+store_key (const char *id, char key [ID_SIZE])
 {
-    const char *dash = strchr (letter->id, '-');
+    const char *dash = strchr (id, '-');
 
     snprintf (key, ID_SIZE, "%0*" PRIu64, KEY_DIGITS,
               (uint64_t) strtoull (dash ? dash + 1 : "0", NULL, 10));
@@ -114,7 +114,7 @@ forget (webhook_t *self, letter_t *letter)
 {
     char key [ID_SIZE];
 
-    store_key (letter, key);
+    store_key (letter->id, key);
     if (self->store) {
         store_delete (self->store, STORE_LETTERS, key);
     }
@@ -145,8 +145,10 @@ keep (webhook_t *self, const char *id, const char *body, size_t size)
     //  Not the one under way: it may have been taken already.
     while (zlistx_size (self->letters) > (size_t) self->settings->queue_max) {
         letter_t *oldest = zlistx_first (self->letters);
-        letter_t *second = self->call ? zlistx_next (self->letters) : oldest;
-        drop (self, second ? second : oldest, "queue_full");
+        letter_t *second = self->call ? zlistx_next (self->letters) : NULL;
+        oldest = second ? second : oldest;
+        assert (oldest && "there is more than none");
+        drop (self, oldest, "queue_full");
     }
     metric_set (self->waiting, (double) zlistx_size (self->letters));
     return true;
@@ -309,10 +311,8 @@ webhook_tell (webhook_t *self, event_type_t type, time_us_t at, const char *data
         log_error ("the webhook is not told of an alert", LOG_TEXT ("event", id),
                    LOG_TEXT ("reason", "out of memory"));
     } else if (self->store) {
-        letter_t letter;
-        snprintf (letter.id, sizeof letter.id, "%s", id);
-        store_key (&letter, key);
         buffer_t row = {0};
+        store_key (id, key);
         json_writer_t out = json_writer (&row);
         json_open_object (&out);
         json_member_text (&out, "id", id);

@@ -106,7 +106,7 @@ ini_file_read (const char *path, bool nested, ini_file_fn *fn, void *argument, r
         reader.line++;
         rc = !whole ? refuse (&reader, "the line is too long, or has a NUL byte")
              : reader.line > INI_FILE_LINES_MAX ? refuse (&reader, "the file has too many lines")
-                                               : take_line (&reader, line);
+                                                : take_line (&reader, line);
     }
     if (rc == 0 && ferror (file)) {
         rc = reason_set (why, -EIO, "%s: cannot be read", path);

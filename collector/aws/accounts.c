@@ -4,8 +4,8 @@
 
 #include "../../common/buffer.h"
 #include "../../common/cleanup.h"
-#include "endpoints.h"
 #include "../../common/ini_file.h"
+#include "endpoints.h"
 #include "origin.h"
 
 #include <assert.h>
