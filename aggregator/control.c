@@ -7,6 +7,7 @@
 #include "../common/cleanup.h"
 #include "../common/log.h"
 #include "answers.h"
+#include "door.h"
 #include "work.h"
 
 #include <assert.h>
@@ -377,8 +378,8 @@ on_expiry (void *argument)
 
 control_t *
 control_open (loop_t *loop, fleet_t *fleet, feed_t *feed, store_t *store, leases_t *leases,
-              losses_t *losses, alerts_t *alerts, const char *endpoint, int64_t renew_ms,
-              metrics_t *metrics, reason_t *why)
+              losses_t *losses, alerts_t *alerts, const char *endpoint, const bus_keys_t *keys,
+              int64_t renew_ms, metrics_t *metrics, reason_t *why)
 {
     _cleanup_ (control_destroy) control_t *self = calloc (1, sizeof *self);
 
@@ -398,7 +399,8 @@ control_open (loop_t *loop, fleet_t *fleet, feed_t *feed, store_t *store, leases
                                     "Collectors whose lease is alive");
     self->turned_away = metrics_add (metrics, METRIC_COUNTER, "cmlwatch_leases_refused_total",
                                      "Times a collector asked for work beyond collectors_max");
-    self->server = bus_server_new (loop, endpoint, OPERATIONS, self, metrics, why);
+    bus_lock_t lock = {keys, DOOR_CONTROL, door_allows};
+    self->server = bus_server_new (loop, endpoint, &lock, OPERATIONS, self, metrics, why);
     loop_timer_every (self->expiry, renew_ms * MS_US / 2);
     return self->server ? take_ptr (self) : NULL;
 }

@@ -19,7 +19,8 @@ typedef struct control control_t;
 
 control_t *control_open (loop_t *loop, fleet_t *fleet, feed_t *feed, store_t *store,
                          leases_t *leases, losses_t *losses, alerts_t *alerts, const char *endpoint,
-                         int64_t renew_ms, metrics_t *metrics, reason_t *why);
+                         const bus_keys_t *keys, int64_t renew_ms, metrics_t *metrics,
+                         reason_t *why);
 void control_destroy (control_t **self_p);
 
 #endif

@@ -12,6 +12,7 @@
 #include "../common/program.h"
 #include "alerts.h"
 #include "control.h"
+#include "door.h"
 #include "dump.h"
 #include "gauges.h"
 #include "ingest.h"
@@ -38,6 +39,9 @@ typedef struct settings {
     bool dump;
     char precedence [CONFIG_TEXT_SIZE];
     fleet_settings_t fleet;
+    bus_keys_settings_t keys;
+    char curve_allow [CONFIG_TEXT_SIZE];
+    bool insecure_bus;
     char alert_rules [CONFIG_TEXT_SIZE];
     int64_t alerts_max;
     webhook_settings_t webhook;
@@ -52,6 +56,9 @@ static const config_key_t KEYS [] = {
     {"ingest",            CONFIG_TEXT,    offsetof (settings_t, ingest),               BUS_INGEST_DEFAULT,  0, 0,              NULL, "address collectors publish to"},
     {"control",           CONFIG_TEXT,    offsetof (settings_t, control),              BUS_CONTROL_DEFAULT, 0, 0,              NULL, "address of questions: leases and state"},
     {"feed",              CONFIG_TEXT,    offsetof (settings_t, feed),                 BUS_FEED_DEFAULT,    0, 0,              NULL, "address gateways subscribe to"},
+    BUS_KEY (settings_t, keys),
+    {"curve_allow",       CONFIG_TEXT,    offsetof (settings_t, curve_allow),          "",                  0, 0,              NULL, "folder with the public keys of those who may connect, each with its role"},
+    {"insecure_bus",      CONFIG_FLAG,    offsetof (settings_t, insecure_bus),         "no",                0, 0,              NULL, "let the bus be reached from other hosts without keys: whoever reaches it may say and ask everything"},
     {"admin",             CONFIG_TEXT,    offsetof (settings_t, admin),                "127.0.0.1:8081",    0, 0,              NULL, "address of /healthz, /readyz and /metrics"},
     {"tick_ms",           CONFIG_INTEGER, offsetof (settings_t, tick_ms),              "250",               10, 10000,         NULL, "longest silence on the feed"},
     {"message_max_bytes", CONFIG_INTEGER, offsetof (settings_t, message_max_bytes),    "262144",            1024, 16777216,    NULL, "largest observation taken; larger ones are counted and dropped"},
@@ -90,6 +97,34 @@ static const config_key_t KEYS [] = {
 };
 // clang-format on
 
+//  Whoever reaches a bus without keys may stop every worker there is.
+static int
+check_bus (const settings_t *settings, reason_t *why)
+{
+    const char *const ENDPOINTS [] = {settings->ingest, settings->control, settings->feed};
+    bool is_locked = *settings->keys.key != '\0';
+
+    if (is_locked != (*settings->curve_allow != '\0')) {
+        return reason_set (why, -EINVAL,
+                           "curve_key and curve_allow go together: the aggregator's "
+                           "own keys, and those whom it lets in");
+    }
+    _cleanup_ (bus_keys_destroy) bus_keys_t *keys = NULL;
+    if (bus_keys_open_own (&keys, &settings->keys, why) < 0 ||
+        (is_locked && door_check (settings->curve_allow, why) < 0)) {
+        return -1;
+    }
+    for (size_t i = 0; i < 3 && !is_locked && !settings->insecure_bus; i++) {
+        if (!bus_endpoint_is_local (ENDPOINTS [i])) {
+            return reason_set (why, -EINVAL,
+                               "%.200s can be reached from other hosts, and nothing is encrypted: "
+                               "give curve_key and curve_allow, or say insecure_bus = yes",
+                               ENDPOINTS [i]);
+        }
+    }
+    return 0;
+}
+
 static int
 check (const void *argument, reason_t *why)
 {
@@ -97,6 +132,7 @@ check (const void *argument, reason_t *why)
     load_order_t order;
 
     int rc = load_order_parse (&order, settings->precedence, why);
+    rc = rc < 0 ? rc : check_bus (settings, why);
     rc = rc < 0 ? rc : webhook_check (&settings->webhook, why);
     rc = rc < 0 ? rc : otlp_check (&settings->otlp, why);
     if (rc < 0) {
@@ -191,7 +227,11 @@ run (const settings_t *settings, reason_t *why)
     _cleanup_ (leases_destroy) leases_t *leases =
         leases_new (3 * settings->renew_ms * MS_US, (size_t) settings->collectors_max);
     _cleanup_ (losses_destroy) losses_t *losses = losses_new (settings->resend_wait_ms * MS_US);
-    ingest_settings_t from = {settings->ingest, settings->message_max_bytes,
+    _cleanup_ (bus_keys_destroy) bus_keys_t *keys = NULL;
+    if (bus_keys_open_own (&keys, &settings->keys, why) < 0) {
+        return -1;
+    }
+    ingest_settings_t from = {settings->ingest, keys, settings->message_max_bytes,
                               settings->high_water_mark};
     fleet_settings_t rules = settings->fleet;
     if (load_order_parse (&rules.rules.load_order, settings->precedence, why) < 0) {
@@ -209,10 +249,15 @@ run (const settings_t *settings, reason_t *why)
     if (otlp_open (&otlp, loop, &settings->otlp, AGGREGATOR.name, metrics, why) < 0) {
         return -1;
     }
+    _cleanup_ (door_destroy) door_t *door =
+        keys ? door_open (loop, settings->curve_allow, metrics, why) : NULL;
+    if (keys && !door) {
+        return -1;
+    }
     _cleanup_ (causes_destroy) causes_t *causes = causes_new (otlp);
     _cleanup_ (feed_destroy) feed_t *feed =
-        feed_open (loop, settings->feed, settings->tick_ms, settings->feed_high_water_mark, store,
-                   metrics, why);
+        feed_open (loop, settings->feed, keys, settings->tick_ms, settings->feed_high_water_mark,
+                   store, metrics, why);
     _cleanup_ (jobs_destroy) jobs_t *jobs =
         feed ? jobs_new (loop, feed, store, settings->jobs_max, metrics, why) : NULL;
     _cleanup_ (fleet_destroy) fleet_t *fleet =
@@ -234,7 +279,7 @@ run (const settings_t *settings, reason_t *why)
                     : NULL;
     _cleanup_ (control_destroy) control_t *control =
         alerts ? control_open (loop, fleet, feed, store, leases, losses, alerts, settings->control,
-                               settings->renew_ms, metrics, why)
+                               keys, settings->renew_ms, metrics, why)
                : NULL;
     _cleanup_ (ownership_destroy) ownership_t *ownership =
         control ? ownership_new (fleet, leases, metrics) : NULL;

@@ -230,7 +230,7 @@ told_rate (const bench_t *bench, size_t *snapshot_bytes)
     _cleanup_ (metrics_destroy) metrics_t *metrics = metrics_new (1000);
     _cleanup_ (loop_destroy) loop_t *loop = loop_new (1000);
     _cleanup_ (feed_destroy) feed_t *feed =
-        feed_open (loop, "tcp://127.0.0.1:*", 250, 1000, NULL, metrics, &why);
+        feed_open (loop, "tcp://127.0.0.1:*", NULL, 250, 1000, NULL, metrics, &why);
     _cleanup_ (jobs_destroy) jobs_t *jobs =
         feed ? jobs_new (loop, feed, NULL, 10, metrics, &why) : NULL;
     load_order_parse (&settings.rules.load_order, LOAD_ORDER_DEFAULT, &why);
