@@ -219,45 +219,37 @@ on_reload (void *argument)
     }
 }
 
+//  What everything else stands on.
+typedef struct ground {
+    loop_t *loop;
+    metrics_t *metrics;
+    store_t *store;    //  null: nothing is kept
+    otlp_t *otlp;      //  null: nothing is sent
+    bus_keys_t *keys;  //  null: the bus is not encrypted
+} ground_t;
+
 static int
-run (const settings_t *settings, reason_t *why)
+serve (const settings_t *settings, const ground_t *on, reason_t *why)
 {
-    _cleanup_ (metrics_destroy) metrics_t *metrics = metrics_new (SERIES_MAX);
-    _cleanup_ (loop_destroy) loop_t *loop = loop_new (settings->program.drain_ms);
+    loop_t *loop = on->loop;
+    metrics_t *metrics = on->metrics;
+    store_t *store = on->store;
     _cleanup_ (leases_destroy) leases_t *leases =
         leases_new (3 * settings->renew_ms * MS_US, (size_t) settings->collectors_max);
     _cleanup_ (losses_destroy) losses_t *losses = losses_new (settings->resend_wait_ms * MS_US);
-    _cleanup_ (bus_keys_destroy) bus_keys_t *keys = NULL;
-    if (bus_keys_open_own (&keys, &settings->keys, why) < 0) {
-        return -1;
-    }
-    ingest_settings_t from = {settings->ingest, keys, settings->message_max_bytes,
+    ingest_settings_t from = {settings->ingest, on->keys, settings->message_max_bytes,
                               settings->high_water_mark};
     fleet_settings_t rules = settings->fleet;
     if (load_order_parse (&rules.rules.load_order, settings->precedence, why) < 0) {
         return -1;
     }
-    if (!metrics || !loop || !leases || !losses) {
-        return reason_set (why, -1, "out of memory or descriptors");
+    if (!leases || !losses) {
+        return reason_set (why, -1, "out of memory");
     }
-    _cleanup_ (store_destroy) store_t *store =
-        *settings->store.path ? store_open (&settings->store, metrics, why) : NULL;
-    if (*settings->store.path && !store) {
-        return -1;
-    }
-    _cleanup_ (otlp_destroy) otlp_t *otlp = NULL;
-    if (otlp_open (&otlp, loop, &settings->otlp, AGGREGATOR.name, metrics, why) < 0) {
-        return -1;
-    }
-    _cleanup_ (door_destroy) door_t *door =
-        keys ? door_open (loop, settings->curve_allow, metrics, why) : NULL;
-    if (keys && !door) {
-        return -1;
-    }
-    _cleanup_ (causes_destroy) causes_t *causes = causes_new (otlp);
+    _cleanup_ (causes_destroy) causes_t *causes = causes_new (on->otlp);
     _cleanup_ (feed_destroy) feed_t *feed =
-        feed_open (loop, settings->feed, keys, settings->tick_ms, settings->feed_high_water_mark,
-                   store, metrics, why);
+        feed_open (loop, settings->feed, on->keys, settings->tick_ms,
+                   settings->feed_high_water_mark, store, metrics, why);
     _cleanup_ (jobs_destroy) jobs_t *jobs =
         feed ? jobs_new (loop, feed, store, settings->jobs_max, metrics, why) : NULL;
     _cleanup_ (fleet_destroy) fleet_t *fleet =
@@ -279,7 +271,7 @@ run (const settings_t *settings, reason_t *why)
                     : NULL;
     _cleanup_ (control_destroy) control_t *control =
         alerts ? control_open (loop, fleet, feed, store, leases, losses, alerts, settings->control,
-                               keys, settings->renew_ms, metrics, why)
+                               on->keys, settings->renew_ms, metrics, why)
                : NULL;
     _cleanup_ (ownership_destroy) ownership_t *ownership =
         control ? ownership_new (fleet, leases, metrics) : NULL;
@@ -298,10 +290,37 @@ run (const settings_t *settings, reason_t *why)
               LOG_INTEGER ("admin_port", admin_port (admin)), LOG_TEXT ("epoch", feed_epoch (feed)),
               LOG_INTEGER ("seq", feed_sequence (feed)),
               LOG_INTEGER ("workers", fleet_size (fleet)));
+    return loop_run (loop);
+}
+
+static int
+run (const settings_t *settings, reason_t *why)
+{
+    _cleanup_ (metrics_destroy) metrics_t *metrics = metrics_new (SERIES_MAX);
+    _cleanup_ (loop_destroy) loop_t *loop = loop_new (settings->program.drain_ms);
+    _cleanup_ (store_destroy) store_t *store = NULL;
+    _cleanup_ (otlp_destroy) otlp_t *otlp = NULL;
+    _cleanup_ (bus_keys_destroy) bus_keys_t *keys = NULL;
+    _cleanup_ (door_destroy) door_t *door = NULL;
+
+    if (!metrics || !loop) {
+        return reason_set (why, -1, "out of memory or descriptors");
+    }
+    if (*settings->store.path && !(store = store_open (&settings->store, metrics, why))) {
+        return -1;
+    }
     if (!store) {
         log_warn ("nothing is kept over a restart: 'store' names no folder");
     }
-    return loop_run (loop);
+    if (otlp_open (&otlp, loop, &settings->otlp, AGGREGATOR.name, metrics, why) < 0 ||
+        bus_keys_open_own (&keys, &settings->keys, why) < 0) {
+        return -1;
+    }
+    if (keys && !(door = door_open (loop, settings->curve_allow, metrics, why))) {
+        return -1;
+    }
+    ground_t ground = {loop, metrics, store, otlp, keys};
+    return serve (settings, &ground, why);
 }
 
 int

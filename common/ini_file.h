@@ -20,7 +20,7 @@
 //  Called for each section (key null) and each key. Texts are borrowed for the call. A negative
 //  errno ends the reading with it; why is then the function's to fill, "file:line: " before it.
 typedef int ini_file_fn (void *argument, const char *section, const char *key, const char *value,
-                        reason_t *why);
+                         reason_t *why);
 
 //  nested: indented lines belong to the key above and are passed over, as in ~/.aws/config (`s3 =`
 //  and its settings); else they are an error. 0; -ENOENT when there is no such file; -EACCES and
