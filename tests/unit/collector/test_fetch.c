@@ -1,7 +1,7 @@
 #include "../../../collector/aws/fetch.h"
 
-#include "../../../common/ini_file.h"
 #include "../../../common/cleanup.h"
+#include "../../../common/ini_file.h"
 #include "home_rig.h"
 
 //  --- what fetches share
