@@ -1,5 +1,5 @@
 """Two hosts: aggregator and gateway on one, the collectors and what they read on the other, and the cable between them is
-drawn for a while. SPDX-License-Identifier: MIT"""
+drawn for a while. The bus has keys, as between hosts it must. SPDX-License-Identifier: MIT"""
 import contextlib
 import threading
 
@@ -9,6 +9,7 @@ import harness
 from harness import metric, wait_until
 from netns import Cable
 from picture import Picture
+from test_keys import Keys, locked
 
 INTERVAL_MS, RENEW_MS = 500, 300  # a collector is given up after three times the second, a worker is stale after three of the first
 COLLECTORS = 4
@@ -58,10 +59,13 @@ class Follower(threading.Thread):
 class Deployment:
     def __init__(self, start, cable, folder):
         self.near, self.far = cable.near, cable.far
-        self.bus = Bus(cable.near.address)
+        self.bus, keys = Bus(cable.near.address), Keys(folder)
+        for name, role in (("gateway", "gateway"), ("collector", "collector")):
+            keys.make(name, role)
+        held = keys.arguments("collector")
         with self.near.inside():
-            self.aggregator = start(harness.Aggregator, self.bus, "--renew-ms", RENEW_MS)
-            self.gateway = start(harness.Gateway, self.bus)
+            self.aggregator = start(harness.Aggregator, self.bus, "--renew-ms", RENEW_MS, *locked(keys))
+            self.gateway = start(harness.Gateway, self.bus, *keys.arguments("gateway"))
             self.follower = Follower(self.gateway)
         self.follower.start()
         with self.far.inside():
@@ -69,10 +73,10 @@ class Deployment:
             environment = self.sim.environment()
             pins = folder / "pins"
             pins.write_text(self.sim.control("pins"))
-            self.ec2 = start(harness.Collector, "ec2", self.bus, "--interval-ms", INTERVAL_MS, environment=environment, collector_id="far")
-            self.cloudwatch = start(harness.Collector, "cloudwatch", self.bus, "--interval-ms", INTERVAL_MS, environment=environment,
+            self.ec2 = start(harness.Collector, "ec2", self.bus, *held, "--interval-ms", INTERVAL_MS, environment=environment, collector_id="far")
+            self.cloudwatch = start(harness.Collector, "cloudwatch", self.bus, *held, "--interval-ms", INTERVAL_MS, environment=environment,
                                     collector_id="far")
-            self.cmls = [start(harness.Collector, "cml", self.bus, "--interval-ms", INTERVAL_MS, "--push", "off", "--port", self.sim.cml_port,
+            self.cmls = [start(harness.Collector, "cml", self.bus, *held, "--interval-ms", INTERVAL_MS, "--push", "off", "--port", self.sim.cml_port,
                                "--verify", "fingerprint", "--fingerprints", pins, "--username", "cmlwatch",
                                environment={**environment, "CMLWATCH_COLLECTOR_CML_PASSWORD": "cmlwatch-demo"}, collector_id=f"far{n}")
                          for n in range(2)]
