@@ -53,8 +53,15 @@ static const struct {
     {"worker.connected", GREEN, "its CML answers {reason}"},
     {"worker.disconnected", RED, "its CML does not answer: {reason}"},
     {"job.submitted", CYAN, "{job_type} priority {priority} by {submitted_by}"},
-    {"job.failed", RED, "{*}"},
-    {"job.completed", GREEN, "{*}"},
+    {"job.assigned", PLAIN, "{job_type} to {runner_id}, try {attempts}"},
+    {"job.status.updated", PLAIN, "{job_type} {old_status} -> {new_status}"},
+    {"job.progress", FAINT, "{job_type} {progress} % {step}"},
+    {"job.completed", GREEN, "{job_type} by {runner_id}"},
+    {"job.failed", RED, "{job_type} {error_code}: {error}"},
+    {"job.cancelled", YELLOW, "{job_type} by {cancelled_by}"},
+    {"alert.raised", RED, "{severity} {rule}: {message}"},
+    {"alert.acknowledged", CYAN, "{severity} {rule} by {acknowledged_by}"},
+    {"alert.cleared", GREEN, "{severity} {rule}: {reason}"},
     {"collector.joined", GREEN, "{collector_id}"},
     {"collector.left", RED, "{collector_id}: {reason}"},
     {"system.stats", FAINT,
@@ -218,7 +225,7 @@ static void
 write_who (const pretty_t *self, struct json_object *data, buffer_t *out)
 {
     char plain [VALUE_SIZE];
-    const char *id = json_get_text (data, "worker_id"), *job = json_get_text (data, "id");
+    const char *id = json_get_text (data, "worker_id"), *job = json_get_text (data, "job_id");
     const char *name = id ? zhashx_lookup (self->names, id) : NULL;
     size_t width;
 
