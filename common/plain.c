@@ -4,6 +4,7 @@
 
 #include "plain.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,23 +22,25 @@ static const range_t WIDE [] = {{0x1100, 0x115f},   {0x2e80, 0x303e},   {0x3041,
 static const range_t EMPTY [] = {{0x300, 0x36f},   {0x483, 0x489},   {0x591, 0x5bd},
                                  {0x610, 0x61a},   {0x64b, 0x65f},   {0x200b, 0x200d},
                                  {0x20d0, 0x20f0}, {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f}};
-//  C0, DEL and C1; line and paragraph separators; marks, embeddings, overrides and isolates of
-//  direction; the mark of byte order.
-static const range_t UNFIT [] = {{0x0, 0x1f},      {0x7f, 0x9f},     {0x61c, 0x61c},
-                                 {0x200e, 0x200f}, {0x2028, 0x202e}, {0x2066, 0x2069},
-                                 {0xfeff, 0xfeff}, {0xd800, 0xdfff}};
+//  C1 (C0 and DEL are ASCII); line and paragraph separators; marks, embeddings, overrides and
+//  isolates of direction; the mark of byte order.
+static const range_t UNFIT [] = {{0x80, 0x9f},     {0x61c, 0x61c},   {0x200e, 0x200f},
+                                 {0x2028, 0x202e}, {0x2066, 0x2069}, {0xfeff, 0xfeff},
+                                 {0xd800, 0xdfff}};
 
-#define IS_IN(ranges, code) is_in (ranges, sizeof (ranges) / sizeof *(ranges), code)
+//  ASCII, which is most of it, needs no table.
+#define IS_IN(ranges, code) \
+    ((code) >= 0x80 && is_in (ranges, sizeof (ranges) / sizeof *(ranges), code))
 
-static int
+static bool
 is_in (const range_t *ranges, size_t count, uint32_t code)
 {
     for (size_t i = 0; i < count; i++) {
         if (code >= ranges [i].first && code <= ranges [i].last) {
-            return 1;
+            return true;
         }
     }
-    return 0;
+    return false;
 }
 
 //  The next character's bytes, at least 1; *code is UINT32_MAX when they are none.
@@ -76,7 +79,7 @@ plain_text (char *out, size_t size, const char *text)
     for (size_t step; *text; text += step) {
         uint32_t code;
         step = next (text, &code);
-        int unfit = code == UINT32_MAX || IS_IN (UNFIT, code);
+        bool unfit = code < 0x20 || code == 0x7f || code == UINT32_MAX || IS_IN (UNFIT, code);
         if (used + (unfit ? 1 : step) >= size) {
             break;
         }

@@ -62,16 +62,29 @@ text_table_add (text_table_t *self, const char *cell)
 }
 
 static void
+write_blanks (size_t count, buffer_t *out)
+{
+    char *room = buffer_reserve (out, count + 1);
+
+    if (room) {
+        memset (room, ' ', count);
+        room [count] = '\0';
+        out->size += count;
+    }
+}
+
+static void
 write_cell (const text_table_t *self, size_t column, const char *cell, buffer_t *out)
 {
     size_t blanks = self->widths [column] - plain_width (cell);
     bool right = self->columns [column].right, last = column + 1 == self->count;
 
-    buffer_format (out, "%*s%s", right ? (int) blanks : 0, "", cell);
+    write_blanks (right ? blanks : 0, out);
+    buffer_text (out, cell);
     if (last) {
-        buffer_text (out, "\n");
+        buffer_append (out, "\n", 1);
     } else {
-        buffer_format (out, "%*s", (int) (right ? 0 : blanks) + GAP, "");
+        write_blanks ((right ? 0 : blanks) + GAP, out);
     }
 }
 

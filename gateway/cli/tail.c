@@ -230,6 +230,25 @@ on_turn_end (void *argument)
 //  --- the command
 
 static void
+on_hang_up (void *argument)
+{
+    tail_t *self = argument;
+
+    loop_drain (self->loop);
+}
+
+//  Its terminal is closed: nobody reads any more, unless nohup has said that this is no matter.
+static void
+end_with_the_terminal (tail_t *self)
+{
+    struct sigaction now;
+
+    if (sigaction (SIGHUP, NULL, &now) == 0 && now.sa_handler != SIG_IGN) {
+        loop_on_reload (self->loop, on_hang_up, self);
+    }
+}
+
+static void
 learn_name (void *argument, struct json_object *worker)
 {
     pretty_learn (argument, worker);
@@ -277,6 +296,7 @@ run (const void *settings, reason_t *why)
     }
     if (self.live) {
         loop_on_turn_end (session.loop, on_turn_end, &self);
+        end_with_the_terminal (&self);
         (void) loop_run (session.loop);
         self.code = finish (&self, why);
     } else {

@@ -255,6 +255,20 @@ def test_tail_ends_quietly_when_its_reader_has_had_enough(fleet):
     assert process.stderr.read() == b""
 
 
+@pytest.mark.parametrize("prefix,ends", [((), True), (("nohup",), False)])
+def test_tail_ends_with_its_terminal_unless_nohup_says_otherwise(fleet, prefix, ends):
+    with cmlwatch.subprocess.Popen([*prefix, cmlwatch.PROGRAM, "tail", "--url", fleet.gateway.url, "--json", "--event-types", CPU],
+                                   stdin=cmlwatch.subprocess.DEVNULL, stdout=cmlwatch.subprocess.PIPE,
+                                   stderr=cmlwatch.subprocess.DEVNULL, env=cmlwatch.environment()) as process:
+        wait_until(lambda: fleet.gateway.metric(fleet.gateway.url, "cmlwatch_gateway_clients") == 1, "it is connected")
+        process.send_signal(signal.SIGHUP)
+        fleet.value(1)
+        if not ends:
+            assert process.stdout.readline()
+            process.terminate()
+        assert process.wait(harness.PATIENCE) == 0
+
+
 # --- lists
 
 def test_workers_are_a_table_chosen_by_the_streams_words(fleet):
