@@ -195,3 +195,22 @@ def test_a_name_moves_no_column_and_commands_no_terminal(fleet, top):
 
     assert lines[FIRST].startswith("a?[31m?日")
     assert all(terminal.screen.buffer[FIRST][terminal.screen.display[TITLES].index("REGION") + i].data == c for i, c in enumerate(EAST))
+
+
+def test_whole_stack_is_seen_by_each_command(stack):
+    url = stack.gateway.url
+    wait_until(lambda: len(running := [w for w in stack.gateway.workers() if w["cml_ready"]]) >= 3 and
+               all(w["cpu_utilization"] is not None for w in running), "CMLs are read")
+    workers = {w["name"]: w for w in stack.gateway.workers()}
+    terminal = Terminal([cmlwatch.PROGRAM, "top", "--url", url])
+    terminal.wait(lambda lines: names(lines) == sorted(workers) and "EWC" in "".join(lines), "all rows, read by all three")
+    table = cmlwatch.run("workers", "--url", url).stdout.splitlines()[1:]
+    tail = cmlwatch.run("tail", "--url", url, "--count", 3, "--event-types", "worker.metrics.updated,worker.snapshot").stdout
+    doctor = cmlwatch.run("doctor", "--watch-seconds", 2, url)
+
+    assert [row.split()[0] for row in table] == sorted(workers)
+    assert len(tail.splitlines()) == 3 and all(any(name in line for name in workers) for line in tail.splitlines())
+    assert doctor.returncode < 2, doctor.stdout
+    terminal.press("q")
+    assert terminal.process.wait(harness.PATIENCE) == 0
+    terminal.close()
