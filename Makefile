@@ -30,7 +30,7 @@ sources   = $(wildcard $(1:%=%/*.c))
 objects   = $(patsubst %.c,$B/%.o,$(call sources,$1))
 assembly  = $(patsubst %.S,$B/%.o,$(wildcard $(1:%=%/*.S)))
 
-.PHONY: all help bench schemas deps deps-test deps-bench deps-lint deps-fuzz demo test unit integration node faults memcheck fuzz \
+.PHONY: all help bench schemas deps deps-test deps-bench deps-lint deps-fuzz demo test unit integration node faults soak memcheck fuzz \
         fuzz-targets lint format install clean
 .DEFAULT_GOAL := all
 
@@ -151,6 +151,9 @@ node:  # an EventSource of npm's for tests/integration/test_clients.py, which sa
 faults: deps-test all  ## kill -9 a hundred times under load, stalls, cuts, a full disk: one line of JSON for each table row
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_KILLS=$${CMLWATCH_KILLS:-100} CMLWATCH_RATE=$${CMLWATCH_RATE:-2000} \
 	  $(PYTEST) -s --timeout 1200 tests/integration/test_kills.py tests/integration/test_faults.py $(PYTEST_FLAGS)
+
+soak: deps-test all  ## the whole stack for MINUTES=30 with clients, jobs and rescales; fails when anything grows or an event is missing
+	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/bench/soak.py $B $(if $(filter command line,$(origin MINUTES)),$(MINUTES),30)
 
 memcheck: deps-test all  ## the whole stack once under valgrind: no leak, no invalid access
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_WRAP="valgrind" $(PYTEST) tests/integration/test_stack.py -k whole_stack $(PYTEST_FLAGS)
