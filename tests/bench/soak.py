@@ -154,7 +154,7 @@ class Work(threading.Thread):
 
 def look(program):
     process = pathlib.Path(f"/proc/{program.process.pid}")
-    memory = int((process / "status").read_text().split("VmRSS:")[1].split()[0])
+    memory = int((process / "status").read_text().split("RssAnon:")[1].split()[0])  # the store's file, mapped, is the kernel's to keep
     return memory, len(list((process / "fd").iterdir()))
 
 
@@ -178,7 +178,7 @@ def start(folder):
 def rescale(folder, bus, collector, gateways, stays, turn):
     """One more collector and gateway; or they go again. What went must have ended well."""
     if turn % 2 == 0:
-        return [collector("cml", f"more-{turn}"), harness.Gateway(folder, bus, "--event-log-max", 20000)]
+        return [collector("cml", f"more-{turn}"), harness.Gateway(folder, bus, "--event-log-max", 5000)]
     for program in stays:
         if isinstance(program, harness.Gateway):
             gateways.remove(program)
@@ -207,7 +207,7 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         bus, sim, aggregator, collector = start(folder)
-        gateways = [harness.Gateway(folder, bus, "--event-log-max", 20000)]
+        gateways = [harness.Gateway(folder, bus, "--event-log-max", 5000)]
         programs = [aggregator, gateways[0], collector("ec2", "ec2"), collector("cloudwatch", "cw"), collector("cml", "cml")]
         programs[1].name = "gateway"
         for program, label in zip(programs, ("aggregator", "gateway", "collector-ec2", "collector-cloudwatch", "collector-cml")):
