@@ -49,7 +49,7 @@ typedef struct command {
     int (*run) (const void *settings, reason_t *why);
 } command_t;
 
-extern const command_t TAIL, TOP, WORKERS, JOBS, STATE, HEALTH, DOCTOR;
+extern const command_t TAIL, TOP, WORKERS, JOBS, STATE, HEALTH, DOCTOR, KEYGEN;
 
 //  Reads all layers and runs it; argv [0] is the subcommand's name. The code of exit; what went
 //  wrong is on stderr.

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const command_t *const COMMANDS [] = {&TAIL,  &TOP,    &WORKERS, &JOBS,
-                                             &STATE, &HEALTH, &DOCTOR,  NULL};
+static const command_t *const COMMANDS [] = {&TAIL,   &TOP,    &WORKERS, &JOBS, &STATE,
+                                             &HEALTH, &DOCTOR, &KEYGEN,  NULL};
 
 static void
 print_help (FILE *out)
