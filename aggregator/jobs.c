@@ -219,7 +219,7 @@ follow_count (jobs_t *self, const job_t *job)
 void
 jobs_restore (jobs_t *self, job_t *jobs, size_t count, moment_t now)
 {
-    job_entry_t **ended = calloc (count + 1, sizeof *ended);
+    job_entry_t **ended = calloc (count + 1, sizeof (job_entry_t *));
     size_t ended_count = 0;
 
     assert (ended && "a pointer for each job of the store");
@@ -238,7 +238,7 @@ jobs_restore (jobs_t *self, job_t *jobs, size_t count, moment_t now)
             jobs_begin (self, entry, now);
         }
     }
-    qsort (ended, ended_count, sizeof *ended, by_end);
+    qsort (ended, ended_count, sizeof (job_entry_t *), by_end);
     for (size_t i = 0; i < ended_count; i++) {
         jobs_keep_ended (self, ended [i]);
     }

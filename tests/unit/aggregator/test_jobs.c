@@ -113,7 +113,7 @@ no_more_than_jobs_max_are_open (void **state)
     (void) state;
     _cleanup_ (jobs_destroy) jobs_t *jobs = make_jobs (&RULES);
     job_order_t order = order_of ("build", NULL);
-    const job_t *job;
+    const job_t *job = NULL;
 
     for (int64_t i = 0; i < RULES.jobs_max; i++) {
         assert_int_equal (jobs_submit (jobs, &order, now, &job), JOB_IS_NEW);
