@@ -219,9 +219,12 @@ follow_count (jobs_t *self, const job_t *job)
 void
 jobs_restore (jobs_t *self, job_t *jobs, size_t count, moment_t now)
 {
-    job_entry_t **ended = calloc (count + 1, sizeof (job_entry_t *));
+    job_entry_t **ended = count ? calloc (count, sizeof (job_entry_t *)) : NULL;
     size_t ended_count = 0;
 
+    if (count == 0) {
+        return;
+    }
     assert (ended && "a pointer for each job of the store");
     qsort (jobs, count, sizeof *jobs, by_creation);
     for (size_t i = 0; i < count; i++) {
