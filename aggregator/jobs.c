@@ -95,6 +95,7 @@ put_in (jobs_t *self, job_entry_t *entry)
     self->newest = entry;
     entry->queued.job = job;
     self->counts [job->status]++;
+    self->payload_bytes += job_status_is_over (job->status) ? 0 : job_payload_bytes (job);
 }
 
 //  --- what is over
@@ -289,7 +290,13 @@ judge (const jobs_t *self, const job_order_t *order, moment_t now, const job_t *
     if (jobs_wait_seconds (self, order, now) > 0) {
         return JOB_TOO_SOON;
     }
-    return jobs_open (self) >= (size_t) self->rules->jobs_max ? JOB_TOO_MANY : JOB_IS_NEW;
+    if (jobs_open (self) >= (size_t) self->rules->jobs_max) {
+        return JOB_TOO_MANY;
+    }
+    return order->payload && self->payload_bytes + strlen (order->payload) >
+                                 (size_t) self->rules->jobs_bytes_max
+               ? JOB_TOO_LARGE
+               : JOB_IS_NEW;
 }
 
 static void
