@@ -95,15 +95,16 @@ parse_numbers (feed_header_t *self, char *fields [FIELDS_MAX])
 {
     uint64_t priority, time, offset, size;
     const char *rest;
+    bool below = *fields [5] == '-';
 
-    if (!parse_number (fields [5], &priority, &rest) || *rest || priority > INT32_MAX ||
+    if (!parse_number (fields [5] + below, &priority, &rest) || *rest || priority > INT32_MAX ||
         !parse_number (fields [7], &self->seq, &rest) || *rest ||
         !parse_number (fields [8], &time, &rest) || *rest || time > INT64_MAX ||
         !parse_number (fields [9], &offset, &rest) || *rest != '+' ||
         !parse_number (rest + 1, &size, &rest) || *rest || size > SIZE_MAX - offset) {
         return false;
     }
-    self->priority = (int) priority;
+    self->priority = below ? -(int) priority : (int) priority;
     self->time = (time_us_t) time;
     self->snapshot_offset = offset;
     self->snapshot_size = size;

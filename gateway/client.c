@@ -161,8 +161,7 @@ static bool
 is_owed (const client_t *self, const frame_t *frame)
 {
     return filter_wants (audience_filter (self->audience), frame) &&
-           (!self->had ||
-            (frame->type == EVENT_WORKER_SNAPSHOT && !filter_wants (self->had, frame)));
+           (!self->had || (frame->type != EVENT_SYSTEM_STATS && !filter_wants (self->had, frame)));
 }
 
 static void
@@ -208,7 +207,7 @@ write_state (client_t *self)
 
 //  --- what the log holds for it
 
-//  Left out of what it gets, for a later snapshot says it as well.
+//  Left out of what it gets, for a later one says it as well.
 static bool
 is_left_out (client_t *self, const frame_t *frame)
 {
@@ -260,29 +259,41 @@ write_frames (client_t *self)
     return result;
 }
 
+//  What its ticks have told, as far as it has had the rest: a job's progress never comes before it.
+static void
+write_ticks (client_t *self)
+{
+    fanout_t *shared = self->shared;
+    const filter_t *filter = audience_filter (self->audience);
+
+    for (int lane = LANE_SNAPSHOTS; lane < LANE_COUNT; lane++) {
+        uint64_t base = audience_base (self->audience, (lane_t) lane),
+                 had = self->cursor [LANE_DIRECT], to = base < had ? base : had;
+        if (!lane_is_used (filter, (lane_t) lane)) {
+            self->cursor [lane] = base;
+        } else if (self->cursor [lane] < to) {
+            size_t count = lane_write_tick (shared, filter, (lane_t) lane, self->cursor [lane], to,
+                                            &shared->words);
+            metric_count (shared->frames, (double) count);
+            self->cursor [lane] = to;
+        }
+    }
+}
+
 //  One that has a rhythm: the same without ids, and what its ticks have told.
 static wire_result_t
 write_in_rhythm (client_t *self)
 {
     fanout_t *shared = self->shared;
-    const filter_t *filter = audience_filter (self->audience);
     frame_t *frames [WIRE_FRAMES_MAX];
 
-    for (int lane = LANE_SNAPSHOTS; lane < LANE_COUNT; lane++) {
-        uint64_t base = audience_base (self->audience, (lane_t) lane);
-        if (lane_is_used (filter, (lane_t) lane) && self->cursor [lane] < base) {
-            size_t count = lane_write_tick (shared, filter, (lane_t) lane, self->cursor [lane],
-                                            base, &shared->words);
-            metric_count (shared->frames, (double) count);
-        }
-        self->cursor [lane] = base;
-    }
     size_t count = gather (self, frames, &self->cursor [LANE_DIRECT]);
     for (size_t i = 0; i < count; i++) {
         buffer_append (&shared->words, frames [i]->bytes + frames [i]->id_size,
                        frames [i]->size - frames [i]->id_size);
     }
     metric_count (shared->frames, (double) count);
+    write_ticks (self);
     if (shared->words.size > 0) {
         client_say (self);
     }

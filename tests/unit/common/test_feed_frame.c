@@ -146,7 +146,9 @@ what_is_no_header_is_refused_and_nothing_is_touched (void **state)
         "tick|||||0|0123abcd|1|2|0+0|00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01|",
         "Tick|||||0|0123abcd|1|2|0+0",
         "news|||||0|0123abcd|1|2|0+0",
-        "tick|||||-1|0123abcd|1|2|0+0",
+        "tick|||||-|0123abcd|1|2|0+0",
+        "tick|||||--1|0123abcd|1|2|0+0",
+        "tick|||||-2147483648|0123abcd|1|2|0+0",
         "tick|||||2147483648|0123abcd|1|2|0+0",
         "tick||||||0123abcd|1|2|0+0",
         "tick|||||0x1|0123abcd|1|2|0+0",
@@ -241,7 +243,7 @@ longest_header_that_can_be_written_can_be_read (void **state)
     _cleanup_ (buffer_clear) buffer_t out = {0};
     feed_header_t header = {.kind = FEED_EVENT,
                             .type = EVENT_UNKNOWN,
-                            .priority = INT32_MAX,
+                            .priority = -INT32_MAX,
                             .seq = UINT64_MAX,
                             .time = INT64_MAX,
                             .snapshot_offset = SIZE_MAX / 2,
@@ -258,7 +260,7 @@ longest_header_that_can_be_written_can_be_read (void **state)
 
     assert_int_equal (parse (&again, out.data), 0);
     assert_string_equal (again.type_name, header.type_name);
-    assert_int_equal (again.priority, INT32_MAX);
+    assert_int_equal (again.priority, -INT32_MAX);
     assert_true (again.time == INT64_MAX && again.snapshot_size == SIZE_MAX / 2);
 }
 
