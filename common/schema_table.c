@@ -131,7 +131,7 @@ const schema_row_t SCHEMA_REST [] = {
     {"rest.jobs",    "jobs:[job] next_cursor:uuid|null last_event_id:event_id"},
     {"rest.alerts",  "alerts:[alert] last_event_id:event_id"},
     {"rest.alert",   ALERT},
-    {"rest.problem", "type:text title:text status:count detail:text"},
+    {"rest.problem", "type:text title:text status:count detail:text job_id?:uuid"},
     {"rest.healthz", "status:text version:text"},
     {"rest.readyz",  "status:text reason:text|null"},
     {NULL, NULL}};

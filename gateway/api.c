@@ -22,8 +22,8 @@ static const char *const STATUSES [] = {
     "pending",       "starting",   "running", "stopping", "stopped",
     "shutting-down", "terminated", "failed",  "unknown",  NULL};
 
-static void
-member_last_id (json_writer_t *json, const event_log_t *log)
+void
+api_member_last_id (json_writer_t *json, const event_log_t *log)
 {
     char id [40];
 
@@ -96,7 +96,7 @@ api_workers (replica_t *replica, const event_log_t *log, const view_t *view, api
     }
     json_close_array (&json);
     json_member_text (&json, "next_cursor", more);
-    member_last_id (&json, log);
+    api_member_last_id (&json, log);
     json_close_object (&json);
     return 0;
 }
@@ -287,7 +287,7 @@ api_state (replica_t *replica, const event_log_t *log, const view_t *view, buffe
     } else {
         json_put_raw (&json, stats, strlen (stats));
     }
-    member_last_id (&json, log);
+    api_member_last_id (&json, log);
     member_digest (&json, replica, view);
     json_close_object (&json);
 }
