@@ -114,16 +114,18 @@ command_answer (const http_parts_t *parts, struct MHD_Connection *connection, re
     buffer_t out = {0};
     json_writer_t json = json_writer (&out);
 
+    if (status == MHD_HTTP_NOT_FOUND && !location) {
+        return reply_refuse (connection, MHD_HTTP_NOT_FOUND, COMMAND_NONE);
+    }
     if (status < 200 || status > 299 || record->size == 0) {
         return status > 299 ? command_refuse (connection, request)
                             : reply_refuse (connection, MHD_HTTP_BAD_GATEWAY,
                                             "the aggregator's answer has no record");
     }
     if (!command_shows (parts, request, record->data, record->size)) {
-        return location
-                   ? reply_refuse (connection, MHD_HTTP_CONFLICT,
-                                   KEY_HEADER ": it is taken; choose another")
-                   : reply_refuse (connection, MHD_HTTP_NOT_FOUND, "there is none with this id");
+        return location ? reply_refuse (connection, MHD_HTTP_CONFLICT,
+                                        KEY_HEADER ": it is taken; choose another")
+                        : reply_refuse (connection, MHD_HTTP_NOT_FOUND, COMMAND_NONE);
     }
     note_subject (request, record);
     snprintf (place, sizeof place, "%s%s", location ? location : "", request->subject);

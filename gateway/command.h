@@ -8,6 +8,9 @@
 #include "../common/json.h"
 #include "route.h"
 
+//  What is said of an id that nobody has, and of one whose record may not be seen.
+#define COMMAND_NONE "there is none with this id"
+
 //  As whom somebody gives commands; where nobody has to log in there is no name.
 const char *command_by (const request_t *request);
 

@@ -95,7 +95,7 @@ route_alert_acknowledge (const http_parts_t *parts, struct MHD_Connection *conne
         id [size] = '\0';
     }
     if (strcmp (rest + size, ID_AND_COMMAND) != 0 || !command_id (id)) {
-        return reply_refuse (connection, MHD_HTTP_NOT_FOUND, "no alert has such an id");
+        return reply_refuse (connection, MHD_HTTP_NOT_FOUND, COMMAND_NONE);
     }
     if (route_check_parameters (connection, KNOWN, &why) < 0) {
         return reply_refuse (connection, MHD_HTTP_BAD_REQUEST, why.text);
@@ -105,7 +105,7 @@ route_alert_acknowledge (const http_parts_t *parts, struct MHD_Connection *conne
             return command_refuse (connection, request);
         }
         if (!is_shown (parts, request, id)) {
-            return reply_refuse (connection, MHD_HTTP_NOT_FOUND, "no alert has this id");
+            return reply_refuse (connection, MHD_HTTP_NOT_FOUND, COMMAND_NONE);
         }
         request->has_looked = has_seen = true;
     } else if (request->ask) {

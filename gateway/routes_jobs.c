@@ -25,7 +25,6 @@
 #define PRIORITY_MOST 1000
 #define TYPE_MOST     (FEED_JOB_TYPE_SIZE - 1)
 #define TYPE_SIGNS    "abcdefghijklmnopqrstuvwxyz0123456789._-"
-#define NO_JOB        "no job has this id"
 
 static const body_member_t BODY [] = {
     {"job_type", BODY_TEXT, true, 1, TYPE_MOST},
@@ -165,7 +164,7 @@ refuse_path (struct MHD_Connection *connection, const char *rest)
     static const char *const KNOWN [] = {NULL};
     reason_t why = {0};
 
-    return !command_id (rest) ? reply_refuse (connection, MHD_HTTP_NOT_FOUND, NO_JOB)
+    return !command_id (rest) ? reply_refuse (connection, MHD_HTTP_NOT_FOUND, COMMAND_NONE)
            : route_check_parameters (connection, KNOWN, &why) < 0
                ? reply_refuse (connection, MHD_HTTP_BAD_REQUEST, why.text)
                : MHD_NO;
