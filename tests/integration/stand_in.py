@@ -125,10 +125,12 @@ class StandIn:
         return self.move(job, "job.assigned", "assigned", runner_id=runner, attempts=job["attempts"] + 1, step=None, assigned_at=now())
 
     def begin(self, job):
-        return self.move(job, "job.status.updated", "in_progress", {"reason": None, "updated_at": now()})
+        return self.move(job, "job.status.updated", "in_progress", {"reason": None, "updated_at": now()},
+                         step=None, progress=job["progress"], started_at=job["started_at"] or now())
 
     def give_back(self, job, reason="runner_lost"):
-        return self.move(job, "job.status.updated", "pending", {"reason": reason, "updated_at": now()})
+        return self.move(job, "job.status.updated", "pending", {"reason": reason, "updated_at": now()},
+                         step=None, progress=0, started_at=job["started_at"], runner_id=None)
 
     def progress(self, job, progress, message=None):
         with self.lock:
