@@ -89,7 +89,7 @@ static const config_key_t KEYS [] = {
     {"event_log_max_bytes", CONFIG_INTEGER, offsetof (settings_t, event_log_max_bytes), "134217728",         65536, 17179869184, NULL, "bytes of these; the oldest go first"},
     {"feed_buffer_max",     CONFIG_INTEGER, offsetof (settings_t, feed_buffer_max),     "100000",            100, 10000000,      NULL, "feed messages kept while the state is asked for; beyond it the join starts over"},
     {"replay_max",          CONFIG_INTEGER, offsetof (settings_t, replay_max),          "10000",             0, 10000000,        NULL, "events asked of the aggregator at a join, so that clients can come back to where they were"},
-    {"ask_timeout_ms",      CONFIG_INTEGER, offsetof (settings_t, ask_timeout_ms),      "2000",              100, 60000,         NULL, "longest wait for the aggregator's answer to a request; then 503"},
+    {"ask_timeout_ms",      CONFIG_INTEGER, offsetof (settings_t, ask_timeout_ms),      "2000",              1000, 60000,        NULL, "longest wait for the aggregator's answer to a request; then 503, and what has not reached it by then never does"},
     {"asks_max",            CONFIG_INTEGER, offsetof (settings_t, asks_max),            "1000",              1, 1000000,         NULL, "requests that wait for the aggregator at once; beyond it they are answered 503"},
     {"body_max_bytes",      CONFIG_INTEGER, offsetof (settings_t, body_max_bytes),      "20480",             64, 1048576,        NULL, "largest body of a request; a larger one is refused with 413"},
     {"dashboard_dir",       CONFIG_TEXT,    offsetof (settings_t, dashboard_dir),       "",                  0, 0,               NULL, "folder to serve the page from, instead of the embedded one"},
