@@ -276,6 +276,7 @@ start (void)
                                             .packers_max = 4,
                                             .compression = true};
     reason_t why = {""};
+    log_open ("fuzz", LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT);
     replica_t *replica = replica_new (NULL);
     event_log_t *log = event_log_new (64, 1 << 20);
     metrics_t *metrics = metrics_new (1000);
