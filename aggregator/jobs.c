@@ -100,33 +100,6 @@ put_in (jobs_t *self, job_entry_t *entry)
 
 //  --- what is over
 
-//  Payload and result are in the store; without one the job goes.
-static void
-leave_state (jobs_t *self, job_entry_t *entry)
-{
-    entry->is_recent = false;
-    if (self->rules->is_stored) {
-        job_set_text (&entry->job.payload, NULL);
-        job_set_text (&entry->job.result, NULL);
-        job_set_text (&entry->job.gathered, NULL);
-    }
-}
-
-void
-jobs_keep_ended (jobs_t *self, job_entry_t *entry)
-{
-    job_recent_t *recent = &self->recent [entry->job.status - JOB_COMPLETED];
-    job_entry_t **place = &recent->entries [recent->next++ % JOBS_RECENT];
-
-    if (*place) {
-        leave_state (self, *place);
-    }
-    *place = entry;
-    entry->is_recent = true;
-    *(self->ended_last ? &self->ended_last->ended_next : &self->ended_first) = entry;
-    self->ended_last = entry;
-}
-
 static void
 unlink_entry (jobs_t *self, job_entry_t *entry)
 {
@@ -134,20 +107,20 @@ unlink_entry (jobs_t *self, job_entry_t *entry)
 
     *(entry->newer ? &entry->newer->older : &self->newest) = entry->older;
     *(entry->older ? &entry->older->newer : &self->oldest) = entry->newer;
+    *(entry->ended_previous ? &entry->ended_previous->ended_next : &self->ended_first) =
+        entry->ended_next;
+    *(entry->ended_next ? &entry->ended_next->ended_previous : &self->ended_last) =
+        entry->ended_previous;
     for (size_t i = 0; entry->is_recent && i < JOBS_RECENT; i++) {
         if (recent->entries [i] == entry) {
             recent->entries [i] = NULL;
         }
     }
-    self->ended_first = entry->ended_next;
-    self->ended_last = self->ended_first ? self->ended_last : NULL;
 }
 
-//  The first of those that are over (J7).
 static void
-forget (jobs_t *self)
+forget (jobs_t *self, job_entry_t *entry)
 {
-    job_entry_t *entry = self->ended_first;
     const job_t *job = &entry->job;
     char key [KEY_SIZE];
 
@@ -164,6 +137,36 @@ forget (jobs_t *self)
     zhashx_delete (self->by_id, job->id);
 }
 
+//  Payload and result are in the store; without one the job goes.
+static void
+leave_state (jobs_t *self, job_entry_t *entry)
+{
+    if (self->rules->is_stored) {
+        entry->is_recent = false;
+        job_set_text (&entry->job.payload, NULL);
+        job_set_text (&entry->job.result, NULL);
+        job_set_text (&entry->job.gathered, NULL);
+    } else {
+        forget (self, entry);
+    }
+}
+
+void
+jobs_keep_ended (jobs_t *self, job_entry_t *entry)
+{
+    job_recent_t *recent = &self->recent [entry->job.status - JOB_COMPLETED];
+    job_entry_t **place = &recent->entries [recent->next++ % JOBS_RECENT];
+
+    if (*place) {
+        leave_state (self, *place);
+    }
+    *place = entry;
+    entry->is_recent = true;
+    entry->ended_previous = self->ended_last;
+    *(self->ended_last ? &self->ended_last->ended_next : &self->ended_first) = entry;
+    self->ended_last = entry;
+}
+
 static size_t
 count_ended (const jobs_t *self)
 {
@@ -174,10 +177,9 @@ void
 jobs_trim (jobs_t *self, moment_t now)
 {
     while (self->ended_first && (count_ended (self) > (size_t) self->rules->jobs_keep ||
-                                 (!self->rules->is_stored && !self->ended_first->is_recent) ||
                                  now.wall - job_ended_at (&self->ended_first->job) >
                                      self->rules->jobs_keep_hours * HOUR_US)) {
-        forget (self);
+        forget (self, self->ended_first);
     }
 }
 

@@ -15,8 +15,8 @@
 typedef struct entry {
     job_t job;  //  first: a job that was handed out is found again by it
     queued_t queued;
-    struct entry *older, *newer;  //  by creation
-    struct entry *ended_next;     //  by end
+    struct entry *older, *newer;                //  by creation
+    struct entry *ended_next, *ended_previous;  //  by end
     bool is_recent;
     //  Steady; INT64_MAX: never. due is the first of them.
     size_t due_place;
