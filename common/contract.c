@@ -59,7 +59,7 @@ static const operation_t OPERATIONS [] = {
     {"/api/jobs/{id}", "get", "getJob", "One job as it stands", "", NULL, "200", "rest.job", NULL, "400 404 503"},
     {"/api/jobs/{id}", "delete", "cancelJob", "Ends it; 409 when it has ended already", "", NULL, "202", "rest.job", NULL, "400 404 409 503"},
     {"/api/alerts", "get", "listAlerts", "Alerts that are raised", "", NULL, "200", "rest.alerts", NULL, "400 503"},
-    {"/api/alerts/{id}/acknowledge", "post", "acknowledgeAlert", "Somebody has seen it and says so", "", NULL, "200", "rest.alert", NULL, "400 404 409 503"},
+    {"/api/alerts/{id}/acknowledge", "post", "acknowledgeAlert", "Somebody has seen it and says so; 409 when somebody had before, or it is cleared", "", NULL, "202", "rest.alert", NULL, "400 404 409 503"},
     {"/api/state", "get", "getState", "Everything at once, and the id of the last event it covers", "", NULL, "200", "rest.state", NULL, ""},
     {"/api/session", "get", "getSession", "Who asks, as what, and until when", "", NULL, "200", "rest.session", NULL, ""},
     {"/api/session", "post", "beginSession", "Gives a browser a cookie for its token; 409 where nobody has to log in", "", "token:text", "201", "rest.session", NULL, "400 401 409 413 429 503"},

@@ -391,7 +391,8 @@ def test_alerts_are_seen_and_acknowledged_by_who_may(guarded):
     problem(ask("olga", f"/api/alerts/{NOBODY}/acknowledge", "POST"), 404)
     problem(ask("olga", f"/api/alerts/{mine['id']}/forget", "POST"), 404)
     status, _, body = ask("lim", f"/api/alerts/{mine['id']}/acknowledge", "POST")
-    assert status == 200 and valid("rest.alert", json.loads(body))["acknowledged_by"] == "lim"
+    assert status == 202 and valid("rest.alert", json.loads(body))["acknowledged_by"] == "lim"
+    problem(ask("olga", f"/api/alerts/{mine['id']}/acknowledge", "POST"), 409)
     assert json.loads(ask("olga", f"/api/alerts/{theirs['id']}/acknowledge", "POST")[2])["acknowledged_by"] == "olga"
 
 
@@ -435,7 +436,7 @@ def test_each_command_is_one_record_with_who_what_and_how_it_ended(guarded):
         ("job.cancel", "adam", "admin", 202, "done", job["id"]),
         ("worker.command", "vera", "viewer", 403, "refused", None),
         ("worker.command", None, "none", 401, "refused", None),
-        ("alert.acknowledge", "olga", "operator", 200, "done", alert["id"]),
+        ("alert.acknowledge", "olga", "operator", 202, "done", alert["id"]),
         ("worker.idle_detection", "olga", "operator", 202, "done", None),
         ("client.change", "vera", "viewer", 200, "done", None),
         ("session.begin", "vera", "viewer", 201, "done", None),
