@@ -94,7 +94,6 @@ put_in (jobs_t *self, job_entry_t *entry)
     *(self->newest ? &self->newest->newer : &self->oldest) = entry;
     self->newest = entry;
     entry->queued.job = job;
-    entry->queued.order = ++self->order;
     self->counts [job->status]++;
 }
 
@@ -186,23 +185,35 @@ jobs_trim (jobs_t *self, moment_t now)
 //  --- those of a store
 
 static int
+compare (int64_t a, int64_t b)
+{
+    return a < b ? -1 : a > b;
+}
+
+//  A program before us gave no numbers: by their times then, which are older than any number.
+static int
 by_creation (const void *a, const void *b)
 {
     const job_t *first = a, *second = b;
-    int ids = strcmp (first->id, second->id);
+    int numbers = compare (first->order, second->order);
 
-    return first->created_at < second->created_at   ? -1
-           : first->created_at > second->created_at ? 1
-                                                    : ids;
+    return numbers ? numbers : compare (first->created_at, second->created_at);
 }
 
 static int
 by_end (const void *a, const void *b)
 {
     const job_entry_t *const *first = a, *const *second = b;
-    time_us_t one = job_ended_at (&(*first)->job), two = job_ended_at (&(*second)->job);
 
-    return one < two ? -1 : one > two ? 1 : by_creation (&(*first)->job, &(*second)->job);
+    return compare ((*first)->job.end_order, (*second)->job.end_order);
+}
+
+//  The count goes on from the largest.
+static void
+follow_count (jobs_t *self, const job_t *job)
+{
+    self->order = job->order > self->order ? job->order : self->order;
+    self->order = job->end_order > self->order ? job->end_order : self->order;
 }
 
 void
@@ -213,6 +224,9 @@ jobs_restore (jobs_t *self, job_t *jobs, size_t count, moment_t now)
 
     assert (ended && "a pointer for each job of the store");
     qsort (jobs, count, sizeof *jobs, by_creation);
+    for (size_t i = 0; i < count; i++) {
+        follow_count (self, &jobs [i]);
+    }
     for (size_t i = 0; i < count; i++) {
         job_entry_t *entry = calloc (1, sizeof *entry);
         assert (entry && "what fitted into memory before");
@@ -324,6 +338,7 @@ jobs_submit (jobs_t *self, const job_order_t *order, moment_t now, const job_t *
         return verdict;
     }
     job_entry_t *entry = make (order, now.wall);
+    entry->job.order = ++self->order;
     put_in (self, entry);
     jobs_begin (self, entry, now);
     *job = &entry->job;

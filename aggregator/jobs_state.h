@@ -44,7 +44,7 @@ struct jobs {
     size_t counts [JOB_STATUS_COUNT];
     job_queue_t *queue;
     heap_t deadlines;
-    uint64_t order;
+    int64_t order;  //  the count of submissions and ends
 };
 
 static inline job_entry_t *

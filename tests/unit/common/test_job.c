@@ -96,7 +96,7 @@ static const char FULL [] =
     "\"error\":\"no\",\"error_code\":\"forbidden\",\"result\":null,\"submitted_by\":\"me\","
     "\"cancelled_by\":null,\"attempts\":2,\"runner_id\":\"/collector/ec2/a\","
     "\"timeout_seconds\":60,\"kept\":{\"region\":\"us-east-1\",\"instance_id\":\"i-0abc\","
-    "\"attempt\":4,\"gathered\":{\"ec2\":{}}}}";
+    "\"attempt\":4,\"order\":7,\"end_order\":9,\"gathered\":{\"ec2\":{}}}}";
 
 static void
 what_is_saved_is_restored_to_the_byte (void **state)
