@@ -284,7 +284,7 @@ start (void)
     CHECK (world.loop && replica && log && metrics);
     fill (replica, log);
     hub_t *hub = hub_new (world.loop, &SETTINGS, replica, log, metrics, &why);
-    asks_t *asks = asks_new (world.loop, NOBODY, 100, 64, metrics, &why);
+    asks_t *asks = asks_new (world.loop, NOBODY, NULL, 100, 64, metrics, &why);
     audit_t *audit = audit_new (world.loop, "", 4096, metrics, &why);
     CHECK (hub && asks && audit);
     mask_t *mask = mask_new (MASK_DEFAULT, &why);
