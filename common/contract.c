@@ -58,7 +58,7 @@ static const operation_t OPERATIONS [] = {
     {"/api/jobs", "post", "submitJob", "A job of any type, for whoever runs such; 200 and the job that has this key already", KEY, "job_type:text worker_id?:text priority?:integer workflow_id?:text payload?:object client_key?:text timeout_seconds?:integer", "202 200", "rest.job", NULL, COMMAND_PROBLEMS},
     {"/api/jobs/{id}", "get", "getJob", "One job as it stands", "", NULL, "200", "rest.job", NULL, "400 404 503"},
     {"/api/jobs/{id}", "delete", "cancelJob", "Ends it; 409 when it has ended already", "", NULL, "202", "rest.job", NULL, "400 404 409 503"},
-    {"/api/alerts", "get", "listAlerts", "Alerts that are raised", "", NULL, "200", "rest.alerts", NULL, "400 503"},
+    {"/api/alerts", "get", "listAlerts", "Alerts: raised, acknowledged, and cleared as far as they are kept", "", NULL, "200", "rest.alerts", NULL, "400 503"},
     {"/api/alerts/{id}/acknowledge", "post", "acknowledgeAlert", "Somebody has seen it and says so; 409 when somebody had before, or it is cleared", "", NULL, "202", "rest.alert", NULL, "400 404 409 503"},
     {"/api/state", "get", "getState", "Everything at once, and the id of the last event it covers", "", NULL, "200", "rest.state", NULL, ""},
     {"/api/session", "get", "getSession", "Who asks, as what, and until when", "", NULL, "200", "rest.session", NULL, ""},
