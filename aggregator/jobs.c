@@ -227,7 +227,9 @@ jobs_restore (jobs_t *self, job_t *jobs, size_t count, moment_t now)
         return;
     }
     assert (ended && "a pointer for each job of the store");
-    qsort (jobs, count, sizeof *jobs, by_creation);
+    if (count > 0) {  //  else there may be no array at all
+        qsort (jobs, count, sizeof *jobs, by_creation);
+    }
     for (size_t i = 0; i < count; i++) {
         follow_count (self, &jobs [i]);
     }
