@@ -57,9 +57,14 @@ $B/%.o: %.c | deps
 
 $B/%.o: %.S | deps
 	@mkdir -p $(@D)
-	$(Q)$(CC) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) -MMD -MP -Wa,-I$(@D)/dashboard -c -o $@ $<
 
-$B/gateway/dashboard_files.o: $(wildcard gateway/dashboard/*)
+#  The page's files, also as gzip makes them small: dashboard_files.S takes in both.
+PAGE := $(patsubst gateway/dashboard/%,%,$(wildcard $(addprefix gateway/dashboard/,*.html *.js *.css *.svg client/*.js)))
+$B/gateway/dashboard/%.gz: gateway/dashboard/%
+	@mkdir -p $(@D)
+	$(Q)gzip -9nc $< > $@
+$B/gateway/dashboard_files.o: $(PAGE:%=gateway/dashboard/%) $(PAGE:%=$B/gateway/dashboard/%.gz)
 
 # --- the version, of git; the file changes only when the version does
 
