@@ -120,10 +120,12 @@ export class Hub {
   #onStatus(status) {
     if (this.#status.state === 'connected' && status.state !== 'connected') this.#lost ??= Date.now();
     this.#status = status;
-    this.#tell({ op: 'status', status: this.#whole() });
+    this.#tellStatus();
     if (status.reason === 'silent') this.#ask();
     else if (status.state === 'connected') this.#about.heldBack = 0;
   }
+
+  #tellStatus() { this.#tell({ op: 'status', status: this.#whole() }); }
 
   #whole() {
     const { offset, lag, buffered } = this.#arrivals, { beatAt, clientId, user, epoch, heldBack } = this.#about;
@@ -138,7 +140,7 @@ export class Hub {
     const signal = AbortSignal.timeout(2000);
     const answer = await fetch(url.replace(/api\/events\/stream$/, 'healthz'), { cache: 'no-store', ...init, signal }).catch(() => null);
     if (!answer?.ok) { this.#about.heldBack = 0; return; }
-    if (++this.#about.heldBack > 1) this.#tell({ op: 'status', status: this.#whole() });
+    if (++this.#about.heldBack > 1) this.#tellStatus();
   }
 
   // --- what comes
@@ -197,7 +199,7 @@ export class Hub {
       this.#counters.missed = this.#missedBefore + data.events_missed;
       this.#stream.lives();
       if (!this.#gather) this.#check(data.digest, this.#sum);
-      this.#tell({ op: 'status', status: this.#whole() });
+      this.#tellStatus();
     },
     'system.reset': data => this.#remark('client.gap', { reason: data.reason, after: data.requested_id ?? this.#stream.position }),
     'system.state.begin': () => { this.#gather = { model: new Model(), sum: new Sum() }; },
@@ -212,6 +214,7 @@ export class Hub {
       this.#synced = true;
       this.#flush();
       this.#tell(this.#state('stream'));
+      this.#tellStatus();
       this.#check(data.digest, sum);
     },
     'system.sse.shutdown': data => this.#stream.ends(data.message, data.retry_ms),
@@ -227,6 +230,7 @@ export class Hub {
     if (!there) return;
     this.#returning = null;
     if (!back.whole) this.#counters.replayed += back.changes;
+    this.#tellStatus();
     this.#remark('client.back', { seconds: back.seconds, changes: back.changes, exact: !back.whole });
   }
 

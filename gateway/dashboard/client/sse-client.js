@@ -34,8 +34,9 @@ export class SseClient {
   constructor(url = '/api/events/stream', { heartbeat = 5, filter = {}, name, headers, credentials, login, shared = true,
     maxWaiting = 1000, maxEventLength, fetch, random } = {}) {
     const init = { ...(headers && { headers }), ...(credentials && { credentials }) };
-    this.#options = { url: new URL(url, globalThis.location?.href).href, heartbeat, params: { ...filter, ...(name && { client: name }) },
-      init, limit: maxEventLength };
+    const at = new URL(url, globalThis.location?.href), params = { ...Object.fromEntries(at.searchParams), ...filter, ...(name && { client: name }) };
+    at.search = at.hash = '';
+    this.#options = { url: at.href, heartbeat, params, init, limit: maxEventLength };
     this.#login = login;
     this.#waitingMost = maxWaiting;
     if (!shared || fetch || !this.#share()) this.#own({ ...(fetch && { fetch }), ...(random && { random }) });

@@ -127,7 +127,10 @@ export class Stream {
       parser.push(value);
       const batch = events;
       events = [];
-      onEvents(batch, parser.lastEventId);
+      try { onEvents(batch, parser.lastEventId); } catch (error) {
+        (globalThis.reportError ?? console.error)(error);
+        throw new Refusal('error', 'internal', `the client stumbled: ${error.message}`);
+      }
       if (signal.aborted) return;
     }
     //  An answer that ends before it began is a "not now": when to come back is said in it.

@@ -1,0 +1,170 @@
+// How the client holds the link: what it does after each answer, when it comes back, and what it says of it.
+// SPDX-License-Identifier: MIT
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { start, until } from './mouth.js';
+
+const live = voice => voice.begin().connected(0).state(0, []).beats(0, 200);
+
+for (const [what, answer, wanted] of [
+  ['a 502', v => v.status(502), { state: 'reconnecting', reason: 'http 502' }],
+  ['a 404', v => v.status(404), { state: 'error', reason: 'http 404' }],
+  ['a page instead of a stream', v => v.status(200, { 'Content-Type': 'text/html' }, '<html>'), { state: 'error', reason: 'type' }],
+  ['a cut connection', v => v.request.socket.destroy(), { state: 'reconnecting', reason: 'network' }],
+  ['the end of a live stream', v => v.begin().connected(0).end(), { state: 'reconnecting', reason: 'ended' }],
+  ['a cut in the middle of a frame', v => { v.begin().connected(0).response.write('id: x\ndata: {'); v.request.socket.destroySoon(); }, { state: 'reconnecting' }],
+  ['a refusal of parameters', v => v.status(400, { 'Content-Type': 'application/problem+json' }, '{"detail":"heartbeat: no"}'),
+    { state: 'error', reason: 'http 400', message: 'the gateway answers 400: heartbeat: no' }],
+]) {
+  test(`after ${what} it says so and comes back`, async t => {
+    const { client, states } = await start(t, (voice, n) => (n < 3 ? answer(voice) : live(voice)));
+    await until(() => client.status.state === 'connected' && client.status.synced, 'live');
+
+    const said = states.find(each => each.retryAt !== null);
+    for (const [name, value] of Object.entries(wanted)) assert.equal(said[name], value);
+    assert.ok(said.attempt === 1 && said.retryAt - Date.now() < 1000);
+  });
+}
+
+test('204 says not to come back: it does not, until it is asked to', async t => {
+  const { client, voices } = await start(t, (voice, n) => (n === 1 ? voice.status(204) : live(voice)));
+  await until(() => client.status.state === 'disconnected', 'stopped');
+  assert.equal(voices.length, 1);
+  assert.equal(client.status.retryAt, null);
+
+  client.reconnect();
+  await until(() => client.status.state === 'connected', 'live');
+});
+
+test('Retry-After is waited for, beyond the bound of our own waits', async t => {
+  const { client } = await start(t, voice => voice.status(503, { 'Retry-After': '120' }));
+  const { retryAt } = await until(() => client.status.retryAt !== null && client.status, 'refused');
+
+  assert.ok(Math.abs(retryAt - Date.now() - 120_000) < 5000);
+});
+
+test('a Retry-After by date is too, and none is for ever', async t => {
+  const when = new Date(Date.now() + 3_600_000).toUTCString();
+  const { client } = await start(t, voice => voice.status(429, { 'Retry-After': when }));
+  const { retryAt } = await until(() => client.status.retryAt !== null && client.status, 'refused');
+
+  assert.ok(Math.abs(retryAt - Date.now() - 600_000) < 5000);
+});
+
+test('a stream that ends before it began says in retry when to come again', async t => {
+  const { client } = await start(t, voice => { voice.begin(3000); voice.end(); });
+  const status = await until(() => client.status.retryAt !== null && client.status, 'busy');
+
+  assert.equal(status.reason, 'busy');
+  assert.ok(Math.abs(status.retryAt - Date.now() - 3000) < 1000);
+});
+
+test('a shutdown is obeyed: it comes when it was told to', async t => {
+  const { client } = await start(t, (voice, n) => {
+    if (n > 1) { live(voice); return; }
+    voice.begin().connected(0).event('system.sse.shutdown', { message: 'the gateway ends', retry_ms: 700 }).end();
+  });
+  const status = await until(() => client.status.retryAt !== null && client.status, 'told');
+  assert.deepEqual([status.state, status.reason, status.message], ['reconnecting', 'shutdown', 'the gateway ends']);
+  assert.ok(Math.abs(status.retryAt - Date.now() - 700) < 500);
+
+  await until(() => client.status.state === 'connected', 'live again');
+});
+
+test('waits are random below a bound that doubles from what the server said, up to 30 s', async t => {
+  const waits = [], { client } = await start(t, voice => voice.status(502), { random: () => { waits.push(client.status.attempt); return 0.9999; } });
+  const bounds = [];
+  for (let attempt = 1; attempt <= 7; attempt++) {
+    const { retryAt } = await until(() => client.status.retryAt !== null && client.status.attempt === attempt && client.status, `attempt ${attempt}`);
+    bounds.push(Math.round((retryAt - Date.now()) / 1000));
+    // The clock is not waited for: the next failure is brought about.
+    if (attempt < 4) continue;
+    break;
+  }
+  assert.deepEqual(bounds, [1, 2, 4, 8]);
+});
+
+test('silence is a stall within 2.5 heartbeats, whatever the socket says, and it comes back', async t => {
+  const { client, states, voices } = await start(t, (voice, n) => (n === 1 ? voice.begin().connected(0).state(0, []).heartbeat(0) : live(voice)));
+  await until(() => client.status.synced, 'live');
+  const since = Date.now();
+  await until(() => states.some(each => each.reason === 'silent'), 'the stall shows');
+
+  assert.ok(Date.now() - since < 2500, `${Date.now() - since} ms`);
+  await until(() => client.status.state === 'connected' && voices.length === 2, 'live again');
+});
+
+test('an answer that never begins is a stall too', async t => {
+  const { client } = await start(t, (voice, n) => { if (n > 1) live(voice); });
+  await until(() => client.status.state === 'connected', 'live');
+});
+
+test('when the stream is silent twice and the gateway answers, the way is at fault', async t => {
+  const { client } = await start(t, voice => voice.begin(), { others: (request, response) => response.end(request.url === '/healthz' ? '{}' : ''), heartbeat: 0.2 });
+  const { notice } = await until(() => client.status.notice && client.status, 'said');
+
+  assert.match(notice, /proxy/);
+});
+
+test('a proxy that holds heartbeats back is told of in plain words', async t => {
+  const { client } = await start(t, voice => {
+    voice.begin().connected(0).state(0, []);
+    let [base, number] = [Date.now(), 0];
+    const bunch = setInterval(() => {
+      for (let n = 0; n < 3; n++) voice.heartbeat(0, { server_time: new Date(base + 1000 * ++number).toISOString() });
+    }, 300);
+    voice.response.on('close', () => clearInterval(bunch));
+  });
+  const { notice, state } = await until(() => client.status.notice && client.status, 'said');
+
+  assert.match(notice, /proxy_buffering off/);
+  assert.equal(state, 'connected');
+});
+
+test('a login is asked for once, and the stream opens when there is one', async t => {
+  let known = false, asks = 0, done;
+  const { client } = await start(t, voice => (known ? live(voice) : voice.status(401, { 'Content-Type': 'application/problem+json' }, '{"detail":"who are you?"}')),
+    { login: ({ message }) => { asks++; assert.equal(message, 'who are you?'); return new Promise(ok => { done = ok; }); } });
+  await until(() => done, 'asked');
+  assert.deepEqual([client.status.state, client.status.reason], ['error', 'login']);
+  client.reconnect();
+  await until(() => client.status.retryAt !== null, 'refused again');
+  assert.equal(asks, 1);
+
+  known = true;
+  done();
+  await until(() => client.status.state === 'connected', 'live');
+});
+
+test('a login in another tab takes the question back', async t => {
+  let known = false, signal;
+  const { client } = await start(t, voice => (known ? live(voice) : voice.status(401)), { login: ask => { signal = ask.signal; return new Promise(() => {}); } });
+  await until(() => signal, 'asked');
+  known = true;
+  client.reconnect();
+
+  await until(() => signal.aborted, 'taken back');
+});
+
+test('closed is closed: no request follows', async t => {
+  const { client, voices } = await start(t, live);
+  await until(() => client.status.state === 'connected', 'live');
+  client.close();
+
+  await until(() => voices[0].closed, 'let go');
+  assert.equal(client.status.state, 'disconnected');
+  assert.equal(voices.length, 1);
+});
+
+test('how old the last heartbeat is, and the server\'s clock, are known', async t => {
+  const ahead = 3_600_000, stamp = () => new Date(Date.now() + ahead).toISOString();
+  const { client } = await start(t, voice => {
+    voice.begin().connected(0, { server_time: stamp() }).state(0, []);
+    voice.heartbeat(0, { server_time: stamp() });
+  });
+  assert.equal(client.age, null);
+  await until(() => client.status.beatAt && client.status.synced, 'a heartbeat');
+
+  assert.ok(client.age >= 0 && client.age < 1000);
+  assert.ok(Math.abs(client.now() - Date.now() - ahead) < 1000);
+});
