@@ -174,7 +174,7 @@ async function login({ signal }) {
   }
   $('login').hidden = true;
 }
-$('account').lastElementChild.onclick = async () => { await fetch('/api/session', { method: 'DELETE' }); location.reload(); };
+$('account').lastElementChild.onclick = async () => { await fetch('/api/session', { method: 'DELETE' }); client.forget(); };
 
 const badge = $('realtime');
 client.onStatus(({ state, message, notice, user }) => {

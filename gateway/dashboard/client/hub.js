@@ -37,6 +37,7 @@ export class Hub {
     this.#params = { ...options.params };
     this.#stream = new Stream({
       ...this.#options,
+      init: () => this.#options.init,
       query: () => this.#query(),
       onOpen: () => { this.#gather = null; this.#resyncing = false; this.#arrivals.ask(Date.now()); },
       onEvents: (events, position) => this.#take(events, position),
@@ -57,7 +58,7 @@ export class Hub {
     port.onmessage = ({ data }) => this.#hear(port, data);
     port.start?.();
     this.#join(port);
-    this.#sweep ??= setInterval(() => this.#forget(), SILENT_MS / 3);
+    this.#sweep ??= setInterval(() => this.#prune(), SILENT_MS / 3);
     this.#sweep.unref?.();  // Node: no reason to stay
     if (!this.#stream.running && this.#status.reason !== 'stopped') this.#stream.start();
   }
@@ -69,7 +70,7 @@ export class Hub {
     port.postMessage({ op: 'status', status: this.#whole() });
   }
 
-  #hear(port, { op, id, patch }) {
+  #hear(port, { op, id, patch, headers }) {
     if (op === 'bye') { this.#leave(port); return; }
     if (!this.#ports.has(port)) {
       this.#join(port);
@@ -77,13 +78,16 @@ export class Hub {
     }
     this.#ports.set(port, Date.now());
     if (op === 'state') port.postMessage(this.#state('asked'));
-    else if (op === 'reconnect') this.#stream.reconnect();
+    else if (op === 'reconnect') {
+      if (headers) this.#options.init = { ...this.#options.init, headers };
+      this.#stream.reconnect();
+    } else if (op === 'forget') this.#forget('forgotten');
     else if (op === 'awake') this.#stream.hurry();
     else if (op === 'resync') this.#resync('asked');
     else if (op === 'filter') this.#filter(patch).then(answer => port.postMessage({ op: 'answer', id, ...answer }));
   }
 
-  #forget() {
+  #prune() {
     for (const [port, at] of this.#ports) if (Date.now() - at > SILENT_MS) this.#leave(port);
   }
 
@@ -183,6 +187,7 @@ export class Hub {
 
   #OWN = {
     connected: data => {
+      if (this.#synced && data.user !== this.#about.user) { this.#forget('another user'); return; }
       Object.assign(this.#about, { clientId: data.client_id, user: data.user, epoch: data.epoch, beatAt: Date.now() });
       this.#arrivals.beat(Date.parse(data.server_time), Date.now(), 0, true);
       this.#missedBefore = this.#counters.missed;
@@ -242,6 +247,15 @@ export class Hub {
     this.#repair.at = Date.now() + this.#repair.wait;
     this.#repair.wait = Math.min(REPAIR_MOST_MS, 2 * this.#repair.wait);
     this.#resync('the picture differs from the server\'s');
+  }
+
+  // Somebody else sits here now: what the one before saw is not theirs.
+  #forget(reason) {
+    this.#model.replace({ workers: new Map(), jobs: new Map(), stats: null }, noChange(), false);
+    this.#synced = false;
+    this.#about.user = null;
+    this.#tell(this.#state('forgotten'));
+    this.#resync(reason);
   }
 
   #resync(reason) {

@@ -80,8 +80,8 @@ export class Model {
     }
   }
 
-  // Another model's whole content, laid over this one. Jobs that have ended are in no state: they stay.
-  replace({ workers, jobs, stats }, changed) {
+  // Another model's whole content, laid over this one. Jobs that have ended are in no state of the stream's: they stay.
+  replace({ workers, jobs, stats }, changed, keepsEnded = true) {
     for (const [id, worker] of workers) {
       const known = this.workers.get(id);
       if (!known || !alike(known, worker)) {
@@ -96,9 +96,9 @@ export class Model {
       if (!this.jobs.has(id) || !alike(this.jobs.get(id), job)) { this.jobs.set(id, job); changed.jobs.add(id); }
     }
     for (const [id, job] of this.jobs) {
-      if (!jobs.has(id) && !FINISHED.has(job.status)) { this.jobs.delete(id); changed.jobs.add(id); }
+      if (!jobs.has(id) && !(keepsEnded && FINISHED.has(job.status))) { this.jobs.delete(id); changed.jobs.add(id); }
     }
-    if (stats) this.stats = stats;
+    this.stats = stats ?? (keepsEnded ? this.stats : null);
     changed.stats = changed.whole = true;
   }
 }

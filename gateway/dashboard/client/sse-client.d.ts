@@ -55,7 +55,7 @@ export interface Change {
   stats: boolean;
   /** A whole state was laid over what was there. */
   whole: boolean;
-  reason: 'events' | 'stream' | 'joined' | 'asked' | 'filter';
+  reason: 'events' | 'stream' | 'joined' | 'asked' | 'filter' | 'forgotten';
 }
 
 export interface Counters {
@@ -130,10 +130,10 @@ export interface Options {
   headers?: { [name: string]: string };
   credentials?: 'omit' | 'same-origin' | 'include';
   /**
-   * Asked when the gateway wants a login: resolves when there is one. The signal is aborted when it is not needed any
+   * Asked when the gateway wants a login: resolves when there is one, perhaps with other headers to send. The signal is aborted when it is not needed any
    * more, as when somebody has logged in in another tab.
    */
-  login?: (ask: { message: string; signal: AbortSignal }) => void | Promise<void>;
+  login?: (ask: { message: string; signal: AbortSignal }) => void | { headers?: { [name: string]: string } } | Promise<void | { headers?: { [name: string]: string } }>;
   /** false: a stream of this page's own. */
   shared?: boolean;
   /** Events kept while paused (1,000); beyond it, the whole state is taken at the end. */
@@ -176,6 +176,8 @@ export class SseClient {
   reconnect(): void;
   /** The whole state anew. */
   resync(): void;
+  /** For a logout, after it: no tab shows any more what that user saw, and the stream is opened anew. */
+  forget(): void;
   /** Another filter for the open stream, as a JSON merge patch; it holds for all tabs that share it. */
   filter(patch: Filter): Promise<void>;
   close(): void;

@@ -72,6 +72,9 @@ export class SseClient {
   reconnect() { this.#post('reconnect'); }
   resync() { this.#post('resync'); }
 
+  // For a logout, after it: no tab shows any more what that user saw, and the stream is opened anew.
+  forget() { this.#post('forget'); }
+
   // What comes is counted and kept, up to a bound; beyond it the whole state is fetched at the end.
   pause() {
     this.#paused = true;
@@ -183,10 +186,10 @@ export class SseClient {
     if (this.#asking || !this.#login) return;
     const asking = this.#asking = new AbortController();
     asking.signal.addEventListener('abort', () => { this.#asking = null; });
-    Promise.resolve(this.#login({ message, signal: asking.signal })).then(() => {
+    Promise.resolve(this.#login({ message, signal: asking.signal })).then(granted => {
       if (asking.signal.aborted) return;
       asking.abort();
-      this.reconnect();
+      this.#post('reconnect', { headers: granted?.headers });
     }, error => { asking.abort(); report(error); });
   }
 
@@ -201,7 +204,7 @@ export class SseClient {
       return;
     }
     const changed = noChange();
-    this.#model.replace(state, changed);
+    this.#model.replace(state, changed, false);  // the hub's is the whole
     call(this.#onChange, { ...changed, reason: state.reason });
   }
 

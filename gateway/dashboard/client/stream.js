@@ -43,7 +43,7 @@ export class Stream {
   position = ''; attempt = 0; reconnects = 0; heard = 0;
   #options; #say; #controller = null; #retry = 1000; #floor = 0; #timer; #watch; #open = false; #why = null;
 
-  // options: url (without parameters), query() -> URLSearchParams, heartbeat (s), fetch, init (of fetch), limit, random,
+  // options: url (without parameters), query() -> URLSearchParams, heartbeat (s), fetch, init() (of fetch), limit, random,
   // onOpen(), onEvents(events, position), onOversized(type), onStatus({state, reason, message, attempt, retryAt})
   constructor(options) {
     this.#options = { random: Math.random, ...options };
@@ -106,8 +106,8 @@ export class Stream {
   }
 
   async #read(signal) {
-    const { url, query, fetch, init, limit, onOpen, onEvents, onOversized } = this.#options;
-    const asked = query();
+    const { url, query, fetch, limit, onOpen, onEvents, onOversized } = this.#options;
+    const asked = query(), init = this.#options.init?.();
     if (this.position) asked.set('last_event_id', this.position);
     this.#hear();
     onOpen();

@@ -168,3 +168,18 @@ test('how old the last heartbeat is, and the server\'s clock, are known', async 
   assert.ok(client.age >= 0 && client.age < 1000);
   assert.ok(Math.abs(client.now() - Date.now() - ahead) < 1000);
 });
+
+test('a login may bring the header that proves it', async t => {
+  const { client, voices } = await start(t, voice => (voice.request.headers.authorization === 'Bearer new' ? live(voice) : voice.status(401)),
+    { headers: { Authorization: 'Bearer old' }, login: () => ({ headers: { Authorization: 'Bearer new' } }) });
+
+  await until(() => client.status.state === 'connected', 'live');
+  assert.deepEqual(voices.map(voice => voice.request.headers.authorization), ['Bearer old', 'Bearer new']);
+});
+
+test('it asks for what the URL and the options say', async t => {
+  const { client, voices } = await start(t, live, { heartbeat: 7, name: 'wall', filter: { regions: ['a', 'b'], min_priority: 3, topics: null } });
+  await until(() => client.status.state === 'connected', 'live');
+
+  assert.deepEqual(Object.fromEntries(voices[0].query), { heartbeat: '7', client: 'wall', regions: 'a,b', min_priority: '3' });
+});

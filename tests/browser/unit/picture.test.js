@@ -207,3 +207,31 @@ test('a filter for a stream that is gone opens another', async t => {
   assert.deepEqual([voices[1].query.get('regions'), voices[1].query.get('last_event_id')], ['eu-west-1', null]);
   assert.deepEqual(names(client), ['b']);
 });
+
+test('after a logout nothing of what was seen is left, and nothing of it is resumed', async t => {
+  const { client, voices, changes } = await start(t, (voice, n) => {
+    if (n === 1) voice.begin(0).connected(5, { user: 'ada' }).event('job.completed', { job_id: 'j' }, 4).state(5, [worker('a')]).beats(5, 100);
+    else voice.status(401);
+  });
+  await until(() => client.workers.size && client.jobs.size, 'live');
+  client.forget();
+
+  await until(() => client.status.reason === 'login', 'asked');
+  assert.deepEqual([client.workers.size, client.jobs.size, client.status.synced, client.status.user], [0, 0, false, null]);
+  assert.equal(voices[1].query.get('last_event_id'), null);
+  assert.equal(changes.at(-1).reason, 'forgotten');
+});
+
+test('another user does not see what the one before saw', async t => {
+  const { client, voices, changes } = await start(t, (voice, n) => {
+    voice.begin(0);
+    if (n === 1) voice.connected(5, { user: 'ada' }).state(5, [worker('secret'), worker('a')]).end();
+    else if (n === 2) voice.connected(5, { user: 'bob' }).beats(5, 100);
+    else voice.connected(5, { user: 'bob' }).state(5, [worker('a')]).beats(5, 100);
+  });
+  await until(() => client.status.user === 'bob' && client.workers.size, 'the other');
+
+  assert.deepEqual(names(client), ['a']);
+  assert.deepEqual(voices.map(voice => voice.query.get('last_event_id')), [null, `${EPOCH}-5`, null]);
+  assert.ok(changes.some(each => each.reason === 'forgotten'));
+});
