@@ -3,6 +3,7 @@
 A page of the gateway's own origin, under its own policy, imports the library as any page would; `watch` in it notes
 each event, status and size of the picture, so that nothing that passed in between is overlooked.
 SPDX-License-Identifier: MIT"""
+import hashlib
 import os
 import signal
 
@@ -17,9 +18,13 @@ pytestmark = pytest.mark.skipif(harness.VALGRIND, reason="the browser is not our
 
 WATCH = """async options => {
   const { SseClient } = await import('/client/sse-client.js');
-  const client = new SseClient('/api/events/stream', options);
-  const seen = { ids: [], types: [], states: [], least: Infinity, client };
-  window.seen = seen;
+  const seen = window.seen = { ids: [], types: [], states: [], least: Infinity, asked: false };
+  const login = ({ signal }) => {
+    seen.asked = true;
+    signal.addEventListener('abort', () => { seen.asked = false; });
+    return new Promise(() => {});
+  };
+  const client = seen.client = new SseClient('/api/events/stream', { ...options, login });
   client.onStatus(status => seen.states.push({ ...status, at: performance.now() }));
   client.onChange(() => { seen.least = Math.min(seen.least, client.workers.size); });
   client.on('*', event => {
@@ -69,12 +74,13 @@ def tab(chromium, request):
     """tab(origin, options): a page with a client of the library in it, and nothing else."""
     made = []
 
-    def opener(origin, init="", **options):
+    def opener(origin, init="", live=True, **options):
         page = chromium.open(context=request.node.name, init=init)
         made.append(page)
         page.goto(f"{origin}/client/model.js")
         page.run(WATCH, {"heartbeat": 1, **options})
-        page.wait(f"{STATUS}.state === 'connected' && {STATUS}.synced", "it is live")
+        if live:
+            page.wait(f"{STATUS}.state === 'connected' && {STATUS}.synced", "it is live")
         return page
     yield opener
     for page in made:
@@ -248,3 +254,27 @@ def test_page_and_worker_are_within_the_policy(fleet, chromium, request):
     assert page.run("(() => { try { document.body.innerHTML = '<p>x'; } catch { return 'refused'; } })()") == "refused"
     assert len(http_json(f"{fleet.gateway.url}/api/clients")["clients"]) == 1
     page.close()
+
+
+def test_login_in_one_tab_opens_all_and_a_logout_empties_all(start, bus, tab, tmp_path):
+    tokens = tmp_path / "tokens"
+    tokens.write_text(f"ada viewer sha256:{hashlib.sha256(b'word').hexdigest()}\n")
+    start(harness.Aggregator, bus)
+    gateway = start(harness.Gateway, bus, "--auth", "token", "--tokens-file", tokens, headers={"Authorization": "Bearer word"})
+    outside.Publisher(bus.ingest, "/collector/ec2/browser").until_heard(gateway, "us-east-1", "i-0one")
+    pages = [tab(gateway.url, live=False) for _ in range(2)]
+    for page in pages:
+        page.wait("seen.asked", "each is asked")
+        assert page.run(f"{STATUS}.state") == "error" and page.run("seen.client.workers.size") == 0
+
+    pages[0].run("""fetch('/api/session', { method: 'POST', headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify({ token: 'word' }) }).then(() => seen.client.reconnect())""")
+    for page in pages:
+        page.wait(f"!seen.asked && {STATUS}.user === 'ada' && seen.client.workers.size === 1", "each is live")
+
+    pages[1].run("fetch('/api/session', { method: 'DELETE' }).then(() => seen.client.forget())")
+    for page in pages:
+        page.wait("seen.asked && seen.client.workers.size === 0", "each is empty, and asked")
+    fresh = tab(gateway.url, live=False)
+    fresh.wait("seen.asked", "and so is another")
+    assert fresh.run("seen.client.workers.size") == 0

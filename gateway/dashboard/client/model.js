@@ -29,11 +29,13 @@ const PARTS = {
   'worker.terminated': e => ({ status: 'terminated', terminated_at: e.terminated_at }),
 };
 
-const same = (a, b) => a === b || (typeof a === 'object' && typeof b === 'object' && JSON.stringify(a) === JSON.stringify(b));
-const alike = (a, b) => {
+// Plain values first: most of what differs does so in a time.
+const isObject = value => typeof value === 'object' && value !== null;
+function alike(a, b) {
   const keys = Object.keys(b);
-  return keys.length === Object.keys(a).length && keys.every(key => same(a[key], b[key]));
-};
+  return keys.length === Object.keys(a).length && keys.every(key => a[key] === b[key] || (isObject(a[key]) && isObject(b[key]))) &&
+    keys.every(key => a[key] === b[key] || JSON.stringify(a[key]) === JSON.stringify(b[key]));
+}
 
 export const noChange = () => ({ workers: new Set(), jobs: new Set(), stats: false, whole: false });
 

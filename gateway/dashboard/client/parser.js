@@ -55,8 +55,7 @@ export class SseParser {
 
   #take(line) {
     if (line === '') { this.#dispatch(); return; }
-    const colon = line.indexOf(':');
-    if (colon === 0) return;
+    const colon = line.indexOf(':');  // a comment is a field without a name
     const name = colon < 0 ? line : line.slice(0, colon);
     const value = colon < 0 ? '' : line.slice(colon + (line[colon + 1] === ' ' ? 2 : 1));
     if (name === 'data') {

@@ -11,6 +11,9 @@ import { SseParser } from './parser.js';
 const WAIT_MOST_MS = 30_000, FLOOR_MOST_MS = 600_000, STALL = 2.25, DETAIL_MOST = 300;
 const PASSING = new Set([408, 425, 429, 500, 502, 503, 504]);
 
+// Before the try after so many failures; chance is of [0, 1).
+export const waitOf = (attempt, retry, floor, chance) => Math.max(floor, chance * Math.min(WAIT_MOST_MS, retry * 2 ** attempt));
+
 class Refusal extends Error {
   constructor(state, reason, message, floor = 0) { super(message); Object.assign(this, { state, reason, floor }); }
 }
@@ -159,8 +162,7 @@ export class Stream {
     const text = error instanceof Refusal || this.#why ? message : 'the gateway cannot be reached';
     if (state === 'disconnected') { this.stop(reason, text); return; }
     this.#floor = Math.max(this.#floor, error.floor ?? 0);
-    const most = Math.min(WAIT_MOST_MS, this.#retry * 2 ** this.attempt);
-    const wait = Math.max(this.#floor, reason === 'login' ? WAIT_MOST_MS : this.#options.random() * most);
+    const wait = reason === 'login' ? WAIT_MOST_MS : waitOf(this.attempt, this.#retry, this.#floor, this.#options.random());
     this.attempt++;
     this.reconnects++;
     this.#timer = setTimeout(() => this.#connect(reason), wait);

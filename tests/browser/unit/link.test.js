@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { waitOf } from '../../../gateway/dashboard/client/stream.js';
 import { start, until } from './mouth.js';
 
 const live = voice => voice.begin().connected(0).state(0, []).beats(0, 200);
@@ -71,17 +72,23 @@ test('a shutdown is obeyed: it comes when it was told to', async t => {
   await until(() => client.status.state === 'connected', 'live again');
 });
 
-test('waits are random below a bound that doubles from what the server said, up to 30 s', async t => {
-  const waits = [], { client } = await start(t, voice => voice.status(502), { random: () => { waits.push(client.status.attempt); return 0.9999; } });
-  const bounds = [];
-  for (let attempt = 1; attempt <= 7; attempt++) {
-    const { retryAt } = await until(() => client.status.retryAt !== null && client.status.attempt === attempt && client.status, `attempt ${attempt}`);
-    bounds.push(Math.round((retryAt - Date.now()) / 1000));
-    // The clock is not waited for: the next failure is brought about.
-    if (attempt < 4) continue;
-    break;
-  }
-  assert.deepEqual(bounds, [1, 2, 4, 8]);
+test('waits are random from nothing to a bound that doubles from what the server said, up to 30 s', () => {
+  assert.deepEqual([0, 1, 2, 3, 4, 5, 6, 2000].map(attempt => waitOf(attempt, 1500, 0, 0.999999).toFixed()), [1500, 3000, 6000, 12000, 24000, 30000, 30000, 30000].map(String));
+  assert.equal(waitOf(9, 1500, 0, 0), 0);
+  assert.equal(waitOf(3, 1000, 0, 0.5), 4000);
+  assert.equal(waitOf(0, 1000, 90_000, 0.5), 90_000, 'but no shorter than the server asks for');
+});
+
+test('failures in a row are counted, and a heartbeat ends the row', async t => {
+  const { client, states } = await start(t, (voice, n) => {
+    if (n < 4) voice.status(502);
+    else if (n === 4) voice.begin(0).connected(0).end();  // this is no sign of life yet
+    else if (n === 5) voice.begin(0).connected(0).state(0, []).heartbeat(0).end();
+    else live(voice);
+  });
+  await until(() => client.status.state === 'connected' && client.status.counters.reconnects === 5, 'live');
+
+  assert.deepEqual(states.filter(each => each.retryAt !== null).map(each => each.attempt), [1, 2, 3, 4, 1]);
 });
 
 test('silence is a stall within 2.5 heartbeats, whatever the socket says, and it comes back', async t => {
@@ -123,12 +130,12 @@ test('a proxy that holds heartbeats back is told of in plain words', async t => 
 
 test('a login is asked for once, and the stream opens when there is one', async t => {
   let known = false, asks = 0, done;
-  const { client } = await start(t, voice => (known ? live(voice) : voice.status(401, { 'Content-Type': 'application/problem+json' }, '{"detail":"who are you?"}')),
+  const { client, states } = await start(t, voice => (known ? live(voice) : voice.status(401, { 'Content-Type': 'application/problem+json' }, '{"detail":"who are you?"}')),
     { login: ({ message }) => { asks++; assert.equal(message, 'who are you?'); return new Promise(ok => { done = ok; }); } });
   await until(() => done, 'asked');
   assert.deepEqual([client.status.state, client.status.reason], ['error', 'login']);
   client.reconnect();
-  await until(() => client.status.retryAt !== null, 'refused again');
+  await until(() => states.filter(each => each.reason === 'login').length === 2, 'refused again');
   assert.equal(asks, 1);
 
   known = true;

@@ -7,7 +7,7 @@ import { SseClient } from '../../../gateway/dashboard/client/sse-client.js';
 import { digestOfEvent } from '../../../gateway/dashboard/client/digest.js';
 
 export const EPOCH = '0badcafe';
-export const PATIENCE = 20_000;
+export const PATIENCE = Number(process.env.CMLWATCH_PATIENCE_MS ?? 20_000);
 
 export async function until(condition, what) {
   for (const end = Date.now() + PATIENCE; ;) {

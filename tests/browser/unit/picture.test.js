@@ -235,3 +235,12 @@ test('another user does not see what the one before saw', async t => {
   assert.deepEqual(voices.map(voice => voice.query.get('last_event_id')), [null, `${EPOCH}-5`, null]);
   assert.ok(changes.some(each => each.reason === 'forgotten'));
 });
+
+test('what the server left out is counted over all connections', async t => {
+  const { client } = await start(t, (voice, n) => {
+    voice.begin(0).connected(5).state(5, [worker('a')]).heartbeat(5, { events_missed: 3 });
+    if (n === 1) voice.heartbeat(5, { events_missed: 4 }).end();
+  });
+
+  await until(() => client.status.counters.missed === 7, 'four, and three');
+});
