@@ -7,7 +7,7 @@
 import { Model, noChange } from './model.js';
 
 const VERSION = 1;             // of what is said through the port: tabs of another version have another worker
-const WELCOME_MS = 3000, HERE_MS = 20_000;
+const WELCOME_MS = 3000, HERE_MS = 20_000, GONE = 2.5;
 
 const workerUrl = () => {
   const url = new URL('./worker.js', import.meta.url).href;
@@ -29,7 +29,7 @@ export class SseClient {
   #status = { state: 'reconnecting', reason: 'opening', message: '', attempt: 0, retryAt: null, beatAt: null, lag: 0, offset: 0,
     notice: '', synced: false, counters: {} };
   #shared = false; #paused = false; #held = []; #waiting = 0; #stale = false;
-  #asking = null; #answers = new Map(); #asked = 0; #here; #welcome; #listeners = new AbortController();
+  #asking = null; #answers = new Map(); #asked = 0; #here; #welcome; #silent; #listeners = new AbortController();
 
   constructor(url = '/api/events/stream', { heartbeat = 5, filter = {}, name, headers, credentials, login, shared = true,
     maxWaiting = 1000, maxEventLength, fetch, random } = {}) {
@@ -99,13 +99,9 @@ export class SseClient {
   }
 
   close() {
-    this.#post('bye');
     clearInterval(this.#here);
-    clearTimeout(this.#welcome);
     this.#listeners.abort();
-    this.#port?.close();
-    this.#port = null;
-    for (const { fail } of this.#answers.values()) fail(new Error('closed'));
+    this.#leave('closed');
     this.#status = { ...this.#status, state: 'disconnected', reason: 'closed', message: '', retryAt: null };
     this.#tell();
   }
@@ -117,10 +113,8 @@ export class SseClient {
     try {
       const worker = new SharedWorker(trusted ??= workerUrl(), { type: 'module', name: `cmlwatch ${VERSION} ${JSON.stringify(this.#options)}` });
       const instead = () => {
-        clearTimeout(this.#welcome);
         if (this.#port !== worker.port) return;
-        worker.port.postMessage({ op: 'bye' });
-        worker.port.close();
+        this.#leave('the worker does not start');
         this.#own({});
       };
       worker.onerror = instead;
@@ -132,6 +126,27 @@ export class SseClient {
       return false;
     }
     return true;
+  }
+
+  #leave(why) {
+    clearTimeout(this.#welcome);
+    clearTimeout(this.#silent);
+    this.#post('bye');
+    this.#port?.close();
+    this.#port = null;
+    for (const { fail } of this.#answers.values()) fail(new Error(why));
+    this.#answers.clear();
+  }
+
+  // A worker says something at each heartbeat, or says when it will. One that does not has been ended by the browser.
+  #expect({ state, retryAt }) {
+    clearTimeout(this.#silent);
+    if (!this.#shared || state === 'disconnected') return;
+    this.#silent = setTimeout(() => {
+      this.#setStatus({ ...this.#status, state: 'reconnecting', reason: 'silent', message: 'the worker has gone', retryAt: null });
+      this.#leave('the worker has gone');
+      if (!this.#share()) this.#own({});
+    }, Math.max(0, (retryAt ?? 0) - Date.now()) + GONE * 1000 * this.#options.heartbeat);
   }
 
   #own(more) {
@@ -175,6 +190,7 @@ export class SseClient {
 
   #setStatus(status) {
     this.#status = status;
+    this.#expect(status);
     if (status.reason === 'login') this.#ask(status.message);
     else if (status.state === 'connected') this.#asking?.abort();
     this.#tell();

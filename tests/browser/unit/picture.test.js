@@ -244,3 +244,27 @@ test('what the server left out is counted over all connections', async t => {
 
   await until(() => client.status.counters.missed === 7, 'four, and three');
 });
+
+test('cut at any byte, again and again, each event comes once and in order', async t => {
+  const LAST = 300, pieces = [];
+  let seed = 7;
+  const chance = () => { seed = (seed * 1103515245 + 12345) % 2147483648; return seed / 2147483648; };
+  const frame = (type, data, number) => `${number ? `id: ${EPOCH}-${number}\n` : ''}event: ${type}\ndata: ${JSON.stringify({ type, source: 't', time: 't', seq: number ?? null, data })}\n\n`;
+  const { client, events, voices } = await start(t, voice => {
+    const from = voice.query.get('last_event_id'), at = from ? Number(from.split('-')[1]) : 0;
+    let text = `retry: 0\n\n${frame('connected', { client_id: 'c', server_time: new Date().toISOString(), epoch: EPOCH, last_event_id: `${EPOCH}-${LAST}`, user: null })}`;
+    if (!from) text += frame('system.state.begin', {}) + frame('worker.snapshot', worker('ü')) + frame('system.state.end', { digest: null }, 0).replace('event:', `id: ${EPOCH}-0\nevent:`);
+    for (let number = at + 1; number <= LAST; number++) text += frame('worker.status.updated', { worker_id: 'ü', new_status: `s${number}` }, number);
+    const bytes = Buffer.from(text), cut = voices.length > 60 ? bytes.length : 300 + Math.floor(chance() * Math.min(4000, bytes.length));
+    pieces.push(cut);
+    voice.response.writeHead(200, { 'Content-Type': 'text/event-stream' });
+    voice.response.write(bytes.subarray(0, cut));
+    if (cut < bytes.length) setTimeout(() => voice.request.socket.destroySoon(), 2);
+    else voice.beats(LAST, 200);
+  });
+  await until(() => client.workers.get('ü')?.status === `s${LAST}`, 'all');
+
+  assert.ok(voices.length > 10, `${voices.length} connections`);
+  assert.deepEqual(events.filter(each => each.type === 'worker.status.updated').map(each => each.seq), Array.from({ length: LAST }, (_, n) => n + 1));
+  assert.deepEqual([client.status.counters.duplicates, client.status.counters.malformed], [0, 0]);
+});
