@@ -4,8 +4,8 @@
 //
 // {"id", "page", "call": "keyboard.press", "args": [...]} calls that method of the page; without a page,
 // "open" {context, init, ...} makes one: pages of one context are tabs of one browser, `init` runs before the page's own
-// scripts, the rest goes to newContext. "log" answers and forgets what a page complained of. The answer to each is
-// {"id", "value"} or {"id", "error"}. SPDX-License-Identifier: MIT
+// scripts, the rest goes to newContext. "log" answers and forgets what a page complained of; "endWorkers" ends all
+// SharedWorkers. The answer to each is {"id", "value"} or {"id", "error"}. SPDX-License-Identifier: MIT
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
 
@@ -25,7 +25,17 @@ async function open({ context: name = 'one', init, ...options }) {
   return id;
 }
 
+// As a browser does that is short of memory.
+async function endWorkers() {
+  const session = await browser.newBrowserCDPSession();
+  const { targetInfos } = await session.send('Target.getTargets', { filter: [{ type: 'shared_worker' }] });
+  for (const { targetId } of targetInfos) await session.send('Target.closeTarget', { targetId });
+  await session.detach();
+  return targetInfos.length;
+}
+
 async function serve({ page: id, call, args = [] }) {
+  if (call === 'endWorkers') return endWorkers();
   if (!id) return open(args[0] ?? {});
   const page = pages.get(id);
   if (call === 'log') return page.complaints.splice(0);

@@ -169,6 +169,20 @@ def test_where_there_is_no_shared_worker_each_tab_has_its_own(fleet, tab):
     assert len(http_json(f"{fleet.gateway.url}/api/clients")["clients"]) == 2
 
 
+def test_worker_that_the_browser_ends_is_made_anew(fleet, tab, chromium):
+    pages = [tab(fleet.gateway.url) for _ in range(2)]
+    assert chromium.ask(call="endWorkers") == 1
+    for page in pages:
+        page.wait("seen.states.some(s => s.message === 'the worker has gone')", "it shows")
+    fleet.change(4)
+
+    for page in pages:
+        is_marked(page, 4)
+        page.wait(f"{STATUS}.state === 'connected' && {STATUS}.shared && {STATUS}.tabs === 2", "together again")
+        assert page.run("seen.least") == len(fleet.names)
+    assert len(http_json(f"{fleet.gateway.url}/api/clients")["clients"]) == 1
+
+
 def test_stall_shows_within_two_and_a_half_heartbeats(fleet, tab):
     page = tab(fleet.gateway.url)
     page.wait("seen.beat", "a heartbeat")
