@@ -55,6 +55,10 @@ class Page:
         """What the page has said on its console as an error, and what it threw."""
         return self.call("log")
 
+    def metrics(self):
+        """Chromium's own counts: TaskDuration and ScriptDuration in seconds, JSHeapUsedSize, Nodes."""
+        return self.call("metrics")
+
     def close(self):
         self.call("close", {"runBeforeUnload": False})
 

@@ -169,7 +169,7 @@ export class SseClient {
   onStatus(handler: (status: Status) => void): Unsubscribe;
   /** After each batch that changed something. */
   onChange(handler: (change: Change) => void): Unsubscribe;
-  /** Live updates off: the maps stay as they are. */
+  /** Live updates off: the maps stay as they are; events of the link itself (`heartbeat`, ...) are told on. */
   pause(): void;
   resume(): void;
   /** Now, in place of when its turn comes; exact. */

@@ -15,6 +15,8 @@ const workerUrl = () => {
 };
 let trusted;
 
+const LINK = /^(connected|heartbeat|system\.(state|reset|sse)\b.*)$/;
+
 const report = error => { (globalThis.reportError ?? console.error)(error); };
 
 const call = (handlers, argument) => {
@@ -225,20 +227,25 @@ export class SseClient {
   }
 
   #events(events) {
-    if (this.#paused) {
-      this.#waiting += events.length;
-      if (!this.#stale) this.#held.push(...events);
-      if (this.#held.length > this.#waitingMost) { this.#held = []; this.#stale = true; }
-      this.#tell();
-      return;
-    }
+    if (this.#paused) events = this.#hold(events);
     const changed = noChange();
     for (const [type, id, text] of events) {
-      const event = { ...JSON.parse(text), id };
+      const event = JSON.parse(text);
+      event.id = id;
       this.#model.apply(type, event.data, changed);
       this.#dispatch(type, event);
     }
     if (changed.workers.size || changed.jobs.size || changed.stats) call(this.#onChange, { ...changed, reason: 'events' });
+  }
+
+  // All but what tells of the link itself, which is returned.
+  #hold(events) {
+    const news = events.filter(([type]) => !LINK.test(type));
+    this.#waiting += news.length;
+    if (!this.#stale) this.#held.push(...news);
+    if (this.#held.length > this.#waitingMost) { this.#held = []; this.#stale = true; }
+    if (news.length) this.#tell();
+    return events.filter(([type]) => LINK.test(type));
   }
 
   #dispatch(type, event) {

@@ -110,13 +110,16 @@ test('a difference that stays is not asked about for ever', async t => {
 
 test('while paused nothing moves and what waits is counted; then it is told in order', async t => {
   let speak;
-  const { client, events } = await start(t, voice => { speak = voice; voice.begin().connected(5).state(5, [worker('a')]); });
+  const { client, events, types } = await start(t, voice => { speak = voice; voice.begin().connected(5).state(5, [worker('a')]); });
   await until(() => client.status.synced, 'live');
   client.pause();
   for (let n = 6; n < 16; n++) status(speak, 'a', 'x', `s${n}`, n);
   await until(() => client.status.waiting === 10, 'ten wait');
   assert.equal(client.workers.get('a').status, 'running');
   assert.ok(client.status.paused && client.status.state === 'connected');
+  speak.heartbeat(15);
+  await until(() => types().includes('heartbeat'), 'the link is told of');
+  assert.equal(client.status.waiting, 10);
   client.resume();
 
   assert.equal(client.workers.get('a').status, 's15');
@@ -143,13 +146,13 @@ test('what waits has a bound: beyond it the whole state is taken', async t => {
 test('handlers are found by type, by family and by star, and can leave; one that fails harms nobody', async t => {
   t.mock.method(console, 'error', () => {});
   let speak;
-  const { client } = await start(t, voice => { speak = voice; voice.begin().connected(5).state(5, [worker('a')]); });
+  const { client, types } = await start(t, voice => { speak = voice; voice.begin().connected(5).state(5, [worker('a')]); });
   const seen = [];
   client.on('worker.status.updated', () => { throw new Error('not mine'); });
   for (const type of ['worker.status.updated', 'worker.status.*', 'worker.*', '*', 'job.*', 'worker']) client.on(type, event => seen.push([type, event.seq, client.workers.get('a').status]));
   const leave = client.on('worker.*', () => seen.push('left'));
   leave();
-  await until(() => client.status.synced, 'live');
+  await until(() => types().includes('system.state.end'), 'live');
   seen.length = 0;
   status(speak, 'a', 'running', 'stopped', 6);
 
