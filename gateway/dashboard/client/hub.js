@@ -136,7 +136,6 @@ export class Hub {
     this.#status = status;
     this.#tellStatus();
     if (status.reason === 'silent') this.#ask();
-    else if (status.state === 'connected') this.#about.heldBack = 0;
   }
 
   #tellStatus() {
@@ -214,6 +213,7 @@ export class Hub {
     },
     heartbeat: data => {
       this.#about.beatAt = Date.now();
+      this.#about.heldBack = 0;
       this.#arrivals.beat(Date.parse(data.server_time), Date.now(), this.#options.heartbeat * 1000);
       this.#counters.missed = this.#missedBefore + data.events_missed;
       this.#stream.lives();

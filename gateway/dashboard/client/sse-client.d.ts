@@ -136,6 +136,8 @@ export interface Options {
   login?: (ask: { message: string; signal: AbortSignal }) => void | { headers?: { [name: string]: string } } | Promise<void | { headers?: { [name: string]: string } }>;
   /** false: a stream of this page's own. */
   shared?: boolean;
+  /** Where worker.js lies, when a bundler has put it elsewhere; of the page's own origin. */
+  worker?: string;
   /** Events kept while paused (1,000); beyond it, the whole state is taken at the end. */
   maxWaiting?: number;
   /** Characters of one event (4 Mi); a longer one is left out and counted. */

@@ -9,8 +9,8 @@ import { Model, noChange } from './model.js';
 const VERSION = 1;             // of what is said through the port: tabs of another version have another worker
 const WELCOME_MS = 3000, HERE_MS = 20_000, GONE = 2.5;
 
-const workerUrl = () => {
-  const url = new URL('./worker.js', import.meta.url).href;
+const workerUrl = named => {
+  const url = named ?? new URL('./worker.js', import.meta.url).href;
   return globalThis.trustedTypes?.createPolicy('cmlwatch-client', { createScriptURL: () => url }).createScriptURL('') ?? url;
 };
 let trusted;
@@ -26,20 +26,21 @@ const call = (handlers, argument) => {
 };
 
 export class SseClient {
-  #options; #login; #waitingMost; #port = null; #model = new Model();
+  #options; #login; #worker; #waitingMost; #port = null; #model = new Model();
   #handlers = new Map(); #onStatus = new Set(); #onChange = new Set();
   #status = { state: 'reconnecting', reason: 'opening', message: '', attempt: 0, retryAt: null, beatAt: null, lag: 0, offset: 0,
     notice: '', synced: false, counters: {} };
   #shared = false; #paused = false; #held = []; #waiting = 0; #stale = false;
   #asking = null; #answers = new Map(); #asked = 0; #here; #welcome; #silent; #listeners = new AbortController();
 
-  constructor(url = '/api/events/stream', { heartbeat = 5, filter = {}, name, headers, credentials, login, shared = true,
+  constructor(url = '/api/events/stream', { heartbeat = 5, filter = {}, name, headers, credentials, login, shared = true, worker,
     maxWaiting = 1000, maxEventLength, fetch, random } = {}) {
     const init = { ...(headers && { headers }), ...(credentials && { credentials }) };
     const at = new URL(url, globalThis.location?.href), params = { ...Object.fromEntries(at.searchParams), ...filter, ...(name && { client: name }) };
     at.search = at.hash = '';
     this.#options = { url: at.href, heartbeat, params, init, limit: maxEventLength };
     this.#login = login;
+    this.#worker = worker;
     this.#waitingMost = maxWaiting;
     if (!shared || fetch || !this.#share()) this.#own({ ...(fetch && { fetch }), ...(random && { random }) });
     this.#here = setInterval(() => this.#post('here'), HERE_MS);
@@ -113,7 +114,7 @@ export class SseClient {
   #share() {
     if (!globalThis.SharedWorker) return false;
     try {
-      const worker = new SharedWorker(trusted ??= workerUrl(), { type: 'module', name: `cmlwatch ${VERSION} ${JSON.stringify(this.#options)}` });
+      const worker = new SharedWorker(trusted ??= workerUrl(this.#worker), { type: 'module', name: `cmlwatch ${VERSION} ${JSON.stringify(this.#options)}` });
       const instead = () => {
         if (this.#port !== worker.port) return;
         this.#leave('the worker does not start');
