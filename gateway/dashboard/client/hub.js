@@ -65,6 +65,7 @@ export class Hub {
   }
 
   #join(port) {
+    this.#flush();  // what waits is in the picture already
     this.#ports.set(port, Date.now());
     port.postMessage({ op: 'welcome' });
     if (this.#synced) port.postMessage(this.#state('joined'));
@@ -78,8 +79,11 @@ export class Hub {
       if (!this.#stream.running) this.#stream.start();
     }
     this.#ports.set(port, Date.now());
-    if (op === 'state') port.postMessage(this.#state('asked'));
-    else if (op === 'reconnect') {
+    if (op === 'state') {
+      this.#flush();
+      port.postMessage(this.#state('asked'));
+    }
+    if (op === 'reconnect') {
       if (headers) this.#options.init = { ...this.#options.init, headers };
       this.#stream.reconnect();
     } else if (op === 'forget') this.#forget('forgotten');
@@ -296,7 +300,7 @@ export class Hub {
         return { ok: false, message: (await answer.json().catch(() => null))?.detail ?? `the gateway answers ${answer.status}` };
       }
       Object.assign(this.#params, patch);
-      if (answer?.ok) { this.#narrow(); return { ok: true }; }
+      if (answer?.ok && clientId === this.#about.clientId) { this.#narrow(); return { ok: true }; }
     }
     Object.assign(this.#params, patch);
     this.#resync('another filter');

@@ -220,7 +220,7 @@ export class SseClient {
       this.#held = [];
       this.#waiting++;
       this.#tell();
-      return;
+      if (state.reason !== 'forgotten') return;  // which no pause holds up
     }
     const changed = noChange();
     this.#model.replace(state, changed, false);  // the hub's is the whole

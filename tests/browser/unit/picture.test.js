@@ -192,6 +192,17 @@ test('another filter is asked for on the open stream, and holds when it is opene
   assert.equal(voices[1].query.get('regions'), 'eu-west-1');
 });
 
+test('a filter that was given to a stream that has just been replaced is asked for anew', async t => {
+  let cut;
+  const { client, voices } = await start(t, (voice, n) => { voice.begin(0).connected(5, { client_id: `c${n}` }).state(5, [worker('a')]).beats(5, 100); cut = () => voice.end(); },
+    { others: (request, response) => { cut(); until(() => voices.length === 2 && client.status.clientId === 'c2', 'the next').then(() => response.end('{}')); } });
+  await until(() => client.workers.size, 'live');
+  await client.filter({ regions: ['us-east-1'] });
+
+  await until(() => voices.length === 3, 'the third');
+  assert.deepEqual(voices.map(voice => voice.query.get('regions')), [null, null, 'us-east-1']);
+});
+
 test('a filter that is refused says why, and nothing changes', async t => {
   const { client, voices } = await start(t, voice => { voice.begin(0).connected(5).state(5, [worker('a')]).beats(5, 100); },
     { others: (request, response) => { response.writeHead(400, { 'Content-Type': 'application/problem+json' }); response.end('{"detail":"regionz: unknown"}'); } });
@@ -223,6 +234,18 @@ test('after a logout nothing of what was seen is left, and nothing of it is resu
   assert.deepEqual([client.workers.size, client.jobs.size, client.status.synced, client.status.user], [0, 0, false, null]);
   assert.equal(voices[1].query.get('last_event_id'), null);
   assert.equal(changes.at(-1).reason, 'forgotten');
+});
+
+test('no pause keeps what a logout takes away', async t => {
+  const { client } = await start(t, (voice, n) => (n === 1 ? voice.begin(0).connected(5).state(5, [worker('a')]).beats(5, 100) : voice.status(401)));
+  await until(() => client.workers.size, 'live');
+  client.pause();
+  client.forget();
+
+  await until(() => client.workers.size === 0, 'empty');
+  client.resume();
+  await until(() => client.status.reason === 'login', 'asked');
+  assert.equal(client.workers.size, 0);
 });
 
 test('another user does not see what the one before saw', async t => {
