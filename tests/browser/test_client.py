@@ -125,6 +125,22 @@ def test_nothing_is_missing_after_the_gateway_was_killed(fleet, tab):
     assert_whole(page, fleet)
 
 
+def test_nothing_is_missing_after_kills_amid_a_flood(fleet, tab):
+    page, value = tab(fleet.gateway.url), 0
+    for _ in range(4):
+        for step in range(60):
+            value += 1
+            fleet.change(value % 100, f"mark {value}")
+            if step == 20:
+                fleet.gateway.kill()
+            if step == 40:
+                fleet.gateway.start()
+        is_marked(page, value)
+    assert page.run(f"{STATUS}.counters.replayed") > 200
+    assert page.run("seen.types").count("client.gap") == 0
+    assert_whole(page, fleet)
+
+
 def test_nothing_is_missing_after_a_proxys_502(fleet, middle, tab):
     page = tab(middle.url)
     fleet.change(1)
