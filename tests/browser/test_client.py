@@ -216,9 +216,9 @@ def test_stall_shows_within_two_and_a_half_heartbeats(fleet, tab):
     assert_whole(page, fleet)
 
 
-@pytest.mark.parametrize("seconds,words", [(1.6, "heartbeats come late and several at once"), (4, "its stream does not arrive")])
-def test_proxy_that_buffers_is_told_of(fleet, middle, tab, seconds, words):
-    page = tab(middle.url)
+@pytest.mark.parametrize("heartbeat,seconds,words", [(2, 2.2, "heartbeats come late and several at once"), (1, 4, "its stream does not arrive")])
+def test_proxy_that_buffers_is_told_of(fleet, middle, tab, heartbeat, seconds, words):
+    page = tab(middle.url, heartbeat=heartbeat)
     assert page.run(f"{STATUS}.notice") == ""
     middle.hold_seconds, middle.mode = seconds, "hold"
 
