@@ -30,7 +30,7 @@ sources   = $(wildcard $(1:%=%/*.c))
 objects   = $(patsubst %.c,$B/%.o,$(call sources,$1))
 assembly  = $(patsubst %.S,$B/%.o,$(wildcard $(1:%=%/*.S)))
 
-.PHONY: all help bench schemas deps deps-test deps-bench deps-lint deps-fuzz demo test unit integration node faults soak memcheck fuzz \
+.PHONY: all help bench metrics schemas deps deps-test deps-bench deps-lint deps-fuzz demo test unit integration node faults soak memcheck fuzz \
         fuzz-targets lint format install clean
 .DEFAULT_GOAL := all
 
@@ -140,6 +140,10 @@ schemas: $B/print_schemas  ## print common/schema/ anew
 	@$< common/schema
 
 PYTHON ?= /usr/bin/python3
+
+metrics:  ## write docs/metrics.md anew
+	@$(PYTHON) tests/support/metrics_table.py docs/metrics.md
+
 #  Tests wait more than they work: two files of them at a time.
 TEST_WORKERS ?= 2
 PYTEST  = CMLWATCH_BUILD=$B $(PYTHON) -m pytest -q -p no:cacheprovider --timeout 300
