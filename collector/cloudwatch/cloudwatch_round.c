@@ -399,9 +399,9 @@ cw_rounds_start (cw_rounds_t *rounds, collector_round_t *round)
 
 //  --- jobs
 
-//  As leased, which says how it is monitored; null when it is not leased.
+//  As leased, which says how it is monitored; as assigned, when the lease does not have it yet.
 static const collector_worker_t *
-find_leased (const cw_rounds_t *self, const collector_worker_t *worker)
+as_leased (const cw_rounds_t *self, const collector_worker_t *worker)
 {
     size_t count;
     const collector_worker_t *const *workers =
@@ -412,15 +412,14 @@ find_leased (const cw_rounds_t *self, const collector_worker_t *worker)
             return workers [i];
         }
     }
-    return NULL;
+    return worker;
 }
 
 void
 cw_rounds_start_job (cw_rounds_t *rounds, collector_job_t *job)
 {
-    const collector_worker_t *worker = find_leased (rounds, collector_job_worker (job));
-    const char *account =
-        worker ? aws_accounts_of_worker (aws_api_accounts (rounds->api), worker) : NULL;
+    const collector_worker_t *worker = as_leased (rounds, collector_job_worker (job));
+    const char *account = aws_accounts_of_worker (aws_api_accounts (rounds->api), worker);
 
     if (!account || !collector_job_hold (job, account)) {
         collector_job_fail (&job, "not_owned", "the region is read by another collector");

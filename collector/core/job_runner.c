@@ -383,6 +383,10 @@ on_answer (void *argument, const bus_answer_t *answer)
         self->renew_ms = renew_ms;
     }
     bool news = take_answer (self, answer->json);
+    if (self->leaving) {
+        loop_timer_after (self->timer, self->renew_ms * MS_US / 2);
+        return;
+    }
     time_us_t took = loop_now (self->loop).steady - self->asked;
     time_us_t pause = news ? 0 : PAUSE_MS * MS_US - took;
     loop_timer_after (self->timer, pause > 0 ? pause : 0);
@@ -428,8 +432,8 @@ write_question (const job_runner_t *self, buffer_t *out)
         json_close_object (&json);
     }
     json_close_array (&json);
-    json_member_integer (&json, "wait_ms", self->gone ? 0 : wait_ms (self));
-    json_member_bool (&json, "leaving", self->gone);
+    json_member_integer (&json, "wait_ms", self->leaving ? 0 : wait_ms (self));
+    json_member_bool (&json, "leaving", self->leaving);
     json_close_object (&json);
 }
 
@@ -440,7 +444,7 @@ ask (void *argument)
     assert (self->magic == RUNNER_MAGIC);
     _cleanup_ (buffer_clear) buffer_t question = {0};
 
-    if (self->asking || self->leaving) {
+    if (self->gone || (self->asking && !self->leaving)) {
         return;
     }
     write_question (self, &question);
@@ -482,9 +486,14 @@ job_runner_leave (job_runner_t *self)
     if (self->leaving) {
         return;
     }
+    bool is_busy = job_runner_running (self) > 0;
     self->leaving = true;
-    loop_timer_stop (self->timer);
     self->holding = true;
     loop_hold (self->loop);
-    loop_timer_after (self->grace, job_runner_running (self) > 0 ? JOB_GRACE_MS * MS_US : 0);
+    loop_timer_after (self->grace, is_busy ? JOB_GRACE_MS * MS_US : 0);
+    if (is_busy) {
+        loop_timer_after (self->timer, 0);  //  at once, that nothing more is given to us
+    } else {
+        loop_timer_stop (self->timer);
+    }
 }
