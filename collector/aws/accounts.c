@@ -4,8 +4,8 @@
 
 #include "../../common/buffer.h"
 #include "../../common/cleanup.h"
+#include "../../common/ini_file.h"
 #include "endpoints.h"
-#include "ini.h"
 #include "origin.h"
 
 #include <assert.h>
@@ -198,7 +198,7 @@ read_file (aws_accounts_t *self, const char *path, reason_t *why)
 {
     reason_t what = {0};
 
-    int rc = aws_ini_read (path, false, take_line, self, why);
+    int rc = ini_file_read (path, false, take_line, self, why);
     for (size_t i = 0; rc == 0 && i < self->count; i++) {
         rc = complete (self, &self->list [i], &what);
     }

@@ -39,7 +39,8 @@ static void ask (void *argument);
 
 lease_t *
 lease_new (loop_t *loop, const char *kind, const char *source, const collector_settings_t *settings,
-           const char *regions, lease_fn *fn, void *argument, metrics_t *metrics, reason_t *why)
+           const bus_keys_t *keys, const char *regions, lease_fn *fn, void *argument,
+           metrics_t *metrics, reason_t *why)
 {
     _cleanup_ (lease_destroy) lease_t *self = calloc (1, sizeof *self);
     if (!self) {
@@ -61,7 +62,7 @@ lease_new (loop_t *loop, const char *kind, const char *source, const collector_s
                      "questions for the lease that had no answer, or an unusable one");
     self->source = strdup (source);
     self->timer = loop_timer_new (loop, ask, self);
-    self->client = bus_client_new (loop, settings->control, metrics, why);
+    self->client = bus_client_new (loop, settings->control, keys, metrics, why);
     if (!self->source || !self->timer || !self->client) {
         if (self->client) {
             reason_set (why, -ENOMEM, "lease: out of memory");
