@@ -383,6 +383,7 @@ make_jobs (collector_t *self, reason_t *why)
         .control = self->settings->control,
         .kind = self->source->kind,
         .source = self->name,
+        .keys = self->keys,
         .capabilities = self->source->capabilities,
         .state = self->state,
         .concurrency = self->settings->jobs_concurrency,

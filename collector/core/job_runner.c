@@ -70,7 +70,7 @@ job_runner_new (loop_t *loop, const job_runner_parts_t *parts, metrics_t *metric
         reason_set (why, -ENOMEM, "job runner: out of memory");
         return NULL;
     }
-    self->client = bus_client_new (loop, parts->control, metrics, why);
+    self->client = bus_client_new (loop, parts->control, parts->keys, metrics, why);
     if (!self->client) {
         return NULL;
     }

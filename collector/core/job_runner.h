@@ -17,6 +17,7 @@
 #ifndef COLLECTOR_CORE_JOB_RUNNER_H
 #define COLLECTOR_CORE_JOB_RUNNER_H
 
+#include "../../common/bus_keys.h"
 #include "collector.h"
 #include "unit.h"
 
@@ -26,6 +27,7 @@ typedef struct job_runner job_runner_t;
 
 typedef struct job_runner_parts {         //  all borrowed
     const char *control, *kind, *source;  //  source: "/collector/<kind>/<collector_id>"
+    const bus_keys_t *keys;               //  null: none
     const collector_capability_t *capabilities;
     void *state;  //  of the capabilities' functions
     int64_t concurrency, renew_ms;

@@ -102,7 +102,7 @@ begin (void **state)
     questions = starts = stops = 0;
     ready = NULL;
     given = NULL;
-    server = bus_server_new (loop, ANY_PORT, BROKER, NULL, metrics, NULL);
+    server = bus_server_new (loop, ANY_PORT, NULL, BROKER, NULL, metrics, NULL);
     schedule = schedule_new (10, zero, NULL);
     units = unit_table_new (&WORKERS, NULL, &SETTINGS, schedule);
     job_runner_parts_t parts = {.control = bus_server_endpoint (server),
