@@ -106,6 +106,19 @@ job_destroy (collector_job_t **self_p)
     }
 }
 
+void
+jobs_name (const collector_job_t *self, json_writer_t *json)
+{
+    json_open_array (json);
+    for (const collector_job_t *job = self; job; job = job->next) {
+        json_open_object (json);
+        json_member_text (json, "job_id", job->id);
+        json_member_integer (json, "attempt", job->attempt);
+        json_close_object (json);
+    }
+    json_close_array (json);
+}
+
 //  --- what a source asks of it
 
 const collector_worker_t *

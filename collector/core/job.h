@@ -51,6 +51,9 @@ collector_job_t *job_new (job_runner_t *runner, struct json_object *assigned,
 //  Neither says anything nor stops its work.
 void job_destroy (collector_job_t **self_p);
 
+//  An array of {job_id, attempt}: this one and those after it in its list; self may be null.
+void jobs_name (const collector_job_t *self, json_writer_t *json);
+
 //  Says how it ended, for the first time or again.
 void job_say_end (collector_job_t *self);
 

@@ -13,14 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RUNNER_MAGIC     0x10b5c0deu
-#define WAIT_MAX_MS      5000  //  what the aggregator waits at most
-#define ANSWER_WITHIN_MS 1000  //  beyond what it was asked to wait
-#define LEAVE_WITHIN_MS  500
-#define AGAIN_MS         500  //  after a question that was in vain
-#define PAUSE_MS         50   //  least time between two questions that brought nothing
-#define SAY_AGAIN_US     (3 * SECOND_US)
-#define JOBS_MAX         2000  //  in hand, with those that have ended
+#define RUNNER_MAGIC    0x10b5c0deu
+#define WAIT_MAX_MS     5000  //  what the aggregator waits at most
+#define LEAVE_WITHIN_MS 500
+#define PAUSE_MS        50  //  least time between two questions that brought nothing
+#define SAY_AGAIN_US    (3 * SECOND_US)
+#define JOBS_MAX        2000  //  in hand, with those that have ended
 
 struct job_runner {
     unsigned magic;
@@ -362,6 +360,20 @@ let_go (job_runner_t *self)
     }
 }
 
+static int64_t
+wait_ms (const job_runner_t *self)
+{
+    return self->renew_ms < WAIT_MAX_MS ? self->renew_ms : WAIT_MAX_MS;
+}
+
+//  Beyond what it was asked to wait. With the pause before the next question (half of it) it is
+//  less than the three times renew_ms after which we would be taken for lost.
+static int64_t
+patience_ms (const job_runner_t *self)
+{
+    return wait_ms (self) / 2;
+}
+
 static void
 on_answer (void *argument, const bus_answer_t *answer)
 {
@@ -375,7 +387,7 @@ on_answer (void *argument, const bus_answer_t *answer)
     }
     if (answer->code < 0) {
         note_failure (self, answer->error);
-        loop_timer_after (self->timer, AGAIN_MS * MS_US);
+        loop_timer_after (self->timer, patience_ms (self) * MS_US / 2);
         return;
     }
     self->away = false;
@@ -402,12 +414,6 @@ on_farewell (void *argument, const bus_answer_t *answer)
     let_go (self);
 }
 
-static int64_t
-wait_ms (const job_runner_t *self)
-{
-    return self->renew_ms < WAIT_MAX_MS ? self->renew_ms : WAIT_MAX_MS;
-}
-
 static void
 write_question (const job_runner_t *self, buffer_t *out)
 {
@@ -424,14 +430,7 @@ write_question (const job_runner_t *self, buffer_t *out)
     json_close_array (&json);
     json_member_integer (&json, "concurrency", self->parts.concurrency);
     json_key (&json, "running");
-    json_open_array (&json);
-    for (const collector_job_t *job = self->jobs; job; job = job->next) {
-        json_open_object (&json);
-        json_member_text (&json, "job_id", job->id);
-        json_member_integer (&json, "attempt", job->attempt);
-        json_close_object (&json);
-    }
-    json_close_array (&json);
+    jobs_name (self->jobs, &json);
     json_member_integer (&json, "wait_ms", self->leaving ? 0 : wait_ms (self));
     json_member_bool (&json, "leaving", self->leaving);
     json_close_object (&json);
@@ -451,9 +450,9 @@ ask (void *argument)
     self->asked = loop_now (self->loop).steady;
     self->asking = !buffer_failed (&question) &&
                    bus_client_ask (self->client, "runner", question.data, question.size,
-                                   wait_ms (self) + ANSWER_WITHIN_MS, on_answer, self) == 0;
+                                   wait_ms (self) + patience_ms (self), on_answer, self) == 0;
     if (!self->asking) {
-        loop_timer_after (self->timer, AGAIN_MS * MS_US);
+        loop_timer_after (self->timer, patience_ms (self) * MS_US / 2);
     }
 }
 

@@ -238,6 +238,24 @@ def test_a_collector_that_ends_hands_its_job_over_at_once(fleet):
     assert own.control.job(job["id"])["attempts"] == 1, "what is handed over is no attempt"
 
 
+def test_an_aggregator_killed_in_the_middle_still_knows_whose_stop_it_is(fleet):
+    own = fleet(kinds=("ec2",), sim=("--transition-ms", 5000))
+    instance = own.ready(status="running")
+    own.runners("ec2")
+    own.sim.fault(api="StopInstances", kind="slow", delay_ms=2000)
+    job = own.control.submit("worker.pause", worker=instance, by="ann")
+    own.told.until(lambda: own.control.job(job["id"])["status"] == "in_progress", "it is under way")
+
+    own.aggregator.kill()
+    own.told.close()
+    own.aggregator = own.start(harness.Aggregator, own.bus, *own.arguments)
+    own.told, own.control = Told(own.bus), Control(own.bus)
+
+    assert own.told.until(lambda: own.of("worker.paused", job["worker_id"]), "the stop is seen")[0]["paused_by"] == "ann"
+    wait_until(lambda: own.control.job(job["id"])["status"] == "completed", "the job ends")
+    assert own.control.job(job["id"])["attempts"] == 1
+
+
 IDLE = ("--idle-timeout-minutes", 1, "--snooze-minutes", 0, "--idle-ignores-running-labs", "yes", "--instance-prices", PRICES)
 
 
