@@ -6,7 +6,6 @@
 
 #include "../common/cleanup.h"
 #include "../common/job.h"
-#include "../common/json.h"
 #include "../common/log.h"
 #include "feed_past.h"
 
@@ -114,7 +113,7 @@ take_job (feed_client_t *self, event_type_t type, const char *json, size_t size)
 {
     _cleanup_ (json_destroy) struct json_object *job = NULL;
     const char *id =
-        json_parse (&job, json, size, size, NULL) == 0 ? json_get_text (job, "job_id") : NULL;
+        json_parse (&job, json, size, size, NULL) ? NULL : json_get_text (job, "job_id");
 
     if (id && type == EVENT_JOB_SUBMITTED) {
         put_job (self, job, json, size);
