@@ -98,6 +98,7 @@ static const config_key_t KEYS [] = {
     {"salvage",           CONFIG_FLAG,    offsetof (settings_t, store.salvage),        "no",                0, 0,              NULL, "print what can be read of a damaged store as --dump does, and end; what is left out is logged"},
     {"load",              CONFIG_TEXT,    offsetof (settings_t, load),                 "",                  0, 0,              NULL, "fill an empty store from such lines in this file (- for standard input), and end"},
     {"jobs_max",          CONFIG_INTEGER, offsetof (settings_t, broker.rules.jobs_max), "10000",             1, 50000,          NULL, "jobs open at once; more are refused and counted"},
+    {"jobs_bytes_max",    CONFIG_INTEGER, offsetof (settings_t, broker.rules.jobs_bytes_max), "16777216",    16384, 16777216,    NULL, "bytes of the payloads of open jobs together; more are refused and counted"},
     {"jobs_keep",         CONFIG_INTEGER, offsetof (settings_t, broker.rules.jobs_keep), "10000",            0, 1000000,        NULL, "jobs kept when they are over; those that ended first go first"},
     {"jobs_keep_hours",   CONFIG_INTEGER, offsetof (settings_t, broker.rules.jobs_keep_hours), "72",         1, 8760,           NULL, "how long at most"},
     {"job_pending_minutes", CONFIG_INTEGER, offsetof (settings_t, broker.rules.job_pending_minutes), "60",   1, 525600,         NULL, "how long a job waits for a runner until it fails"},
