@@ -66,6 +66,7 @@ snapshot_type (snapshot_field_t field)
     static const char *const TYPES [SNAPSHOT_FIELD_COUNT] = {
 #define TYPE_TEXT              "text|null"
 #define TYPE_PERCENT           "percent|null"
+#define TYPE_NUMBER            "number|null"
 #define TYPE_INTEGER           "count|null"
 #define TYPE_FLAG              "flag|null"
 #define TYPE_TIME              "time|null"
