@@ -203,9 +203,8 @@ is_safe (const char *method)
            strcmp (method, "OPTIONS") == 0;
 }
 
-//  A page of this host, or one that may read our answers anyway.
-static bool
-is_own_origin (const auth_t *self, struct MHD_Connection *connection)
+bool
+auth_is_own_origin (const auth_t *self, struct MHD_Connection *connection)
 {
     const char *origin = MHD_lookup_connection_value (connection, MHD_HEADER_KIND, "Origin");
     const char *host = MHD_lookup_connection_value (connection, MHD_HEADER_KIND, "Host");
@@ -229,7 +228,7 @@ identify_cookie (auth_t *self, struct MHD_Connection *connection, const char *me
     if (!found) {
         return -EACCES;
     }
-    if (!is_safe (method) && !is_own_origin (self, connection)) {
+    if (!is_safe (method) && !auth_is_own_origin (self, connection)) {
         identity_release (&found);
         return reason_set (why, -EPERM,
                            "a session's cookie gives commands only from a page of this host; "

@@ -45,6 +45,9 @@ int auth_identify (auth_t *self, struct MHD_Connection *connection, const char *
 int auth_identify_token (auth_t *self, const char *token, size_t size, identity_t **identity,
                          reason_t *why);
 
+//  Its Origin is this host, or one whose pages may read our answers anyway.
+bool auth_is_own_origin (const auth_t *self, struct MHD_Connection *connection);
+
 //  A request was refused for its role; counted.
 void auth_count_forbidden (auth_t *self);
 
