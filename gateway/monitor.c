@@ -79,6 +79,7 @@ monitor_go_on (client_t *client, uint64_t seq)
 
     self->since = seq;
     audience_leave (client);
+    audience_catch_up (client->audience);  //  nobody is ahead of it
     if (client->mode == CLIENT_BEHIND) {
         client->told = seq;
         client->exact = event_log_last (client->shared->log);
@@ -406,7 +407,6 @@ monitor_begin_state (client_t *client, frame_t *state)
 {
     monitor_t *self = client->monitor;
 
-    audience_catch_up (client->audience);
     frame_release (&self->state);
     self->state = frame_hold (state);
     client->mode = CLIENT_BEHIND;

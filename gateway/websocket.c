@@ -17,6 +17,7 @@
 #define NONCE_SIZE   16
 #define SHA1_SIZE    20
 #define FINAL_TEXT   0x81
+#define FINAL_CLOSE  0x88
 #define SHORT_MOST   125
 #define MEDIUM_MOST  65535
 #define MEDIUM_MARK  126
@@ -30,6 +31,7 @@ struct websocket {
     void *argument;
     buffer_t *out;  //  only within a call
     bool closing;
+    uint16_t broken;  //  the close that was said without wslay; 0: none was
 };
 
 //  --- the handshake
@@ -207,17 +209,34 @@ websocket_destroy (websocket_t **self_p)
 static void
 flush (websocket_t *self, buffer_t *out)
 {
-    self->out = out;
-    (void) wslay_event_send (self->frames);  //  its own failures: memory is out
-    self->out = NULL;
-    self->closing |= wslay_event_get_close_sent (self->frames) != 0;
+    if (!self->broken) {
+        self->out = out;
+        (void) wslay_event_send (self->frames);  //  its own failures: memory is out
+        self->out = NULL;
+        self->closing |= wslay_event_get_close_sent (self->frames) != 0;
+    }
+}
+
+//  Where not even a frame's head is one, wslay would close without a word (1.1.1).
+static void
+break_off (websocket_t *self, uint16_t code, buffer_t *out)
+{
+    const char frame [] = {(char) FINAL_CLOSE, 2, (char) (code >> 8), (char) (code & 0xff)};
+
+    self->closing = true;
+    self->broken = code;
+    buffer_append (out, frame, sizeof frame);
 }
 
 void
 websocket_read (websocket_t *self, buffer_t *out)
 {
-    if (wslay_event_recv (self->frames) < 0 && !self->closing) {
-        queue_close (self, WSLAY_CODE_INTERNAL_SERVER_ERROR, NULL);
+    int rc = self->broken ? 0 : wslay_event_recv (self->frames);
+
+    if (rc < 0 && !self->closing) {
+        break_off (self,
+                   rc == WSLAY_ERR_NOMEM ? WSLAY_CODE_INTERNAL_SERVER_ERROR : WEBSOCKET_PROTOCOL,
+                   out);
     }
     flush (self, out);
 }
@@ -243,7 +262,8 @@ websocket_close (websocket_t *self, uint16_t code, const char *reason, buffer_t 
 uint16_t
 websocket_closed_with (const websocket_t *self)
 {
-    return wslay_event_get_close_sent (self->frames)
+    return self->broken ? self->broken
+           : wslay_event_get_close_sent (self->frames)
                ? wslay_event_get_status_code_sent (self->frames)
                : 0;
 }
