@@ -7,6 +7,7 @@
 #include "../common/cleanup.h"
 #include "../common/log.h"
 #include "answers.h"
+#include "job_answers.h"
 #include "work.h"
 
 #include <assert.h>
@@ -103,8 +104,10 @@ write_page (control_t *self, bus_request_t *request, buffer_t *out)
     json_member_integer (&json, "seq", (int64_t) feed_sequence (self->feed));
     json_member_integer (&json, "total", (int64_t) fleet_size (self->fleet));
     json_member_text (&json, "next_cursor", fleet_next (self->fleet, last) ? last : NULL);
-    json_key (&json, "jobs");
-    fleet_write_jobs (self->fleet, &json);
+    if (!cursor || !*cursor) {
+        json_key (&json, "jobs");
+        broker_write_jobs (fleet_broker (self->fleet), &json);
+    }
     json_key (&json, "stats");
     json_open_object (&json);
     fleet_write_stats (self->fleet, &json);
@@ -333,9 +336,24 @@ on_events (void *argument, bus_request_t *request)
     buffer_clear (&out);
 }
 
-static const bus_operation_t OPERATIONS [] = {{"state", on_state},     {"events", on_events},
-                                              {"lease", on_lease},     {"worker", on_worker},
-                                              {"command", on_command}, {0}};
+#define JOB_OPERATION(name)                                        \
+    static void on_##name (void *argument, bus_request_t *request) \
+    {                                                              \
+        control_t *self = argument;                                \
+        job_answers_##name (fleet_broker (self->fleet), request);  \
+    }
+JOB_OPERATION (submit)
+JOB_OPERATION (job)
+JOB_OPERATION (jobs)
+JOB_OPERATION (cancel)
+JOB_OPERATION (runner)
+JOB_OPERATION (report)
+#undef JOB_OPERATION
+
+static const bus_operation_t OPERATIONS [] = {
+    {"state", on_state},     {"events", on_events}, {"lease", on_lease},   {"worker", on_worker},
+    {"command", on_command}, {"submit", on_submit}, {"job", on_job},       {"jobs", on_jobs},
+    {"cancel", on_cancel},   {"runner", on_runner}, {"report", on_report}, {0}};
 
 static void
 on_expiry (void *argument)

@@ -136,14 +136,18 @@ feed_begin (feed_t *self, event_type_t type, const char *source, const worker_t 
 }
 
 json_writer_t *
-feed_begin_job (feed_t *self, event_type_t type, const worker_t *worker, const char *job_type,
-                int priority)
+feed_begin_job (feed_t *self, event_type_t type, const job_t *job)
 {
-    json_writer_t *json = feed_begin (self, type, NULL, worker);
+    feed_header_t *header = &self->open;
 
-    snprintf (self->open.job_type, sizeof self->open.job_type, "%s", job_type);
-    self->open.priority = priority;
-    return json;
+    begin (self, type, NULL, NULL);
+    snprintf (header->region, sizeof header->region, "%s", job->region);
+    snprintf (header->worker_id, sizeof header->worker_id, "%s", job->worker_id);
+    snprintf (header->job_type, sizeof header->job_type, "%s", job->type);
+    header->priority = job->priority;
+    json_open_object (&self->json);
+    json_member_text (&self->json, "job_id", job->id);
+    return &self->json;
 }
 
 void

@@ -15,6 +15,7 @@
 #define AGGREGATOR_FEED_H
 
 #include "../common/feed_frame.h"
+#include "../common/job.h"
 #include "../common/json.h"
 #include "../common/loop.h"
 #include "../common/metrics.h"
@@ -41,9 +42,9 @@ uint64_t feed_sequence (const feed_t *self);  //  the last number given
 //  is followed by one end, with no other call between.
 json_writer_t *feed_begin (feed_t *self, event_type_t type, const char *source,
                            const worker_t *worker);
-//  Likewise for an event of a job; a worker's id stands in its data as worker_id too.
-json_writer_t *feed_begin_job (feed_t *self, event_type_t type, const worker_t *worker,
-                               const char *job_type, int priority);
+//  Likewise for an event of a job: job_id is written already. The header has its type, priority,
+//  region and worker.
+json_writer_t *feed_begin_job (feed_t *self, event_type_t type, const job_t *job);
 void feed_end (feed_t *self);
 
 //  A worker.snapshot event, complete.

@@ -269,7 +269,6 @@ restore_worker (void *argument, const char *id, const void *bytes, size_t size)
         reason_set (&restoring->why, -EBADMSG, "the row of worker %s: %.300s", id, why.text);
         return;
     }
-    entry->pause_asked = jobs_has (self->jobs, PAUSE_JOB, entry->worker);
     insert (self, take_ptr (entry));
 }
 
@@ -393,7 +392,7 @@ on_deadlines (void *argument)
 static tally_t
 count (fleet_t *self)
 {
-    tally_t tally = {.jobs_pending = jobs_pending (self->jobs)};
+    tally_t tally = {0};
 
     if (self->sorted_stale) {
         sort (self);
@@ -404,10 +403,10 @@ count (fleet_t *self)
     return tally;
 }
 
-void
-fleet_write_jobs (fleet_t *self, json_writer_t *json)
+broker_t *
+fleet_broker (const fleet_t *self)
 {
-    jobs_write (self->jobs, json);
+    return self->broker;
 }
 
 void
@@ -416,6 +415,7 @@ fleet_write_stats (fleet_t *self, json_writer_t *json)
     tally_t tally = count (self);
 
     tally_write (&tally, json);
+    broker_write_stats (self->broker, json);
 }
 
 static void
@@ -439,7 +439,7 @@ on_stats (void *argument)
 }
 
 fleet_t *
-fleet_new (loop_t *loop, feed_t *feed, jobs_t *jobs, store_t *store,
+fleet_new (loop_t *loop, feed_t *feed, broker_t *broker, store_t *store,
            const fleet_settings_t *settings, metrics_t *metrics, reason_t *why)
 {
     _cleanup_ (fleet_destroy) fleet_t *self = calloc (1, sizeof *self);
@@ -452,7 +452,7 @@ fleet_new (loop_t *loop, feed_t *feed, jobs_t *jobs, store_t *store,
     }
     self->loop = loop;
     self->feed = feed;
-    self->jobs = jobs;
+    self->broker = broker;
     self->store = store;
     self->settings = settings;
     zhashx_set_destructor (self->entries, (zhashx_destructor_fn *) entry_destroy);

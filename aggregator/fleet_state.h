@@ -32,7 +32,7 @@ typedef struct entry {
 struct fleet {
     loop_t *loop;
     feed_t *feed;
-    jobs_t *jobs;
+    broker_t *broker;
     store_t *store;  //  borrowed; null: none
     const fleet_settings_t *settings;
     zhashx_t *entries;    //  by worker id; owns them

@@ -183,6 +183,23 @@ leases_owns (const leases_t *self, const char *collector_id, const char *kind, c
     return find (self, collector_id) != NULL;
 }
 
+const char *
+leases_owner (const leases_t *self, const char *kind, const char *unit)
+{
+    const holder_t *owner = NULL;
+    uint64_t most = 0;
+
+    for (size_t i = 0; i < self->count; i++) {
+        const holder_t *holder = &self->holders [i];
+        uint64_t own = strcmp (holder->kind, kind) == 0 ? weight (holder->collector_id, unit) : 0;
+        if (own > most) {
+            most = own;
+            owner = holder;
+        }
+    }
+    return owner ? owner->collector_id : NULL;
+}
+
 void
 leases_told (leases_t *self, const char *collector_id)
 {

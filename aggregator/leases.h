@@ -37,6 +37,9 @@ bool leases_silent (const leases_t *self, time_us_t steady, char collector_id [2
 bool leases_owns (const leases_t *self, const char *collector_id, const char *kind,
                   const char *unit);
 
+//  The one that does, borrowed; null: there is none of the kind.
+const char *leases_owner (const leases_t *self, const char *kind, const char *unit);
+
 //  This collector has been told what it owns, as of now.
 void leases_told (leases_t *self, const char *collector_id);
 

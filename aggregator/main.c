@@ -31,7 +31,8 @@ typedef struct settings {
     char admin [CONFIG_TEXT_SIZE];
     int64_t resend_wait_ms, tick_ms, message_max_bytes, high_water_mark, feed_high_water_mark,
         renew_ms, collectors_max;
-    int64_t jobs_max, metrics_workers_max;
+    int64_t metrics_workers_max;
+    broker_settings_t broker;
     store_settings_t store;
     char backup [CONFIG_TEXT_SIZE], load [CONFIG_TEXT_SIZE];
     bool dump;
@@ -76,7 +77,13 @@ static const config_key_t KEYS [] = {
     {"dump",              CONFIG_FLAG,    offsetof (settings_t, dump),                 "no",                0, 0,              NULL, "print the store as lines of JSON, and end"},
     {"salvage",           CONFIG_FLAG,    offsetof (settings_t, store.salvage),        "no",                0, 0,              NULL, "print what can be read of a damaged store as --dump does, and end; what is left out is logged"},
     {"load",              CONFIG_TEXT,    offsetof (settings_t, load),                 "",                  0, 0,              NULL, "fill an empty store from such lines in this file (- for standard input), and end"},
-    {"jobs_max",          CONFIG_INTEGER, offsetof (settings_t, jobs_max),             "10000",              1, 1000000,        NULL, "jobs open at once; more are refused and counted"},
+    {"jobs_max",          CONFIG_INTEGER, offsetof (settings_t, broker.rules.jobs_max), "10000",             1, 50000,          NULL, "jobs open at once; more are refused and counted"},
+    {"jobs_keep",         CONFIG_INTEGER, offsetof (settings_t, broker.rules.jobs_keep), "10000",            0, 1000000,        NULL, "jobs kept when they are over; those that ended first go first"},
+    {"jobs_keep_hours",   CONFIG_INTEGER, offsetof (settings_t, broker.rules.jobs_keep_hours), "72",         1, 8760,           NULL, "how long at most"},
+    {"job_pending_minutes", CONFIG_INTEGER, offsetof (settings_t, broker.rules.job_pending_minutes), "60",   1, 525600,         NULL, "how long a job waits for a runner until it fails"},
+    {"job_progress_ms",   CONFIG_INTEGER, offsetof (settings_t, broker.rules.job_progress_ms), "250",        0, 60000,          NULL, "shortest time between two words of a job's progress; the last wins"},
+    {"refresh_min_seconds", CONFIG_INTEGER, offsetof (settings_t, broker.rules.refresh_min_seconds), "10",   0, 3600,           NULL, "shortest time between two refreshes of a worker"},
+    {"runners_max",       CONFIG_INTEGER, offsetof (settings_t, broker.runners_max),   "1000",               1, 10000,          NULL, "runners of jobs that may register at once"},
     {"metrics_workers_max", CONFIG_INTEGER, offsetof (settings_t, metrics_workers_max), "1000",              0, 1000000,        NULL, "workers with gauges of their own in /metrics; the rest count in the sums alone"},
     OTLP_KEYS (settings_t, otlp),
     {0},
@@ -178,15 +185,18 @@ run (const settings_t *settings, reason_t *why)
     _cleanup_ (feed_destroy) feed_t *feed =
         feed_open (loop, settings->feed, settings->tick_ms, settings->feed_high_water_mark, store,
                    metrics, why);
-    _cleanup_ (jobs_destroy) jobs_t *jobs =
-        feed ? jobs_new (loop, feed, store, settings->jobs_max, metrics, why) : NULL;
+    broker_settings_t work = settings->broker;
+    work.renew_ms = settings->renew_ms;
+    work.rules.is_stored = store != NULL;
+    _cleanup_ (broker_destroy) broker_t *broker =
+        feed ? broker_new (loop, feed, store, &work, metrics, why) : NULL;
     _cleanup_ (fleet_destroy) fleet_t *fleet =
-        jobs ? fleet_new (loop, feed, jobs, store, &rules, metrics, why) : NULL;
+        broker ? fleet_new (loop, feed, broker, store, &rules, metrics, why) : NULL;
     _cleanup_ (gauges_destroy) gauges_t *gauges =
         fleet ? gauges_new (loop, fleet, &rules.rules.idle, settings->metrics_workers_max, metrics)
               : NULL;
     _cleanup_ (control_destroy) control_t *control =
-        gauges && fleet_restore (fleet, why) == 0
+        gauges && fleet_restore (fleet, why) == 0 && broker_follow (broker, fleet, leases, why) == 0
             ? control_open (loop, fleet, feed, store, leases, losses, settings->control,
                             settings->renew_ms, metrics, why)
             : NULL;

@@ -143,7 +143,11 @@ struct json_object *bus_request_json (const bus_request_t *self);  //  an object
 //  Adds a payload frame to the answer to come; bytes are copied.
 void bus_request_add (bus_request_t *self, const void *bytes, size_t size);
 //  Answers; the request is gone after it. json is an object's text. Must be called exactly
-//  once, at the latest before fn returns (else the server answers with an error itself).
+//  once, at the latest before fn returns (else the server answers with an error itself), but
+//  for a request that is deferred: that is answered through what defer returned, at any later time
+//  before the server is destroyed. Null when too many wait already, and the request is as it was.
+//  Whoever asked may have gone by then: that is no error.
+bus_request_t *bus_request_defer (bus_request_t *self);
 void bus_request_reply (bus_request_t *self, const char *json, size_t size);
 void bus_request_refuse (bus_request_t *self, const char *code, const char *sentence);
 

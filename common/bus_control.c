@@ -20,9 +20,11 @@
 #define CONTROL_HWM    1000
 #define LINGER_MS      200
 #define OPERATION_SIZE 64
-#define ANSWER_MAX     ((size_t) 16 * 1024 * 1024)  //  a lease of 10,000 workers is 2 MB
-#define CLIENT_BATCH   64
-#define SERVER_BATCH   64
+#define ANSWER_MAX \
+    ((size_t) 64 * 1024 * 1024)  //  a lease of 10,000 workers is 2 MB, 10,000 jobs are 7
+#define CLIENT_BATCH 64
+#define SERVER_BATCH 64
+#define DEFERRED_MAX 20000  //  a kilobyte or so each
 
 typedef struct question {
     uint64_t number;  //  0: free
@@ -263,6 +265,8 @@ struct bus_server {
     char *endpoint;
     const bus_operation_t *operations;
     void *argument;
+    bus_request_t *deferred;  //  a list
+    size_t deferred_count;
     metric_t *requests, *refused;
 };
 
@@ -272,7 +276,59 @@ struct bus_request {
     struct json_object *json;
     zmsg_t *payload;
     bool answered;
+    bool is_deferred;  //  on the heap, and in the server's list
+    bus_request_t *next, *previous;
 };
+
+static void
+clear_request (bus_request_t *self)
+{
+    zframe_destroy (&self->identity);
+    zframe_destroy (&self->operation);
+    zframe_destroy (&self->number);
+    zmsg_destroy (&self->payload);
+    json_destroy (&self->json);
+}
+
+bus_request_t *
+bus_request_defer (bus_request_t *self)
+{
+    bus_server_t *server = self->server;
+    bus_request_t *deferred =
+        server->deferred_count < DEFERRED_MAX ? malloc (sizeof *deferred) : NULL;
+
+    assert (!self->answered && !self->is_deferred && "a request is deferred once");
+    if (!deferred) {
+        return NULL;
+    }
+    *deferred = *self;
+    deferred->is_deferred = true;
+    deferred->next = server->deferred;
+    if (deferred->next) {
+        deferred->next->previous = deferred;
+    }
+    server->deferred = deferred;
+    server->deferred_count++;
+    *self = (bus_request_t){.server = server, .answered = true};
+    return deferred;
+}
+
+//  Of one that was deferred this was the end.
+static void
+forget_request (bus_request_t *self)
+{
+    bus_server_t *server = self->server;
+
+    if (self->is_deferred) {
+        *(self->previous ? &self->previous->next : &server->deferred) = self->next;
+        if (self->next) {
+            self->next->previous = self->previous;
+        }
+        server->deferred_count--;
+        clear_request (self);
+        free (self);
+    }
+}
 
 struct json_object *
 bus_request_json (const bus_request_t *self)
@@ -302,6 +358,7 @@ bus_request_reply (bus_request_t *self, const char *json, size_t size)
     if (zmsg_send (&msg, self->server->socket) != 0) {  //  the asker has gone
         zmsg_destroy (&msg);
     }
+    forget_request (self);
 }
 
 void
@@ -373,11 +430,7 @@ take_request (bus_server_t *self, zmsg_t *msg)
         metric_increment (self->refused);
         log_warn ("control request refused", LOG_TEXT ("reason", "not the frames of a request"));
     }
-    zframe_destroy (&request.identity);
-    zframe_destroy (&request.operation);
-    zframe_destroy (&request.number);
-    zmsg_destroy (&request.payload);
-    json_destroy (&request.json);
+    clear_request (&request);
 }
 
 static void
@@ -425,6 +478,9 @@ bus_server_destroy (bus_server_t **self_p)
     bus_server_t *self = *self_p;
 
     if (self) {
+        while (self->deferred) {
+            forget_request (self->deferred);
+        }
         if (self->socket) {
             loop_unwatch_socket (self->loop, self->socket);
             zsock_destroy (&self->socket);
