@@ -203,8 +203,9 @@ is_safe (const char *method)
            strcmp (method, "OPTIONS") == 0;
 }
 
-bool
-auth_is_own_origin (const auth_t *self, struct MHD_Connection *connection)
+//  A page of this host, or one that may read our answers anyway.
+static bool
+is_own_origin (const auth_t *self, struct MHD_Connection *connection)
 {
     const char *origin = MHD_lookup_connection_value (connection, MHD_HEADER_KIND, "Origin");
     const char *host = MHD_lookup_connection_value (connection, MHD_HEADER_KIND, "Host");
@@ -212,6 +213,15 @@ auth_is_own_origin (const auth_t *self, struct MHD_Connection *connection)
 
     return (authority && host && strcasecmp (authority + 3, host) == 0) ||
            cors_origin (self->settings.origins, connection);
+}
+
+//  Where nobody has to log in, a page from anywhere could have a browser of this host ask. Browsers
+//  say where a command comes from; who says nothing is none.
+bool
+auth_is_foreign_page (const auth_t *self, struct MHD_Connection *connection)
+{
+    return MHD_lookup_connection_value (connection, MHD_HEADER_KIND, "Origin") &&
+           !is_own_origin (self, connection);
 }
 
 static int
@@ -228,7 +238,7 @@ identify_cookie (auth_t *self, struct MHD_Connection *connection, const char *me
     if (!found) {
         return -EACCES;
     }
-    if (!is_safe (method) && !auth_is_own_origin (self, connection)) {
+    if (!is_safe (method) && !is_own_origin (self, connection)) {
         identity_release (&found);
         return reason_set (why, -EPERM,
                            "a session's cookie gives commands only from a page of this host; "
@@ -248,6 +258,11 @@ identify (auth_t *self, struct MHD_Connection *connection, const char *method,
     const char *cookie = cookie_of (
         MHD_lookup_connection_value (connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_COOKIE), &size);
 
+    if (self->anybody && !is_safe (method) && auth_is_foreign_page (self, connection)) {
+        return reason_set (why, -EPERM,
+                           "a page of another site gives no commands; cors_origins names those "
+                           "that may");
+    }
     if (self->anybody) {
         *identity = identity_hold (self->anybody);
         return 0;

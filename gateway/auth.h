@@ -45,8 +45,8 @@ int auth_identify (auth_t *self, struct MHD_Connection *connection, const char *
 int auth_identify_token (auth_t *self, const char *token, size_t size, identity_t **identity,
                          reason_t *why);
 
-//  Its Origin is this host, or one whose pages may read our answers anyway.
-bool auth_is_own_origin (const auth_t *self, struct MHD_Connection *connection);
+//  It comes from a page, by its Origin, that is neither this host's nor one that may read our answers.
+bool auth_is_foreign_page (const auth_t *self, struct MHD_Connection *connection);
 
 //  A request was refused for its role; counted.
 void auth_count_forbidden (auth_t *self);

@@ -62,7 +62,7 @@ check (const http_parts_t *parts, struct MHD_Connection *connection, const reque
     } else if (!key || websocket_accept (key, accept) < 0) {
         *result = reply_problem (connection, MHD_HTTP_BAD_REQUEST, "Bad request",
                                  "Sec-WebSocket-Key must be 16 bytes in base64", NULL);
-    } else if (header_of (connection, "Origin") && !auth_is_own_origin (parts->auth, connection)) {
+    } else if (auth_is_foreign_page (parts->auth, connection)) {
         *result = reply_unknown (connection, -EPERM,
                                  "Origin is neither this host nor one of cors_origins");
     } else {

@@ -283,8 +283,9 @@ start (void)
     CHECK (world.loop && replica && log && metrics);
     fill (replica, log);
     hub_t *hub = hub_new (world.loop, &SETTINGS, replica, log, metrics, &why);
-    asks_t *asks = asks_new (world.loop, NOBODY, 100, metrics, &why);
-    CHECK (hub && asks);
+    asks_t *asks = asks_new (world.loop, NOBODY, 100, 64, metrics, &why);
+    audit_t *audit = audit_new (world.loop, "", 4096, metrics, &why);
+    CHECK (hub && asks && audit);
     mask_t *mask = mask_new (MASK_DEFAULT, &why);
     auth_settings_t login = {.method = AUTH_NONE,
                              .tokens_file = "",
@@ -302,6 +303,7 @@ start (void)
         .log = log,
         .asks = asks,
         .auth = auth,
+        .audit = audit,
         .head_max_bytes = URL_MAX,
         .metrics = metrics,
         .clients_max = 8,
