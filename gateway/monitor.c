@@ -211,7 +211,7 @@ monitor_lingers (client_t *client)
 {
     monitor_t *self = client->monitor;
 
-    if (self->cut || websocket_peer_closed (self->socket)) {
+    if (self->cut) {
         return false;
     }
     if (self->linger_until == 0) {

@@ -44,7 +44,8 @@ void monitor_drop_state (client_t *client);
 
 //  The close that the end of it (client_end) is told with.
 void monitor_say_farewell (client_t *client);
-//  All is written: the peer's own close is waited for, for a moment. False: no more.
+//  All is written: the peer's end is waited for, for a moment, since what it said and nobody read would
+//  reset the connection, and our close with it. False: no more.
 bool monitor_lingers (client_t *client);
 //  How it ended, for the count of these.
 const char *monitor_end_of (const client_t *client);

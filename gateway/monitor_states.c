@@ -13,7 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FRESH_US (250 * MS_US)  //  so long one may serve those that come after it
+#define FRESH_US   (250 * MS_US)  //  so long one may serve those that come after it
+#define DEAR_BYTES 262144         //  and only if it is dear to make
 
 typedef struct state {
     char *view;  //  the key of what it shows
@@ -69,16 +70,28 @@ monitor_states_destroy (monitor_states_t **self_p)
     }
 }
 
+//  What came behind it is in the log.
 static bool
-is_fresh (const monitor_states_t *self, const state_t *state)
+is_usable (const monitor_states_t *self, const state_t *state)
 {
     const event_log_t *log = self->shared->log;
     uint64_t seq = state->frame->seq;
 
     return strcmp (state->epoch, event_log_epoch (log)) == 0 && seq + 1 >= event_log_first (log) &&
-           seq <= event_log_last (log) &&
-           (seq == event_log_last (log) ||
-            loop_now (self->shared->loop).steady - state->time < FRESH_US);
+           seq <= event_log_last (log);
+}
+
+static bool
+is_young (const monitor_states_t *self, const state_t *state)
+{
+    return loop_now (self->shared->loop).steady - state->time < FRESH_US;
+}
+
+static bool
+is_fresh (const monitor_states_t *self, const state_t *state)
+{
+    return is_usable (self, state) && (state->frame->seq == event_log_last (self->shared->log) ||
+                                       (state->frame->size > DEAR_BYTES && is_young (self, state)));
 }
 
 void
@@ -86,9 +99,7 @@ monitor_states_tidy (monitor_states_t *self)
 {
     for (size_t i = self->count; i-- > 0;) {
         const state_t *state = &self->list [i];
-        if (state->frame->references == 1 &&
-            (loop_now (self->shared->loop).steady - state->time >= FRESH_US ||
-             !is_fresh (self, state))) {
+        if (state->frame->references == 1 && (!is_young (self, state) || !is_fresh (self, state))) {
             drop (self, i);
         }
     }
@@ -140,11 +151,27 @@ make_frame (const fanout_t *shared, const filter_t *filter)
     return frame;
 }
 
+//  The newest of this view that can still be gone on from.
+static const state_t *
+find (const monitor_states_t *self, const char *view)
+{
+    const state_t *newest = NULL;
+
+    for (size_t i = 0; i < self->count; i++) {
+        const state_t *state = &self->list [i];
+        if (strcmp (state->view, view) == 0 && is_usable (self, state) &&
+            (!newest || state->frame->seq > newest->frame->seq)) {
+            newest = state;
+        }
+    }
+    return newest;
+}
+
 //  The key is taken over.
 static frame_t *
 add (monitor_states_t *self, const filter_t *filter, char *view)
 {
-    frame_t *frame = self->count < self->most ? make_frame (self->shared, filter) : NULL;
+    frame_t *frame = make_frame (self->shared, filter);
 
     if (!frame) {
         free (view);
@@ -168,12 +195,13 @@ monitor_states_get (monitor_states_t *self, const filter_t *filter)
     if (buffer_failed (&view)) {
         return NULL;
     }
-    for (size_t i = 0; i < self->count; i++) {
-        if (strcmp (self->list [i].view, view.data) == 0 && is_fresh (self, &self->list [i])) {
-            buffer_clear (&view);
-            return self->list [i].frame;
-        }
-    }
     monitor_states_tidy (self);
+    const state_t *newest = find (self, view.data);
+    bool fits = newest && is_fresh (self, newest);
+    //  The newest there is, if it has to be: slow readers hold all that may be.
+    if (fits || self->count == self->most) {
+        buffer_clear (&view);
+        return newest ? newest->frame : NULL;
+    }
     return add (self, filter, view.data);
 }

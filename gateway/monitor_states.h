@@ -2,7 +2,8 @@
 //
 // A stream's state is many small frames of an image (image.h); a monitor's is the one document of
 // GET /api/state (api.h) within a message. Monitors that come at about the same time and may see
-// the same share one, and go on behind its number. At most images_max of them are held.
+// the same share one when nothing has come since, or when it is large, and go on behind its number. At
+// most images_max of them are held.
 //
 // SPDX-License-Identifier: MIT
 

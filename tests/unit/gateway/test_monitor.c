@@ -246,6 +246,9 @@ its_own_close_is_answered_and_ends_it (void **state)
     put_frame (peer, FIN | CLOSE, true, "\x03\xe8", 2);
 
     assert_string_equal (heard (peer), "<close 1000>\n");
+    assert_true (peer->ended);
+    descriptor_close (&peer->fd);
+    turn ();
     assert_int_equal (hub_size (rig.hub), 0);
     assert_true (value_of ("cmlwatch_gateway_closed_total{reason=\"closed\"}") == 1);
 }
