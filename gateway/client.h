@@ -53,6 +53,9 @@ void client_free (client_t **self_p);
 //  Its first words, and from where it goes on: nothing is written yet.
 void client_start (client_t *self, const hub_request_t *request);
 
+//  The descriptor of a connection of libmicrohttpd; of none, the other one.
+int client_descriptor (struct MHD_Connection *connection, int other);
+
 //  How long it is to wait before it comes again: a second, and up to spread_ms more.
 #define CLIENT_RETRY_SPREAD_MS 2000
 unsigned client_choose_retry (uint32_t spread_ms);

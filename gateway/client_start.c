@@ -101,6 +101,15 @@ set_end (client_t *client, time_us_t expires_at)
     }
 }
 
+int
+client_descriptor (struct MHD_Connection *connection, int other)
+{
+    const union MHD_ConnectionInfo *info =
+        connection ? MHD_get_connection_info (connection, MHD_CONNECTION_INFO_CONNECTION_FD) : NULL;
+
+    return info ? info->connect_fd : other;
+}
+
 //  An upgraded one speaks in the clear with us, whatever libmicrohttpd speaks with the client.
 static void
 take_socket (client_t *client, const hub_request_t *request)
@@ -113,8 +122,7 @@ take_socket (client_t *client, const hub_request_t *request)
     }
     const union MHD_ConnectionInfo *tls =
         MHD_get_connection_info (connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-    client->wire.fd =
-        MHD_get_connection_info (connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    client->wire.fd = client_descriptor (connection, -1);
     client->wire.tls = tls ? tls->tls_session : NULL;
 }
 
@@ -195,7 +203,12 @@ place (client_t *client, const hub_request_t *request)
 void
 client_start (client_t *self, const hub_request_t *request)
 {
-    prepare_socket (self->shared, self->wire.fd);
+    int own = client_descriptor (request->connection, self->wire.fd);
+
+    prepare_socket (self->shared, own);
+    if (own != self->wire.fd) {
+        prepare_socket (self->shared, self->wire.fd);
+    }
     if (self->monitor) {
         monitor_start (self, request);
     } else {

@@ -42,7 +42,7 @@ void hub_destroy (hub_t **self_p);
 void hub_on_resumed (hub_t *self, loop_fn *fn, void *argument);
 
 typedef struct hub_request {
-    struct MHD_Connection *connection;  //  suspended
+    struct MHD_Connection *connection;  //  suspended; or upgraded, then it may be null
     //  A monitor's (monitor.h), or null: the connection is upgraded, and this its descriptor; so many
     //  bytes came before it was.
     struct MHD_UpgradeResponseHandle *upgraded;

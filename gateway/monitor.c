@@ -68,7 +68,7 @@ on_read (void *argument, void *bytes, size_t size)
     return (size_t) got;
 }
 
-//  It has said all that it will, and so have we: what still comes is not looked at.
+//  It was told our close: of what still comes, only its own matters.
 static void
 pass_over (client_t *client)
 {
@@ -76,9 +76,11 @@ pass_over (client_t *client)
     char bytes [PIECE_BYTES];
 
     self->turn_left = TURN_BYTES;
+    websocket_read (self->socket, &client->shared->words);
+    buffer_reset (&client->shared->words);
     while (on_read (self, bytes, sizeof bytes) > 0) {
     }
-    if (self->cut) {
+    if (!monitor_lingers (client)) {
         fanout_close (client, monitor_end_of (client));
     }
 }
@@ -211,12 +213,14 @@ monitor_lingers (client_t *client)
 {
     monitor_t *self = client->monitor;
 
-    if (self->cut) {
+    if (self->cut || (self->apart && websocket_peer_closed (self->socket))) {
         return false;
     }
     if (self->linger_until == 0) {
         self->linger_until = now_of (client) + LINGER_US;
-        (void) shutdown (client->wire.fd, SHUT_WR);
+        if (!self->apart) {
+            (void) shutdown (client->wire.fd, SHUT_WR);
+        }
     }
     return true;
 }
@@ -250,6 +254,7 @@ monitor_new (client_t *client, const hub_request_t *request)
     if (self) {
         self->client = client;
         self->upgraded = request->upgraded;
+        self->apart = client_descriptor (request->connection, request->fd) != request->fd;
         self->frames_left = settings->monitor_messages_per_second;
         self->heard = self->pinged = now_of (client);
         self->socket = websocket_new ((size_t) settings->monitor_message_max_bytes, &EVENTS, self);

@@ -17,7 +17,8 @@ struct monitor {
     frame_t *state;  //  to be written next
     uint64_t since;  //  joined: where its events begin when it subscribes
     bool joined, subscribed;
-    bool cut;  //  nothing more can be read
+    bool cut;    //  nothing more can be read
+    bool apart;  //  its descriptor is not the connection's own, which is TLS
     size_t turn_left;
     int64_t frames_left;  //  in this second
     int64_t errors;

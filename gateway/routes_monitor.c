@@ -79,7 +79,8 @@ on_upgraded (void *argument, struct MHD_Connection *connection, void *state, con
     const request_t *request = state;
     char address [PROXIES_ADDRESS_SIZE];
     moment_t now = loop_now (parts->loop);
-    hub_request_t wanted = {.upgraded = upgraded,
+    hub_request_t wanted = {.connection = connection,
+                            .upgraded = upgraded,
                             .fd = fd,
                             .ahead_size = ahead_size,
                             .filter = filter_new ((size_t) parts->filter_names_max),

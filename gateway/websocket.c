@@ -111,7 +111,7 @@ static ssize_t
 on_recv (wslay_event_context_ptr frames, uint8_t *bytes, size_t size, int flags, void *argument)
 {
     websocket_t *self = argument;
-    size_t got = self->closing ? 0 : self->events.read (self->argument, bytes, size);
+    size_t got = self->events.read (self->argument, bytes, size);
 
     (void) flags;
     if (got == 0) {
@@ -151,7 +151,6 @@ queue_close (websocket_t *self, uint16_t code, const char *reason)
     self->closing = true;
     (void) wslay_event_queue_close (self->frames, code, (const uint8_t *) reason,
                                     size < WEBSOCKET_REASON_MOST ? size : WEBSOCKET_REASON_MOST);
-    wslay_event_shutdown_read (self->frames);
 }
 
 static void

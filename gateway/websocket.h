@@ -54,7 +54,8 @@ void websocket_destroy (websocket_t **self_p);
 void websocket_read (websocket_t *self, buffer_t *out);
 
 void websocket_ping (websocket_t *self, buffer_t *out);
-//  Nothing more is said or read. The reason is cut to what fits.
+//  Nothing more is said, and of what is read only the peer's own close is looked at. The reason is cut
+//  to what fits.
 void websocket_close (websocket_t *self, uint16_t code, const char *reason, buffer_t *out);
 
 //  The close that was said, by whomever; 0: none was. And that the peer has said its own.
