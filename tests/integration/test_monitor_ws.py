@@ -500,7 +500,7 @@ def test_monitor_that_is_behind_gets_the_newest_snapshots_and_is_told_how_many_i
 
 
 def test_monitor_that_says_nothing_and_answers_no_ping_is_gone(start, bus):
-    fleet = Fleet(start, bus, "--stall-timeout-seconds", 2)
+    fleet = Fleet(start, bus, "--stall-timeout-seconds", 2, "--request-timeout-seconds", 1, "--access-log")
     silent = RawMonitor(fleet.gateway.port)
     alive = Monitor(fleet.gateway, "alive")
 
@@ -510,6 +510,7 @@ def test_monitor_that_says_nothing_and_answers_no_ping_is_gone(start, bus):
         return metric(fleet.gateway.url, "cmlwatch_gateway_closed_total", reason="silent") == 1
     wait_until(closed, "it is gone")
     assert alive.close() == 1000
+    wait_until(lambda: fleet.gateway.log.count("path=/api/monitor status=101") == 2, "each is a line when it is over")
 
 
 #  --- who may, and the end
