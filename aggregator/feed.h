@@ -14,6 +14,7 @@
 #ifndef AGGREGATOR_FEED_H
 #define AGGREGATOR_FEED_H
 
+#include "../common/bus_keys.h"
 #include "../common/feed_frame.h"
 #include "../common/job.h"
 #include "../common/json.h"
@@ -25,9 +26,10 @@
 
 typedef struct feed feed_t;
 
-//  store is borrowed and gives epoch and numbers; null: nothing is kept, and the epoch is new.
-feed_t *feed_open (loop_t *loop, const char *endpoint, int64_t tick_ms, int64_t high_water_mark,
-                   store_t *store, metrics_t *metrics, reason_t *why);
+//  store is borrowed and gives epoch and numbers; null: nothing is kept, and the epoch is new. keys:
+//  null: not encrypted.
+feed_t *feed_open (loop_t *loop, const char *endpoint, const bus_keys_t *keys, int64_t tick_ms,
+                   int64_t high_water_mark, store_t *store, metrics_t *metrics, reason_t *why);
 void feed_destroy (feed_t **self_p);
 
 //  From here on events carry the trace of their cause. Borrowed; null: none do.

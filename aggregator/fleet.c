@@ -210,6 +210,9 @@ fleet_settle (fleet_t *self)
         } else if (entry->owed == OWED_STATE) {
             feed_state (self->feed, entry->worker);
         }
+        if (self->watch) {
+            self->watch (self->watcher, entry->worker, false);
+        }
         save (self, entry);
         entry->owed = OWED_NOTHING;
         entry->cause = 0;
@@ -220,33 +223,17 @@ fleet_settle (fleet_t *self)
     feed_flush (self->feed);
 }
 
+void
+fleet_watch (fleet_t *self, fleet_watch_fn *fn, void *argument)
+{
+    self->watch = fn;
+    self->watcher = argument;
+}
+
 static void
 on_turn_end (void *argument)
 {
     fleet_settle (argument);
-}
-
-static void
-forget_future (fleet_t *self, time_us_t now)
-{
-    for (entry_t *entry = zhashx_first (self->entries); entry;
-         entry = zhashx_next (self->entries)) {
-        worker_forget_future (entry->worker, now);
-    }
-}
-
-void
-fleet_follow_clock (fleet_t *self)
-{
-    moment_t now = loop_now (self->loop);
-    time_us_t ahead = now.wall - now.steady, back = self->clock_ahead - ahead;
-
-    self->clock_ahead = ahead;
-    if (back > SECOND_US) {
-        log_warn ("the clock was set back", LOG_INTEGER ("seconds", back / SECOND_US));
-        metric_increment (self->set_back);
-        forget_future (self, now.wall);
-    }
 }
 
 typedef struct restoring {
@@ -284,7 +271,7 @@ fleet_restore (fleet_t *self, reason_t *why)
         return reason_set (why, -EBADMSG, "store: %zu workers cannot be read; the last: %.400s",
                            restoring.failed, restoring.why.text);
     }
-    forget_future (self, loop_now (self->loop).wall);
+    fleet_forget_future (self, loop_now (self->loop).wall);
     return rc;
 }
 
@@ -350,6 +337,9 @@ remove_entry (fleet_t *self, entry_t *entry)
     char id [WORKER_ID_SIZE];
 
     memcpy (id, worker_id (entry->worker), sizeof id);
+    if (self->watch) {
+        self->watch (self->watcher, entry->worker, true);
+    }
     feed_gone (self->feed, entry->worker);
     forget_rows (self, id);
     if (zhashx_lookup (self->instances, worker_instance_id (entry->worker)) == entry) {

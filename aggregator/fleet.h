@@ -33,6 +33,11 @@ typedef struct fleet_settings {
 //  store (null: none) and settings are borrowed and stay.
 fleet_t *fleet_new (loop_t *loop, feed_t *feed, broker_t *broker, store_t *store,
                     const fleet_settings_t *settings, metrics_t *metrics, reason_t *why);
+//  Who is told of each worker that changed, at the turn's end, and of one that leaves the state. What
+//  it tells in turn goes out with the same commit. Null: nobody any more.
+typedef void fleet_watch_fn (void *argument, const worker_t *worker, bool is_gone);
+void fleet_watch (fleet_t *self, fleet_watch_fn *fn, void *argument);
+
 //  The workers of the store, as they were. 0, or a negative errno and why.
 int fleet_restore (fleet_t *self, reason_t *why);
 void fleet_destroy (fleet_t **self_p);

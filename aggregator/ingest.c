@@ -7,6 +7,7 @@
 #include "../common/cleanup.h"
 #include "../common/log.h"
 #include "../common/sequence.h"
+#include "door.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -377,9 +378,9 @@ ingest_open (loop_t *loop, fleet_t *fleet, const feed_t *feed, losses_t *losses,
     if (store && store_each (store, STORE_SOURCES, "", restore_source, self, why) < 0) {
         return NULL;
     }
-    self->subscriber =
-        bus_subscriber_new (loop, BUS_BIND, settings->endpoint, EVERYTHING,
-                            (int) settings->high_water_mark, on_message, self, metrics, why);
+    self->subscriber = bus_subscriber_new (loop, BUS_BIND, settings->endpoint, EVERYTHING,
+                                           (int) settings->high_water_mark, settings->keys,
+                                           DOOR_INGEST, on_message, self, metrics, why);
     if (!self->subscriber) {
         return NULL;
     }

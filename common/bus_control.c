@@ -4,6 +4,7 @@
 
 #include "bus.h"
 
+#include "bus_handshake.h"
 #include "cleanup.h"
 #include "json.h"
 #include "log.h"
@@ -36,6 +37,7 @@ typedef struct question {
 struct bus_client {
     loop_t *loop;
     zsock_t *socket;
+    bus_handshake_t *handshake;  //  null: nothing is encrypted
     loop_timer_t *timer;
     char endpoint [256];
     question_t waiting [WAITING_MAX];
@@ -187,7 +189,8 @@ on_answer (void *argument)
 }
 
 bus_client_t *
-bus_client_new (loop_t *loop, const char *endpoint, metrics_t *metrics, reason_t *why)
+bus_client_new (loop_t *loop, const char *endpoint, const bus_keys_t *keys, metrics_t *metrics,
+                reason_t *why)
 {
     _cleanup_ (bus_client_destroy) bus_client_t *self = calloc (1, sizeof *self);
 
@@ -205,7 +208,10 @@ bus_client_new (loop_t *loop, const char *endpoint, metrics_t *metrics, reason_t
                                   "Questions without an answer in time");
     self->late = metrics_add (metrics, METRIC_COUNTER, "cmlwatch_control_late_total",
                               "Answers nobody waited for any longer, or that were malformed");
-    self->socket = bus_socket (ZMQ_DEALER, BUS_CONNECT, endpoint, CONTROL_HWM, LINGER_MS, why);
+    self->socket = bus_socket_locked (ZMQ_DEALER, BUS_CONNECT, endpoint, CONTROL_HWM, LINGER_MS,
+                                      keys, NULL, why);
+    self->handshake =
+        self->socket ? bus_handshake_new (loop, self->socket, endpoint, keys, metrics) : NULL;
     if (!self->socket || loop_watch_socket (loop, self->socket, on_answer, self) < 0) {
         return NULL;
     }
@@ -221,6 +227,7 @@ bus_client_destroy (bus_client_t **self_p)
     if (self) {
         if (self->socket) {
             loop_unwatch_socket (self->loop, self->socket);
+            bus_handshake_destroy (&self->handshake);
             zsock_destroy (&self->socket);
         }
         loop_timer_destroy (&self->timer);
@@ -263,6 +270,7 @@ struct bus_server {
     loop_t *loop;
     zsock_t *socket;
     char *endpoint;
+    bus_lock_t lock;
     const bus_operation_t *operations;
     void *argument;
     bus_request_t *deferred;  //  a list
@@ -390,11 +398,24 @@ find_operation (const bus_server_t *self, zframe_t *name)
     return NULL;
 }
 
+//  Who asks is what the door called it; its name travels beside each of its frames.
+static bool
+is_allowed (const bus_server_t *self, zframe_t *frame, const bus_operation_t *row)
+{
+    const char *user = self->lock.keys ? zframe_meta (frame, "User-Id") : NULL;
+    return !self->lock.keys || (user && self->lock.allows (user, row->name));
+}
+
 static void
 serve (bus_server_t *self, bus_request_t *request, zframe_t *body)
 {
     reason_t why = {0};
     const bus_operation_t *row = find_operation (self, request->operation);
+
+    if (row && !is_allowed (self, body, row)) {
+        bus_request_refuse (request, "forbidden", "the role of this key does not ask that");
+        return;
+    }
 
     if (!row) {
         bus_request_refuse (request, "unknown_operation",
@@ -448,8 +469,9 @@ on_request (void *argument)
 }
 
 bus_server_t *
-bus_server_new (loop_t *loop, const char *endpoint, const bus_operation_t *operations,
-                void *argument, metrics_t *metrics, reason_t *why)
+bus_server_new (loop_t *loop, const char *endpoint, const bus_lock_t *lock,
+                const bus_operation_t *operations, void *argument, metrics_t *metrics,
+                reason_t *why)
 {
     _cleanup_ (bus_server_destroy) bus_server_t *self = calloc (1, sizeof *self);
     if (!self) {
@@ -457,13 +479,15 @@ bus_server_new (loop_t *loop, const char *endpoint, const bus_operation_t *opera
         return NULL;
     }
     self->loop = loop;
+    self->lock = lock ? *lock : (bus_lock_t){0};
     self->operations = operations;
     self->argument = argument;
     self->requests = metrics_add (metrics, METRIC_COUNTER, "cmlwatch_control_requests_total",
                                   "Questions received");
     self->refused = metrics_add (metrics, METRIC_COUNTER, "cmlwatch_control_refused_total",
                                  "Questions answered with an error");
-    self->socket = bus_socket (ZMQ_ROUTER, BUS_BIND, endpoint, CONTROL_HWM, LINGER_MS, why);
+    self->socket = bus_socket_locked (ZMQ_ROUTER, BUS_BIND, endpoint, CONTROL_HWM, LINGER_MS,
+                                      self->lock.keys, self->lock.domain, why);
     if (!self->socket || loop_watch_socket (loop, self->socket, on_request, self) < 0) {
         return NULL;
     }

@@ -300,24 +300,44 @@ write_frames (client_t *self)
     return result;
 }
 
-//  What its ticks have told, as far as it has had the rest: a job's progress never comes before it.
 static void
-write_ticks (client_t *self)
+write_tick (client_t *self, lane_t lane, uint64_t to)
 {
     fanout_t *shared = self->shared;
     const filter_t *filter = audience_filter (self->audience);
 
+    if (lane_is_used (filter, lane) && self->cursor [lane] < to) {
+        size_t count =
+            lane_write_tick (shared, filter, lane, self->cursor [lane], to, &shared->words);
+        metric_count (shared->frames, (double) count);
+        self->cursor [lane] = to;
+    }
+}
+
+//  What its ticks have told, as far as it has had the rest: a job's progress never comes before it.
+static void
+write_ticks (client_t *self)
+{
+    const filter_t *filter = audience_filter (self->audience);
+
     for (int lane = LANE_SNAPSHOTS; lane < LANE_COUNT; lane++) {
         uint64_t base = audience_base (self->audience, (lane_t) lane),
-                 had = self->cursor [LANE_DIRECT], to = base < had ? base : had;
+                 had = self->cursor [LANE_DIRECT];
+        write_tick (self, (lane_t) lane, base < had ? base : had);
         if (!lane_is_used (filter, (lane_t) lane)) {
             self->cursor [lane] = base;
-        } else if (self->cursor [lane] < to) {
-            size_t count = lane_write_tick (shared, filter, (lane_t) lane, self->cursor [lane], to,
-                                            &shared->words);
-            metric_count (shared->frames, (double) count);
-            self->cursor [lane] = to;
         }
+    }
+}
+
+void
+client_tell_rest (client_t *self)
+{
+    for (int lane = LANE_SNAPSHOTS; lane < LANE_COUNT; lane++) {
+        write_tick (self, (lane_t) lane, self->cursor [LANE_DIRECT]);
+    }
+    if (self->shared->words.size > 0) {
+        client_say (self);
     }
 }
 

@@ -5,7 +5,6 @@
 #include "feed_client.h"
 
 #include "../common/cleanup.h"
-#include "../common/job.h"
 #include "../common/json.h"
 #include "../common/log.h"
 #include "feed_past.h"
@@ -360,8 +359,8 @@ on_watch (void *argument)
 }
 
 feed_client_t *
-feed_client_new (loop_t *loop, const char *feed, const char *control, int64_t buffer_max,
-                 int64_t replay_max, replica_t *replica, event_log_t *log,
+feed_client_new (loop_t *loop, const char *feed, const char *control, const bus_keys_t *keys,
+                 int64_t buffer_max, int64_t replay_max, replica_t *replica, event_log_t *log,
                  const feed_listener_t *listener, metrics_t *metrics, reason_t *why)
 {
     static const char *const EVERYTHING [] = {"", NULL};
@@ -392,10 +391,11 @@ feed_client_new (loop_t *loop, const char *feed, const char *control, int64_t bu
     self->reconnects =
         metrics_add (metrics, METRIC_COUNTER, "cmlwatch_gateway_feed_reconnects_total",
                      "Connections to the feed given up because nothing came");
-    self->control = bus_client_new (loop, control, metrics, why);
-    self->subscriber = self->control ? bus_subscriber_new (loop, BUS_CONNECT, feed, EVERYTHING,
-                                                           FEED_HWM, on_message, self, metrics, why)
-                                     : NULL;
+    self->control = bus_client_new (loop, control, keys, metrics, why);
+    self->subscriber = self->control
+                           ? bus_subscriber_new (loop, BUS_CONNECT, feed, EVERYTHING, FEED_HWM,
+                                                 keys, NULL, on_message, self, metrics, why)
+                           : NULL;
     if (!self->subscriber) {
         return NULL;
     }

@@ -58,6 +58,8 @@ hub_change (hub_t *self, const char *client_id, filter_t *filter)
         return !client ? -ENOENT : !live ? -EBUSY : -EAGAIN;
     }
     filter_t *had = filter_hold (audience_filter_shared (client->audience));
+    audience_leave (client);
+    client_tell_rest (client);
     if (fanout_rejoin (client, &filter) < 0) {
         filter_release (&filter);
         filter_release (&had);

@@ -255,7 +255,7 @@ find_of (replica_jobs_t *self, const char *data, size_t size)
     scan_member_t member;
     char id [REPLICA_JOB_ID_SIZE];
 
-    if (!scan_find (data, size, "job_id", &member) && !scan_find (data, size, "id", &member)) {
+    if (!scan_find (data, size, "job_id", &member)) {
         return NULL;
     }
     scan_copy (&member, id, sizeof id);

@@ -21,7 +21,7 @@
 #define LIMIT_MOST    1000
 #define TEXT_MOST     128
 #define PAYLOAD_MOST  16384
-#define TIMEOUT_MOST  604800
+#define TIMEOUT_MOST  86400
 #define PRIORITY_MOST 1000
 #define TYPE_MOST     (FEED_JOB_TYPE_SIZE - 1)
 #define TYPE_SIGNS    "abcdefghijklmnopqrstuvwxyz0123456789._-"

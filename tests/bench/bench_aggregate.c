@@ -230,7 +230,7 @@ told_rate (const bench_t *bench, size_t *snapshot_bytes)
     _cleanup_ (metrics_destroy) metrics_t *metrics = metrics_new (1000);
     _cleanup_ (loop_destroy) loop_t *loop = loop_new (1000);
     _cleanup_ (feed_destroy) feed_t *feed =
-        feed_open (loop, "tcp://127.0.0.1:*", 250, 1000, NULL, metrics, &why);
+        feed_open (loop, "tcp://127.0.0.1:*", NULL, 250, 1000, NULL, metrics, &why);
     const broker_settings_t work = {.rules = {.jobs_max = 10}, .runners_max = 10, .renew_ms = 2000};
     _cleanup_ (broker_destroy) broker_t *broker =
         feed ? broker_new (loop, feed, NULL, &work, metrics, &why) : NULL;

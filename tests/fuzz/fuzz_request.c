@@ -276,6 +276,7 @@ start (void)
                                             .packers_max = 4,
                                             .compression = true};
     reason_t why = {""};
+    log_open ("fuzz", LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT);
     replica_t *replica = replica_new (NULL);
     event_log_t *log = event_log_new (64, 1 << 20);
     metrics_t *metrics = metrics_new (1000);
@@ -283,7 +284,7 @@ start (void)
     CHECK (world.loop && replica && log && metrics);
     fill (replica, log);
     hub_t *hub = hub_new (world.loop, &SETTINGS, replica, log, metrics, &why);
-    asks_t *asks = asks_new (world.loop, NOBODY, 100, 64, metrics, &why);
+    asks_t *asks = asks_new (world.loop, NOBODY, NULL, 100, 64, metrics, &why);
     audit_t *audit = audit_new (world.loop, "", 4096, metrics, &why);
     CHECK (hub && asks && audit);
     mask_t *mask = mask_new (MASK_DEFAULT, &why);

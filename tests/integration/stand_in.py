@@ -234,9 +234,9 @@ class StandIn:
 
     def on_acknowledge(self, question):
         alert = self.alerts.get(question["id"])
-        if not alert:
-            return {"status": 404, "detail": "there is no such alert"}, []
+        if not alert or alert["state"] != "raised":
+            return {"status": 409 if alert else 404, "detail": "it is acknowledged" if alert else "there is no such alert"}, []
         alert.update(state="acknowledged", acknowledged_by=question["by"], acknowledged_at=now())
         self.say("alert.acknowledged", {"alert_id": alert["id"], **{key: alert[key] for key in (
             "rule", "severity", "worker_id", "acknowledged_by", "acknowledged_at")}}, alert["worker_id"])
-        return {"status": 200}, [pack(alert)]
+        return {"status": 202}, [pack(alert)]

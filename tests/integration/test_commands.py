@@ -235,6 +235,23 @@ def test_hundreds_at_once_are_all_answered(hub):
     assert len({json.loads(body)["id"] for _, _, body in answers}) == len(hub.broker.jobs) == 300
 
 
+def test_no_more_wait_for_the_aggregator_than_may(start, bus):
+    hub = Hub(start, bus, "--asks-max", 3)
+    try:
+        hub.broker.away = True
+        with concurrent.futures.ThreadPoolExecutor(8) as many:
+            answers = list(many.map(lambda n: hub.gateway.ask("/api/jobs", "POST", {"job_type": "burst"}), range(8)))
+
+        said = [problem(answer, 503)["detail"] for answer in answers]
+        refused = [detail for detail in said if "too many requests wait" in detail]
+        assert refused and all("too many requests wait" in detail or "no answer" in detail for detail in said)
+        assert metric(hub.gateway.url, "cmlwatch_gateway_asks_refused_total") == len(refused)
+        hub.broker.away = False
+        assert hub.gateway.ask("/api/jobs", "POST", {"job_type": "burst"})[0] == 202
+    finally:
+        hub.broker.stop()
+
+
 #  --- jobs, looked at
 
 def test_list_is_chosen_and_paged(hub):
@@ -391,7 +408,8 @@ def test_alerts_are_seen_and_acknowledged_by_who_may(guarded):
     problem(ask("olga", f"/api/alerts/{NOBODY}/acknowledge", "POST"), 404)
     problem(ask("olga", f"/api/alerts/{mine['id']}/forget", "POST"), 404)
     status, _, body = ask("lim", f"/api/alerts/{mine['id']}/acknowledge", "POST")
-    assert status == 200 and valid("rest.alert", json.loads(body))["acknowledged_by"] == "lim"
+    assert status == 202 and valid("rest.alert", json.loads(body))["acknowledged_by"] == "lim"
+    problem(ask("olga", f"/api/alerts/{mine['id']}/acknowledge", "POST"), 409)
     assert json.loads(ask("olga", f"/api/alerts/{theirs['id']}/acknowledge", "POST")[2])["acknowledged_by"] == "olga"
 
 
@@ -435,7 +453,7 @@ def test_each_command_is_one_record_with_who_what_and_how_it_ended(guarded):
         ("job.cancel", "adam", "admin", 202, "done", job["id"]),
         ("worker.command", "vera", "viewer", 403, "refused", None),
         ("worker.command", None, "none", 401, "refused", None),
-        ("alert.acknowledge", "olga", "operator", 200, "done", alert["id"]),
+        ("alert.acknowledge", "olga", "operator", 202, "done", alert["id"]),
         ("worker.idle_detection", "olga", "operator", 202, "done", None),
         ("client.change", "vera", "viewer", 200, "done", None),
         ("session.begin", "vera", "viewer", 201, "done", None),

@@ -56,6 +56,12 @@ class Hub:
                 end(job) if end else self.broker.progress(job, round(chance.random() * 100, 1), "on its way")
 
 
+    def settle(self):
+        """The gateway has all that was said."""
+        last = f"{stand_in.EPOCH}-{self.broker.seq}"
+        harness.wait_until(lambda: http_json(f"{self.gateway.url}/api/events?limit=1")["last_event_id"] == last, "the gateway has all")
+
+
 @pytest.fixture
 def hub(start, bus):
     hub = Hub(start, bus)
@@ -121,6 +127,7 @@ def test_fifty_monitors_each_see_exactly_their_events_in_order(hub):
 def test_filter_that_is_changed_while_open_is_followed_from_there_and_brings_the_jobs_it_adds(hub):
     chance = random.Random(7)
     hub.traffic(chance, 300)
+    hub.settle()
     before = {"topics": "jobs:status", "job_types": "render", "worker_ids": hub.ids[0]}
     after = {"topics": "jobs", "job_types": "render,report", "min_priority": "-5"}
     stream = hub.gateway.stream(query(before, heartbeat=1))
@@ -150,6 +157,7 @@ def test_what_was_missed_is_had_again_by_request_or_by_coming_back(hub):
     chance = random.Random(3)
     hub.traffic(chance, 200)
     wanted = {"topics": "jobs:status,alerts", "regions": "us-east-1", "max_priority": "3"}
+    hub.settle()
     opened = hub.broker.seq
     stream = hub.gateway.stream(query(wanted, state=0, heartbeat=1))
     stream.wait("connected", "it is open")

@@ -119,15 +119,15 @@ open_world (world_t *world)
     load_order_parse (&world->settings.rules.load_order, LOAD_ORDER_DEFAULT, &why);
     world->metrics = metrics_new (1000);
     world->loop = loop_new (1000);
-    world->feed =
-        feed_open (world->loop, "inproc://property", 250, 1000000, NULL, world->metrics, &why);
+    world->feed = feed_open (world->loop, "inproc://property", NULL, 250, 1000000, NULL,
+                             world->metrics, &why);
     assert_non_null (world->feed);
     world->broker = broker_new (world->loop, world->feed, NULL, &WORK, world->metrics, &why);
     world->fleet = fleet_new (world->loop, world->feed, world->broker, NULL, &world->settings,
                               world->metrics, &why);
     world->subscriber =
         bus_subscriber_new (world->loop, BUS_CONNECT, "inproc://property", EVERYTHING, 1000000,
-                            on_feed, world, world->metrics, &why);
+                            NULL, NULL, on_feed, world, world->metrics, &why);
     assert_non_null (world->subscriber);
     for (int i = 0; i < WORKERS; i++) {
         world->models [i] = model_new ();

@@ -152,6 +152,33 @@ stream_of_progress_alone_hears_the_last_of_it_although_the_job_has_ended (void *
     assert_int_equal (times (peer->text, "begin of a") + times (peer->text, "end of a"), 0);
 }
 
+static void
+filter_that_is_changed_takes_nothing_with_it_that_waited_for_a_tick (void **state)
+{
+    (void) state;
+    peer_t *peer = open_stream ("max_hz", "0.01", NULL, false);
+    char id [17];
+    say_job (EVENT_JOB_SUBMITTED, JOB_A, "pending", "begin of a", 0);
+    progress (JOB_A, "first of all", 0);
+    turn ();
+    forget (peer);
+    progress (JOB_A, "last of a", 0);
+    say (EVENT_WORKER_SNAPSHOT, WORKER_A, "snapshot", 0);
+    turn ();
+    assert_int_equal (times (hear (peer), "last of a"), 0);
+    assert_non_null (client_id (id));
+
+    filter_t *filter = filter_copy (hub_filter (rig.hub, id));
+    assert_int_equal (filter_unset (filter, "max_hz", NULL), 0);
+    assert_int_equal (hub_change (rig.hub, id, filter), 0);
+
+    assert_int_equal (times (hear (peer), "last of a"), 1);
+    assert_int_equal (times (peer->text, "\"mark\":\"snapshot\""), 1);
+    progress (JOB_A, "at once", 0);
+    turn ();
+    assert_int_equal (times (hear (peer), "at once"), 1);
+}
+
 //  One that is behind reads its ticks out of the log as well, and what comes before a job's
 //  progress there comes before it here.
 static void
@@ -217,6 +244,7 @@ main (void)
         WITH_RIG (state_tells_open_jobs_as_they_stand_and_those_that_ended_not),
         WITH_RIG (rhythm_tells_the_newest_progress_at_its_tick_and_none_behind_the_end),
         WITH_RIG (stream_of_progress_alone_hears_the_last_of_it_although_the_job_has_ended),
+        WITH_RIG (filter_that_is_changed_takes_nothing_with_it_that_waited_for_a_tick),
         WITH_RIG (rhythm_of_one_that_is_behind_keeps_a_jobs_order),
         WITH_RIG (filter_that_lets_more_jobs_through_brings_them_as_they_stand)};
 
