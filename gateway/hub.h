@@ -72,7 +72,7 @@ void hub_reset (hub_t *self);
 //  the moment; -EAGAIN: too many states are asked for; -ENOMEM.
 int hub_change (hub_t *self, const char *client_id, filter_t *filter);
 
-//  The filter of an open stream, borrowed; null: no such client.
+//  The filter of an open stream, borrowed; null: no such client, or a monitor, which changes its own.
 const filter_t *hub_filter (const hub_t *self, const char *client_id);
 
 //  Who opened a stream, borrowed; null: no such client.

@@ -18,7 +18,7 @@ PATIENCE = harness.PATIENCE
 class Monitor:
     """One connection; each call runs the loop until it is done, so the test is in charge of what is read."""
 
-    loop = asyncio.new_event_loop()
+    loop, open = asyncio.new_event_loop(), []
 
     def __init__(self, gateway, name="m", headers=None, **more):
         self.name, self.messages = name, []
@@ -29,6 +29,15 @@ class Monitor:
             return await websockets.connect(f"{scheme}://{host}:{gateway.port}/api/monitor", max_size=None, ping_interval=None, compression=None,
                                             extra_headers={**gateway.headers, **(headers or {})}, **more)
         self.ws = self.run(connect())
+        Monitor.open.append(self)
+
+    @classmethod
+    def cut_all(cls):
+        """Whoever is left goes without a word."""
+        while cls.open:
+            monitor = cls.open.pop()
+            monitor.ws.transport.abort()
+            monitor.run(monitor.ws.wait_closed())
 
     def run(self, what, deadline=PATIENCE):
         return self.loop.run_until_complete(asyncio.wait_for(what, deadline))

@@ -72,6 +72,12 @@ class Fleet:
         return http_json(self.gateway.url + "/api/state", headers=self.gateway.headers)["last_event_id"]
 
 
+@pytest.fixture(autouse=True)
+def monitors(start):
+    yield
+    Monitor.cut_all()
+
+
 @pytest.fixture
 def fleet(start, bus, tmp_path):
     return Fleet(start, bus, store=tmp_path / "store")
@@ -485,8 +491,8 @@ def test_monitor_that_is_behind_gets_the_newest_snapshots_and_is_told_how_many_i
         for _ in range(100):
             mark += 1
             fleet.change(fleet.names[mark % 4], mark, tags={"pad": "x" * 1000})
-        return metric(fleet.gateway.url, "cmlwatch_gateway_stepped_back_total") >= 1
-    wait_until(conflated, "it is behind")
+        return metric(fleet.gateway.url, "cmlwatch_gateway_conflated_total") >= 1
+    wait_until(conflated, "it is behind, by more than its own machine holds for it")
     wait_until(lambda: fleet.gateway.worker(fleet.names[mark % 4])["name"] == f"mark {mark}", "all was taken in")
 
     events = slow.until(fleet.last())
