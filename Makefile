@@ -2,7 +2,7 @@
 #
 # A collector is a folder under collector/ and its name here.
 COLLECTORS := ec2 cloudwatch cml prometheus
-PROGRAMS   := cmlwatch-aggregator cmlwatch-gateway $(COLLECTORS:%=cmlwatch-collector-%) cmlwatch-sim
+PROGRAMS   := cmlwatch-aggregator cmlwatch-gateway $(COLLECTORS:%=cmlwatch-collector-%) cmlwatch-sim cmlwatch
 
 CC       ?= gcc
 ifeq ($(origin CC),default)
@@ -30,7 +30,7 @@ sources   = $(wildcard $(1:%=%/*.c))
 objects   = $(patsubst %.c,$B/%.o,$(call sources,$1))
 assembly  = $(patsubst %.S,$B/%.o,$(wildcard $(1:%=%/*.S)))
 
-.PHONY: all help bench schemas deps deps-test deps-bench deps-lint deps-fuzz demo test unit integration node faults memcheck fuzz \
+.PHONY: all help bench schemas deps deps-test deps-bench deps-lint deps-fuzz demo test unit integration node faults soak memcheck fuzz \
         fuzz-targets lint format install clean
 .DEFAULT_GOAL := all
 
@@ -48,7 +48,11 @@ $B/cmlwatch-collector-%: $(call objects,common collector/core collector/aws)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(foreach c,$(COLLECTORS),$(eval $B/cmlwatch-collector-$c: $(call objects,collector/$c)))
 
-$B/cmlwatch-aggregator $B/cmlwatch-gateway $B/cmlwatch-sim:
+# In the terminal, for who works with it; the only one that draws.
+$B/cmlwatch: LDLIBS += -lncursesw
+$B/cmlwatch: $(call objects,common gateway/cli)
+
+$B/cmlwatch-aggregator $B/cmlwatch-gateway $B/cmlwatch-sim $B/cmlwatch:
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $B/%.o: %.c | deps
@@ -81,6 +85,7 @@ $B/lib/aggregator.a: $(call without_main,aggregator)
 $B/lib/gateway.a:    $(call without_main,gateway) $(call assembly,gateway)
 $B/lib/collector.a:  $(call without_main,collector/core collector/aws $(COLLECTORS:%=collector/%))
 $B/lib/simulator.a:  $(call without_main,tests/simulator)
+$B/lib/cli.a:        $(call without_main,gateway/cli)
 $B/lib/%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
@@ -90,7 +95,7 @@ define unit_rule
 $B/tests/unit/$1/test_%: $B/tests/unit/$1/test_%.o $B/lib/$1.a $B/lib/common.a
 	$$(Q)$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^ -lcmocka $$(LDLIBS)
 endef
-$(foreach folder,aggregator gateway collector simulator,$(eval $(call unit_rule,$(folder))))
+$(foreach folder,aggregator gateway collector simulator cli,$(eval $(call unit_rule,$(folder))))
 $B/tests/unit/common/test_%: $B/tests/unit/common/test_%.o $B/lib/common.a
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
 
@@ -100,7 +105,7 @@ $B/tests/unit/common/test_%: $B/tests/unit/common/test_%.o $B/lib/common.a
 
 FUZZ   := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAY := $(FUZZ:%=$B/tests/replay/%)
-FUZZED := $B/lib/gateway.a $B/lib/collector.a $B/lib/common.a
+FUZZED := $B/lib/gateway.a $B/lib/cli.a $B/lib/collector.a $B/lib/common.a
 MINUTES ?= 10
 
 $B/tests/replay/%: $B/tests/fuzz/%.o $B/tests/fuzz/replay.o $(FUZZED)
@@ -147,6 +152,9 @@ faults: deps-test all  ## kill -9 a hundred times under load, stalls, cuts, a fu
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_KILLS=$${CMLWATCH_KILLS:-100} CMLWATCH_RATE=$${CMLWATCH_RATE:-2000} \
 	  $(PYTEST) -s --timeout 1200 tests/integration/test_kills.py tests/integration/test_faults.py $(PYTEST_FLAGS)
 
+soak: deps-test all  ## the whole stack for MINUTES=30 with clients, jobs and rescales; fails when anything grows or an event is missing
+	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/bench/soak.py $B $(if $(filter command line,$(origin MINUTES)),$(MINUTES),30)
+
 memcheck: deps-test all  ## the whole stack once under valgrind: no leak, no invalid access
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_WRAP="valgrind" $(PYTEST) tests/integration/test_stack.py -k whole_stack $(PYTEST_FLAGS)
 
@@ -184,7 +192,7 @@ deps-fuzz:
 
 # --- the checks that read instead of run
 
-C_FILES := $(wildcard common/*.[ch] aggregator/*.[ch] gateway/*.[ch] collector/*/*.[ch] \
+C_FILES := $(wildcard common/*.[ch] aggregator/*.[ch] gateway/*.[ch] gateway/cli/*.[ch] collector/*/*.[ch] \
              tests/simulator/*.[ch] tests/unit/*/*.[ch] tests/support/*.[ch] tests/bench/*.[ch] \
              tests/fuzz/*.[ch])
 

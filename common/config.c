@@ -177,7 +177,7 @@ config_init (const config_key_t *keys, void *settings)
 static void
 variable_name (char *out, size_t size, const char *section, const char *key)
 {
-    snprintf (out, size, "CMLWATCH_%s_%s", section, key);
+    snprintf (out, size, "CMLWATCH_%s%s%s", section, *section ? "_" : "", key);
     for (; *out; out++) {
         *out = *out == '-' ? '_' : (char) toupper ((unsigned char) *out);
     }
@@ -186,9 +186,9 @@ variable_name (char *out, size_t size, const char *section, const char *key)
 DEFINE_CLEANUP (file_close, FILE *, fclose)
 
 //  The secret is the file's content without its last newline, as editors and `echo` leave one.
-static int
-read_secret (const config_key_t *keys, void *settings, const char *name, const char *path,
-             const char *where, reason_t *why)
+int
+config_read_secret (const config_key_t *keys, void *settings, const char *name, const char *path,
+                    const char *where, reason_t *why)
 {
     char value [CONFIG_TEXT_SIZE + 1];
     _cleanup_ (file_close) FILE *file = fopen (path, "re");
@@ -242,7 +242,10 @@ read_variable (const config_key_t *keys, void *settings, const char *section, co
             return reason_set (why, -EINVAL, "%s: only a secret is read from a file; set %s",
                                variable, name);
         }
-        return read_secret (keys, settings, key->name, value, variable, why);
+        return config_read_secret (keys, settings, key->name, value, variable, why);
+    }
+    if (!*section) {
+        return 0;
     }
     variable_name (name, sizeof name, section, "");
     return unknown_variable (keys, variable, strlen (name), why);

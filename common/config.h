@@ -56,9 +56,14 @@ int config_set (const config_key_t *keys, void *settings, const char *name, cons
 int config_read_file (const config_key_t *keys, void *settings, const char *section,
                       const char *path, reason_t *why);
 
-//  Variables CMLWATCH_<SECTION>_*; one that names no key is an error.
+//  Variables CMLWATCH_<SECTION>_*; one that names no key is an error. The section "" is the program
+//  for people: CMLWATCH_<KEY>, beside which all other variables of ours stand.
 int config_read_environment (const config_key_t *keys, void *settings, const char *section,
                              char **environment, reason_t *why);
+
+//  A CONFIG_SECRET of a file, without its last newline; where says who named the file.
+int config_read_secret (const config_key_t *keys, void *settings, const char *name,
+                        const char *path, const char *where, reason_t *why);
 
 //  One flag of argv at *index, which is moved past it and its value.
 int config_read_flag (const config_key_t *keys, void *settings, int argc, char **argv, int *index,
