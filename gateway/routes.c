@@ -140,6 +140,7 @@ on_file (const http_parts_t *parts, struct MHD_Connection *connection, const cha
 static const route_t ROUTES [] = {
     {"GET",    "/api/events/stream", route_stream,            ROLE_VIEWER,   false, NULL},
     {"GET",    "/api/events",        route_events,            ROLE_VIEWER,   false, NULL},
+    {"GET",    "/api/monitor",       route_monitor,           ROLE_VIEWER,   false, NULL},
     {"GET",    "/api/clients",       route_clients,           ROLE_OPERATOR, false, NULL},
     {"PATCH",  "/api/clients/*",     route_client_change,     ROLE_VIEWER,   false, "client.change"},
     {"GET",    "/api/workers",       on_workers,              ROLE_VIEWER,   false, NULL},
