@@ -132,7 +132,7 @@ def test_command_for_a_worker_that_does_not_run_is_refused(world):
         assert "not running" in answer["detail"] and "job_id" not in answer
     resume = world.control.submit("worker.resume", worker=INSTANCE)
 
-    assert resume["priority"] == 8 and resume["timeout_seconds"] == 120
+    assert resume["priority"] == 8 and resume["timeout_seconds"] == 900
     assert metric(world.aggregator.url, "cmlwatch_jobs_refused_total", reason="not_running") == 2
 
 
