@@ -2,7 +2,7 @@
 #
 # A collector is a folder under collector/ and its name here.
 COLLECTORS := ec2 cloudwatch cml prometheus
-PROGRAMS   := cmlwatch-aggregator cmlwatch-gateway $(COLLECTORS:%=cmlwatch-collector-%) cmlwatch-sim
+PROGRAMS   := cmlwatch-aggregator cmlwatch-gateway $(COLLECTORS:%=cmlwatch-collector-%) cmlwatch-sim cmlwatch-probe
 
 CC       ?= gcc
 ifeq ($(origin CC),default)
@@ -47,6 +47,9 @@ $B/cmlwatch-sim:        $(call objects,common tests/simulator)
 $B/cmlwatch-collector-%: $(call objects,common collector/core collector/aws)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(foreach c,$(COLLECTORS),$(eval $B/cmlwatch-collector-$c: $(call objects,collector/$c)))
+
+$B/cmlwatch-probe: $(call objects,probe)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
 
 $B/cmlwatch-aggregator $B/cmlwatch-gateway $B/cmlwatch-sim:
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -188,7 +191,7 @@ deps-deploy:
 
 # --- the checks that read instead of run
 
-C_FILES := $(wildcard common/*.[ch] aggregator/*.[ch] gateway/*.[ch] collector/*/*.[ch] \
+C_FILES := $(wildcard common/*.[ch] probe/*.[ch] aggregator/*.[ch] gateway/*.[ch] collector/*/*.[ch] \
              tests/simulator/*.[ch] tests/unit/*/*.[ch] tests/support/*.[ch] tests/bench/*.[ch] \
              tests/fuzz/*.[ch])
 
@@ -208,7 +211,8 @@ format:  ## put the sources into the checked-in style
 #
 # PREFIX is where it will be used, DESTDIR where it is put for that; a configuration that is there stays.
 
-INSTALLED := $(filter-out %-sim,$(PROGRAMS))
+#  The simulator and the probe are of images (Dockerfile).
+INSTALLED := $(filter-out %-sim %-probe,$(PROGRAMS))
 SYSCONF   := /etc/cmlwatch
 UNITDIR   := $(PREFIX)/lib/systemd/system
 units      = $(wildcard deploy/systemd/*.service deploy/systemd/*.target)
@@ -257,4 +261,4 @@ clean:  ## remove what was built
 	rm -rf build
 
 .SECONDARY:
--include $(shell find $B -name '*.d' 2>/dev/null)
+-include $(shell find $B -type f -name '*.d' 2>/dev/null)
