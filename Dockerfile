@@ -25,7 +25,8 @@ FROM debian:bookworm-slim AS runtime
 RUN apt-get update && \
     apt-get install -y --no-install-recommends ca-certificates libcurl4 libczmq4 libexpat1 libgnutls30 libinih1 \
         libjansson4 libjson-c5 liblmdb0 libmicrohttpd12 liborcania2.3 librhonabwy1.1 libuuid1 libwslay1 libzmq5 zlib1g && \
-    rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/* /usr/share/doc/* /usr/share/man/*
+    rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/* && \
+    find /usr/share/doc -type f ! -name copyright -delete
 COPY --from=build /out/ /
 RUN ! ldd /usr/bin/cmlwatch-* | grep 'not found'
 
@@ -60,7 +61,8 @@ CMD ["cmlwatch-sim", "--help"]
 
 FROM debian:bookworm-slim AS proxy
 RUN apt-get update && apt-get install -y --no-install-recommends nginx-light && \
-    rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/* /usr/share/doc/* /usr/share/man/*
+    rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/* && \
+    find /usr/share/doc -type f ! -name copyright -delete
 COPY --from=build /out/usr/bin/cmlwatch-probe /usr/bin/
 COPY deploy/proxy/nginx.conf /etc/nginx/nginx.conf
 USER 10001:10001
