@@ -46,7 +46,7 @@ USER 10001:10001
 EXPOSE 8080
 # No shell stands between: the program is process 1 and gets the signals itself.
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=4s --start-period=30s --retries=3 CMD ["cmlwatch-probe"]
+HEALTHCHECK --interval=3s --timeout=4s --start-period=30s --retries=3 CMD ["cmlwatch-probe"]
 CMD ["cmlwatch-gateway", "--help"]
 ARG VERSION=unknown
 LABEL org.opencontainers.image.title="cmlwatch" \
@@ -68,7 +68,7 @@ COPY deploy/proxy/nginx.conf /etc/nginx/nginx.conf
 USER 10001:10001
 EXPOSE 8443
 STOPSIGNAL SIGQUIT
-HEALTHCHECK --interval=10s --timeout=4s --start-period=10s --retries=3 CMD ["cmlwatch-probe", "127.0.0.1:8081/healthz"]
+HEALTHCHECK --interval=3s --timeout=4s --start-period=10s --retries=3 CMD ["cmlwatch-probe", "127.0.0.1:8081/healthz"]
 CMD ["nginx", "-g", "daemon off;"]
 
 # What `docker build .` makes.
