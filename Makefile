@@ -31,7 +31,7 @@ objects   = $(patsubst %.c,$B/%.o,$(call sources,$1))
 assembly  = $(patsubst %.S,$B/%.o,$(wildcard $(1:%=%/*.S)))
 
 .PHONY: all help bench schemas deps deps-test deps-bench deps-lint deps-fuzz deps-deploy demo test unit integration node faults memcheck fuzz \
-        fuzz-targets lint format install deb test-deb test-compose clean
+        fuzz-targets lint format install deb test-deb test-compose test-files clean
 .DEFAULT_GOAL := all
 
 all: $(PROGRAMS:%=$B/%)  ## build every program
@@ -259,6 +259,9 @@ test-deb: deb  ## install that package in a system of its own (debootstrap, syst
 
 test-compose: deps-deploy  ## build the images and run the docker-compose stack in an engine of its own; as root
 	@PYTHONDONTWRITEBYTECODE=1 $(PYTEST) -s --timeout 1200 tests/deploy/test_compose.py $(PYTEST_FLAGS)
+
+test-files: deps-deploy all  ## the files of deploy/ by their schemas, and by what the programs take
+	@PYTHONDONTWRITEBYTECODE=1 $(PYTEST) tests/deploy/test_files.py $(PYTEST_FLAGS)
 
 clean:  ## remove what was built
 	rm -rf build
