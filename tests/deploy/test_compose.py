@@ -29,7 +29,8 @@ class Stack:
         self.token = re.search(r"this once: (\S+)", told)[1]
         self.environment = folder / "env"
         self.environment.write_text((DEPLOY / "demo.env").read_text() +
-                                    f"SECRETS={folder / 'secrets'}\nPORT=18443\nCMLWATCH_IMAGE=cmlwatch-under-test\nCMLWATCH_VERSION=0.1\n")
+                                    f"SECRETS={folder / 'secrets'}\nPORT=18443\nCMLWATCH_IMAGE=cmlwatch-under-test\nCMLWATCH_VERSION=0.1\n"
+                                    "PROMETHEUS_IMAGE=cmlwatch-under-test-prometheus:0.1\n")
 
     def compose(self, *arguments, **more):
         return self.engine.run("docker-compose", "--project-name", PROJECT, "--env-file", self.environment,
@@ -84,6 +85,7 @@ def stack(tmp_path_factory):
     finally:
         if made:
             made.compose("down", "--volumes", "--remove-orphans", "--rmi", "all", check=False)
+            engine.docker("rmi", "cmlwatch-under-test-prometheus:0.1", check=False)
         engine.stop()
 
 
@@ -179,6 +181,35 @@ def test_it_scales(stack):
         return len(units) == 4 and min(units) > 0 and sum(units) >= 15 and units
     print("workers of each collector-cml:", wait_until(shared, "each reads a part of the fleet", 60))
     wait_until(lambda: sum(stack.metric("aggregator", "cmlwatch_workers_multi_owned")) == 0, "no worker is read twice", 30)
+
+
+#  Debian's, in the form of the image that compose names: no registry is needed for it.
+PROMETHEUS = """FROM debian:bookworm-slim
+RUN apt-get update && apt-get install -y --no-install-recommends prometheus && install -d -o nobody -g nogroup /prometheus
+USER nobody
+ENTRYPOINT ["prometheus"]
+"""
+
+
+def test_prometheus_finds_each_container_by_itself(stack):
+    stack.engine.docker("build", "-t", "cmlwatch-under-test-prometheus:0.1", "-", input=PROMETHEUS)
+    stack.compose("up", "-d", "--no-build", "--no-deps", "prometheus")
+    container = stack.containers("prometheus")[0]
+    address = stack.inspect(container)["NetworkSettings"]["Networks"][f"{PROJECT}_bus"]["IPAddress"]
+
+    def ask(path):
+        try:
+            return json.load(urllib.request.urlopen(f"http://{address}:9090/api/v1/{path}", timeout=5))["data"]
+        except OSError:
+            return None
+
+    def found():
+        targets = (ask("targets") or {}).get("activeTargets", [])
+        up = [target["labels"]["service"] for target in targets if target["health"] == "up"]
+        return up.count("gateway") == 2 and up.count("collector-cml") == 4 and len(up) == len(targets) == 9
+    wait_until(found, "all nine are scraped", 90)
+    rules = ask("rules")["groups"][0]["rules"]
+    assert len(rules) > 10 and all(rule["health"] in ("ok", "unknown") for rule in rules)
 
 
 def test_both_gateways_are_behind_the_proxy(stack):

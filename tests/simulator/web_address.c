@@ -29,9 +29,9 @@ web_local_address (struct MHD_Connection *connection)
         local.sin_family != AF_INET) {
         return 0;
     }
-    return web_is_loopback (local.sin_addr.s_addr)
-               ? local.sin_addr.s_addr
-               : htonl (LOOPBACK | (uint32_t) ntohs (local.sin_port));
+    uint32_t address = ntohl (local.sin_addr.s_addr);
+    bool is_own = address >> 24 == LOOPBACK >> 24 && address >> 8 != LOOPBACK >> 8;
+    return htonl (is_own ? address : LOOPBACK | (uint32_t) ntohs (local.sin_port));
 }
 
 uint32_t
