@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -180,6 +181,26 @@ def test_a_collector_reloads(system):
 
     wait_until(lambda: system.show(UNITS[4], "ActiveState") == "active", "the reload is over")
     assert "settings read anew" in system.run("journalctl", "-u", UNITS[4], "--no-pager")
+
+
+def test_a_start_that_waits_for_another_is_no_failure(system):
+    """Longer than TimeoutStartSec, for it says each second that it lives."""
+    folder = system.root / "etc/systemd/system/cmlwatch-gateway.service.d"
+    folder.mkdir(parents=True)
+    (folder / "soon.conf").write_text("[Service]\nTimeoutStartSec=1\n")
+    system.run("systemctl", "daemon-reload")
+    system.run("systemctl", "stop", "cmlwatch-aggregator", "cmlwatch-gateway")
+
+    system.run("systemctl", "start", "--no-block", "cmlwatch-gateway")
+
+    wait_until(lambda: system.show("cmlwatch-gateway", "StatusText").startswith("not ready: "), "it says what it waits for")
+    began = int(system.show("cmlwatch-gateway", "InactiveExitTimestampMonotonic"))
+    wait_until(lambda: time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000 - began > 3_000_000, "three times its time is over")
+    assert system.show("cmlwatch-gateway", "ActiveState") == "activating" and system.show("cmlwatch-gateway", "NRestarts") == "0"
+    system.run("systemctl", "start", "cmlwatch-aggregator")
+    wait_until(lambda: system.show("cmlwatch-gateway", "ActiveState") == "active", "it is ready with the aggregator")
+    shutil.rmtree(folder)
+    system.run("systemctl", "daemon-reload")
 
 
 def test_a_gateway_that_hangs_is_started_again(system):
