@@ -224,6 +224,19 @@ def test_both_gateways_are_behind_the_proxy(stack):
             client.close()
 
 
+def test_events_flow_through_the_scaled_stack(stack):
+    with stack.get("/api/events/stream?state=0") as stream:
+        began, sequences, identity = time.monotonic(), [], None
+        while len(sequences) < 300 and time.monotonic() - began < 60:
+            line = stream.readline().decode()
+            identity = line.rsplit("-", 1)[1] if line.startswith("id: ") else identity
+            if line.startswith("event: ") and "heartbeat" not in line and identity:
+                sequences.append(int(identity))
+            identity = identity if line.startswith("id: ") else None
+        print(f"{len(sequences)} events in {time.monotonic() - began:.1f} s through proxy, one of two gateways, four collector-cml")
+    assert len(sequences) == 300 and sequences == list(range(sequences[0], sequences[0] + 300)), "each number once, in order"
+
+
 def test_a_gateway_that_goes_takes_nobody_with_it(stack):
     stack.engine.docker("kill", stack.containers("gateway")[0])
 

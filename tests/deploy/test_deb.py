@@ -156,8 +156,10 @@ def test_collectors_read_the_fleet_with_secrets_of_systemd(system):
     sim = ["/sim", "--aws", "127.0.0.1:5580", "--cml-port", str(SIM_CML), "--instances", "4", "--scenario", "/scenario"]
     system.run("systemd-run", "--unit=sim", *sim)
     wait_until(lambda: "i-" in system.run("curl", "-sS", f"{SIM_AWS}/_sim/instances", check=False), "the simulator is there")
-    system.write("/etc/cmlwatch/environment", f"AWS_ENDPOINT_URL={SIM_AWS}\nAWS_ACCESS_KEY_ID={ACCESS_KEY_ID}\n"
-                 f"AWS_SECRET_ACCESS_KEY={SECRET_ACCESS_KEY}\n")
+    system.write("/etc/cmlwatch/environment", f"AWS_ENDPOINT_URL={SIM_AWS}\n")
+    for kind in ("ec2", "cloudwatch"):
+        system.write(f"/etc/cmlwatch/secrets/collector-{kind}/aws_credentials",
+                     f"[default]\naws_access_key_id = {ACCESS_KEY_ID}\naws_secret_access_key = {SECRET_ACCESS_KEY}\n")
     system.write("/etc/cmlwatch/secrets/collector-cml/password", "cmlwatch-demo\n")
     conf = (system.root / "etc/cmlwatch/cmlwatch.conf").read_text()
     conf = re.sub(r"(?m)^tag_filter.*\n", "interval_ms = 1000\n", conf)
