@@ -73,7 +73,7 @@ $B/generated/version.h: FORCE
 	@mkdir -p $(@D)
 	@printf '#define CMLWATCH_VERSION "%s"\n#define CMLWATCH_DATE "%s"\n' '$(VERSION)' '$(DATE)' >$@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
-$B/common/program.o: $B/generated/version.h
+$B/common/program.o $B/common/program_docs.o: $B/generated/version.h
 .PHONY: FORCE
 
 # --- unit tests: tests/unit/<folder>/test_<module>.c is linked with that folder and common/
