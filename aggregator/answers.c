@@ -202,3 +202,47 @@ answers_command (fleet_t *fleet, bus_request_t *request)
     reply (request, 202, NULL, &out);
     buffer_clear (&out);
 }
+
+static void
+add_alert (void *request, const char *json, size_t size)
+{
+    bus_request_add (request, json, size);
+}
+
+void
+answers_alerts (alerts_t *alerts, bus_request_t *request)
+{
+    buffer_t out = {0};
+    json_writer_t json = json_writer (&out);
+
+    json_open_object (&json);
+    json_member_integer (&json, "status", 200);
+    json_key (&json, "rules");
+    alerts_write_rules (alerts, &json);
+    json_close_object (&json);
+    alerts_each (alerts, add_alert, request);
+    bus_request_reply (request, out.data, out.size);
+    buffer_clear (&out);
+}
+
+void
+answers_acknowledge (alerts_t *alerts, fleet_t *fleet, bus_request_t *request)
+{
+    const char *id = json_get_text (bus_request_json (request), "id");
+    const char *by = json_get_text (bus_request_json (request), "by");
+    reason_t why = {0};
+
+    if (!id || (by && strlen (by) > BY_BYTES_MAX)) {
+        bus_request_refuse (request, "malformed",
+                            "acknowledge wants id, and by of at most 128 bytes if at all");
+        return;
+    }
+    int rc = alerts_acknowledge (alerts, id, by, &why);
+    fleet_settle (fleet);
+    if (rc < 0) {
+        reply (request, rc == -ENOENT ? 404 : 409, why.text, NULL);
+        return;
+    }
+    (void) alerts_one (alerts, id, add_alert, request);
+    reply (request, 202, NULL, NULL);
+}

@@ -7,6 +7,8 @@
 #include "../common/cleanup.h"
 #include "../common/log.h"
 #include "answers.h"
+#include "door.h"
+#include "job_answers.h"
 #include "work.h"
 
 #include <assert.h>
@@ -26,6 +28,7 @@ struct control {
     store_t *store;  //  null: none
     leases_t *leases;
     losses_t *losses;
+    alerts_t *alerts;
     bus_server_t *server;
     loop_timer_t *expiry;
     int64_t renew_ms;
@@ -103,8 +106,10 @@ write_page (control_t *self, bus_request_t *request, buffer_t *out)
     json_member_integer (&json, "seq", (int64_t) feed_sequence (self->feed));
     json_member_integer (&json, "total", (int64_t) fleet_size (self->fleet));
     json_member_text (&json, "next_cursor", fleet_next (self->fleet, last) ? last : NULL);
-    json_key (&json, "jobs");
-    fleet_write_jobs (self->fleet, &json);
+    if (!cursor || !*cursor) {
+        json_key (&json, "jobs");
+        broker_write_jobs (fleet_broker (self->fleet), &json);
+    }
     json_key (&json, "stats");
     json_open_object (&json);
     fleet_write_stats (self->fleet, &json);
@@ -276,6 +281,12 @@ on_lease (void *argument, bus_request_t *request)
     } else if (!leases_has (self->leases, collector_id)) {
         metric_increment (self->turned_away);
     }
+    const char *lists = json_get_text (ask, "lists");
+    const char *other = leases_take_lists (self->leases, collector_id, lists ? lists : "");
+    if (other) {
+        log_warn ("collectors of a kind have different files of accounts or servers",
+                  LOG_TEXT ("collector", collector_id), LOG_TEXT ("other", other));
+    }
     answer_lease (self, request, collector_id, kind);
     leases_told (self->leases, collector_id);
 }
@@ -333,9 +344,55 @@ on_events (void *argument, bus_request_t *request)
     buffer_clear (&out);
 }
 
-static const bus_operation_t OPERATIONS [] = {{"state", on_state},     {"events", on_events},
-                                              {"lease", on_lease},     {"worker", on_worker},
-                                              {"command", on_command}, {0}};
+static void
+on_alerts (void *argument, bus_request_t *request)
+{
+    control_t *self = argument;
+    answers_alerts (self->alerts, request);
+}
+
+//  Answered when it is committed, as all that is told.
+static void
+on_acknowledge (void *argument, bus_request_t *request)
+{
+    control_t *self = argument;
+    reason_t why = {0};
+
+    if (feed_is_held (self->feed, &why)) {
+        bus_request_refuse (request, "store", why.text);
+        return;
+    }
+    answers_acknowledge (self->alerts, self->fleet, request);
+}
+
+#define JOB_OPERATION(name)                                        \
+    static void on_##name (void *argument, bus_request_t *request) \
+    {                                                              \
+        control_t *self = argument;                                \
+        job_answers_##name (fleet_broker (self->fleet), request);  \
+    }
+JOB_OPERATION (submit)
+JOB_OPERATION (job)
+JOB_OPERATION (jobs)
+JOB_OPERATION (cancel)
+JOB_OPERATION (runner)
+JOB_OPERATION (report)
+#undef JOB_OPERATION
+
+static const bus_operation_t OPERATIONS [] = {{"state", on_state},
+                                              {"events", on_events},
+                                              {"lease", on_lease},
+                                              {"worker", on_worker},
+                                              {"command", on_command},
+                                              {"submit", on_submit},
+                                              {"job", on_job},
+                                              {"jobs", on_jobs},
+                                              {"cancel", on_cancel},
+                                              {"runner", on_runner},
+                                              {"report", on_report},
+                                              {"alerts", on_alerts},
+                                              {"acknowledge", on_acknowledge},
+                                              {0}};
 
 static void
 on_expiry (void *argument)
@@ -350,8 +407,8 @@ on_expiry (void *argument)
 
 control_t *
 control_open (loop_t *loop, fleet_t *fleet, feed_t *feed, store_t *store, leases_t *leases,
-              losses_t *losses, const char *endpoint, int64_t renew_ms, metrics_t *metrics,
-              reason_t *why)
+              losses_t *losses, alerts_t *alerts, const char *endpoint, const bus_keys_t *keys,
+              int64_t renew_ms, metrics_t *metrics, reason_t *why)
 {
     _cleanup_ (control_destroy) control_t *self = calloc (1, sizeof *self);
 
@@ -365,12 +422,14 @@ control_open (loop_t *loop, fleet_t *fleet, feed_t *feed, store_t *store, leases
     self->store = store;
     self->leases = leases;
     self->losses = losses;
+    self->alerts = alerts;
     self->renew_ms = renew_ms;
     self->collectors = metrics_add (metrics, METRIC_GAUGE, "cmlwatch_collectors",
                                     "Collectors whose lease is alive");
     self->turned_away = metrics_add (metrics, METRIC_COUNTER, "cmlwatch_leases_refused_total",
                                      "Times a collector asked for work beyond collectors_max");
-    self->server = bus_server_new (loop, endpoint, OPERATIONS, self, metrics, why);
+    bus_lock_t lock = {keys, DOOR_CONTROL, door_allows};
+    self->server = bus_server_new (loop, endpoint, &lock, OPERATIONS, self, metrics, why);
     loop_timer_every (self->expiry, renew_ms * MS_US / 2);
     return self->server ? take_ptr (self) : NULL;
 }

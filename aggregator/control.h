@@ -1,4 +1,4 @@
-// control.h - answers what gateways and collectors ask: `state` and `lease`.
+// control.h - answers what gateways and collectors ask: state, leases, alerts.
 //
 // Work beside the flow: it reads the fleet and changes nothing in it. The operations and their
 // JSON are in common/README.md.
@@ -9,6 +9,7 @@
 #define AGGREGATOR_CONTROL_H
 
 #include "../common/bus.h"
+#include "alerts.h"
 #include "feed.h"
 #include "fleet.h"
 #include "leases.h"
@@ -17,8 +18,9 @@
 typedef struct control control_t;
 
 control_t *control_open (loop_t *loop, fleet_t *fleet, feed_t *feed, store_t *store,
-                         leases_t *leases, losses_t *losses, const char *endpoint, int64_t renew_ms,
-                         metrics_t *metrics, reason_t *why);
+                         leases_t *leases, losses_t *losses, alerts_t *alerts, const char *endpoint,
+                         const bus_keys_t *keys, int64_t renew_ms, metrics_t *metrics,
+                         reason_t *why);
 void control_destroy (control_t **self_p);
 
 #endif

@@ -26,10 +26,9 @@ typedef struct row_table {
 } row_table_t;
 
 static const row_table_t TABLES [] = {
-    {"worker", STORE_WORKERS, ROW_JSON},
-    {"source", STORE_SOURCES, ROW_TEXT},
-    {"samples", STORE_SAMPLES, ROW_BYTES},
-    {"job", STORE_JOBS, ROW_JSON},
+    {"worker", STORE_WORKERS, ROW_JSON},   {"source", STORE_SOURCES, ROW_TEXT},
+    {"samples", STORE_SAMPLES, ROW_BYTES}, {"job", STORE_JOBS, ROW_JSON},
+    {"alert", STORE_ALERTS, ROW_JSON},     {"letter", STORE_LETTERS, ROW_JSON},
 };
 #define TABLE_COUNT (sizeof TABLES / sizeof *TABLES)
 _Static_assert(TABLE_COUNT == STORE_TABLE_COUNT, "each table is dumped");

@@ -7,6 +7,7 @@
 #include "../common/bus.h"
 #include "../common/cleanup.h"
 #include "../common/log.h"
+#include "door.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -136,14 +137,18 @@ feed_begin (feed_t *self, event_type_t type, const char *source, const worker_t 
 }
 
 json_writer_t *
-feed_begin_job (feed_t *self, event_type_t type, const worker_t *worker, const char *job_type,
-                int priority)
+feed_begin_job (feed_t *self, event_type_t type, const job_t *job)
 {
-    json_writer_t *json = feed_begin (self, type, NULL, worker);
+    feed_header_t *header = &self->open;
 
-    snprintf (self->open.job_type, sizeof self->open.job_type, "%s", job_type);
-    self->open.priority = priority;
-    return json;
+    begin (self, type, NULL, NULL);
+    snprintf (header->region, sizeof header->region, "%s", job->region);
+    snprintf (header->worker_id, sizeof header->worker_id, "%s", job->worker_id);
+    snprintf (header->job_type, sizeof header->job_type, "%s", job->type);
+    header->priority = job->priority;
+    json_open_object (&self->json);
+    json_member_text (&self->json, "job_id", job->id);
+    return &self->json;
 }
 
 void
@@ -311,8 +316,8 @@ on_tick (void *argument)
 }
 
 feed_t *
-feed_open (loop_t *loop, const char *endpoint, int64_t tick_ms, int64_t high_water_mark,
-           store_t *store, metrics_t *metrics, reason_t *why)
+feed_open (loop_t *loop, const char *endpoint, const bus_keys_t *keys, int64_t tick_ms,
+           int64_t high_water_mark, store_t *store, metrics_t *metrics, reason_t *why)
 {
     uint32_t epoch = 0;
     _cleanup_ (feed_destroy) feed_t *self = calloc (1, sizeof *self);
@@ -336,7 +341,8 @@ feed_open (loop_t *loop, const char *endpoint, int64_t tick_ms, int64_t high_wat
                                "Bytes published on the feed");
     self->refused = metrics_add (metrics, METRIC_COUNTER, "cmlwatch_feed_send_refused_total",
                                  "Messages the feed's socket would not take");
-    self->socket = bus_socket (ZMQ_PUB, BUS_BIND, endpoint, (int) high_water_mark, LINGER_MS, why);
+    self->socket = bus_socket_locked (ZMQ_PUB, BUS_BIND, endpoint, (int) high_water_mark, LINGER_MS,
+                                      keys, DOOR_FEED, why);
     if (!self->socket) {
         return NULL;
     }

@@ -14,7 +14,9 @@
 #ifndef AGGREGATOR_FEED_H
 #define AGGREGATOR_FEED_H
 
+#include "../common/bus_keys.h"
 #include "../common/feed_frame.h"
+#include "../common/job.h"
 #include "../common/json.h"
 #include "../common/loop.h"
 #include "../common/metrics.h"
@@ -24,9 +26,10 @@
 
 typedef struct feed feed_t;
 
-//  store is borrowed and gives epoch and numbers; null: nothing is kept, and the epoch is new.
-feed_t *feed_open (loop_t *loop, const char *endpoint, int64_t tick_ms, int64_t high_water_mark,
-                   store_t *store, metrics_t *metrics, reason_t *why);
+//  store is borrowed and gives epoch and numbers; null: nothing is kept, and the epoch is new. keys:
+//  null: not encrypted.
+feed_t *feed_open (loop_t *loop, const char *endpoint, const bus_keys_t *keys, int64_t tick_ms,
+                   int64_t high_water_mark, store_t *store, metrics_t *metrics, reason_t *why);
 void feed_destroy (feed_t **self_p);
 
 //  From here on events carry the trace of their cause. Borrowed; null: none do.
@@ -41,9 +44,9 @@ uint64_t feed_sequence (const feed_t *self);  //  the last number given
 //  is followed by one end, with no other call between.
 json_writer_t *feed_begin (feed_t *self, event_type_t type, const char *source,
                            const worker_t *worker);
-//  Likewise for an event of a job; a worker's id stands in its data as worker_id too.
-json_writer_t *feed_begin_job (feed_t *self, event_type_t type, const worker_t *worker,
-                               const char *job_type, int priority);
+//  Likewise for an event of a job: job_id is written already. The header has its type, priority,
+//  region and worker.
+json_writer_t *feed_begin_job (feed_t *self, event_type_t type, const job_t *job);
 void feed_end (feed_t *self);
 
 //  A worker.snapshot event, complete.

@@ -210,6 +210,9 @@ fleet_settle (fleet_t *self)
         } else if (entry->owed == OWED_STATE) {
             feed_state (self->feed, entry->worker);
         }
+        if (self->watch) {
+            self->watch (self->watcher, entry->worker, false);
+        }
         save (self, entry);
         entry->owed = OWED_NOTHING;
         entry->cause = 0;
@@ -220,33 +223,17 @@ fleet_settle (fleet_t *self)
     feed_flush (self->feed);
 }
 
+void
+fleet_watch (fleet_t *self, fleet_watch_fn *fn, void *argument)
+{
+    self->watch = fn;
+    self->watcher = argument;
+}
+
 static void
 on_turn_end (void *argument)
 {
     fleet_settle (argument);
-}
-
-static void
-forget_future (fleet_t *self, time_us_t now)
-{
-    for (entry_t *entry = zhashx_first (self->entries); entry;
-         entry = zhashx_next (self->entries)) {
-        worker_forget_future (entry->worker, now);
-    }
-}
-
-void
-fleet_follow_clock (fleet_t *self)
-{
-    moment_t now = loop_now (self->loop);
-    time_us_t ahead = now.wall - now.steady, back = self->clock_ahead - ahead;
-
-    self->clock_ahead = ahead;
-    if (back > SECOND_US) {
-        log_warn ("the clock was set back", LOG_INTEGER ("seconds", back / SECOND_US));
-        metric_increment (self->set_back);
-        forget_future (self, now.wall);
-    }
 }
 
 typedef struct restoring {
@@ -269,7 +256,6 @@ restore_worker (void *argument, const char *id, const void *bytes, size_t size)
         reason_set (&restoring->why, -EBADMSG, "the row of worker %s: %.300s", id, why.text);
         return;
     }
-    entry->pause_asked = jobs_has (self->jobs, PAUSE_JOB, entry->worker);
     insert (self, take_ptr (entry));
 }
 
@@ -285,7 +271,7 @@ fleet_restore (fleet_t *self, reason_t *why)
         return reason_set (why, -EBADMSG, "store: %zu workers cannot be read; the last: %.400s",
                            restoring.failed, restoring.why.text);
     }
-    forget_future (self, loop_now (self->loop).wall);
+    fleet_forget_future (self, loop_now (self->loop).wall);
     return rc;
 }
 
@@ -351,6 +337,9 @@ remove_entry (fleet_t *self, entry_t *entry)
     char id [WORKER_ID_SIZE];
 
     memcpy (id, worker_id (entry->worker), sizeof id);
+    if (self->watch) {
+        self->watch (self->watcher, entry->worker, true);
+    }
     feed_gone (self->feed, entry->worker);
     forget_rows (self, id);
     if (zhashx_lookup (self->instances, worker_instance_id (entry->worker)) == entry) {
@@ -393,7 +382,7 @@ on_deadlines (void *argument)
 static tally_t
 count (fleet_t *self)
 {
-    tally_t tally = {.jobs_pending = jobs_pending (self->jobs)};
+    tally_t tally = {0};
 
     if (self->sorted_stale) {
         sort (self);
@@ -404,10 +393,10 @@ count (fleet_t *self)
     return tally;
 }
 
-void
-fleet_write_jobs (fleet_t *self, json_writer_t *json)
+broker_t *
+fleet_broker (const fleet_t *self)
 {
-    jobs_write (self->jobs, json);
+    return self->broker;
 }
 
 void
@@ -416,6 +405,7 @@ fleet_write_stats (fleet_t *self, json_writer_t *json)
     tally_t tally = count (self);
 
     tally_write (&tally, json);
+    broker_write_stats (self->broker, json);
 }
 
 static void
@@ -439,7 +429,7 @@ on_stats (void *argument)
 }
 
 fleet_t *
-fleet_new (loop_t *loop, feed_t *feed, jobs_t *jobs, store_t *store,
+fleet_new (loop_t *loop, feed_t *feed, broker_t *broker, store_t *store,
            const fleet_settings_t *settings, metrics_t *metrics, reason_t *why)
 {
     _cleanup_ (fleet_destroy) fleet_t *self = calloc (1, sizeof *self);
@@ -452,7 +442,7 @@ fleet_new (loop_t *loop, feed_t *feed, jobs_t *jobs, store_t *store,
     }
     self->loop = loop;
     self->feed = feed;
-    self->jobs = jobs;
+    self->broker = broker;
     self->store = store;
     self->settings = settings;
     zhashx_set_destructor (self->entries, (zhashx_destructor_fn *) entry_destroy);

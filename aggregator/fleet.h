@@ -18,12 +18,10 @@
 #define AGGREGATOR_FLEET_H
 
 #include "../common/observation.h"
+#include "broker.h"
 #include "feed.h"
 #include "history.h"
-#include "jobs.h"
 #include "worker.h"
-
-typedef struct fleet fleet_t;
 
 typedef struct fleet_settings {
     int64_t workers_max;  //  beyond it new instances are refused and counted
@@ -33,8 +31,13 @@ typedef struct fleet_settings {
 } fleet_settings_t;
 
 //  store (null: none) and settings are borrowed and stay.
-fleet_t *fleet_new (loop_t *loop, feed_t *feed, jobs_t *jobs, store_t *store,
+fleet_t *fleet_new (loop_t *loop, feed_t *feed, broker_t *broker, store_t *store,
                     const fleet_settings_t *settings, metrics_t *metrics, reason_t *why);
+//  Who is told of each worker that changed, at the turn's end, and of one that leaves the state. What
+//  it tells in turn goes out with the same commit. Null: nobody any more.
+typedef void fleet_watch_fn (void *argument, const worker_t *worker, bool is_gone);
+void fleet_watch (fleet_t *self, fleet_watch_fn *fn, void *argument);
+
 //  The workers of the store, as they were. 0, or a negative errno and why.
 int fleet_restore (fleet_t *self, reason_t *why);
 void fleet_destroy (fleet_t **self_p);
@@ -74,8 +77,12 @@ uint64_t fleet_revision (const fleet_t *self);
 //  Workers in the order of their ids; after is an id, "" begins. Null: no more.
 const worker_t *fleet_next (fleet_t *self, const char *after);
 
-//  An array of the open jobs.
-void fleet_write_jobs (fleet_t *self, json_writer_t *json);
+broker_t *fleet_broker (const fleet_t *self);
+//  The broker has restored its jobs: which workers are asked to be paused.
+void fleet_note_jobs (fleet_t *self);
+//  A job has paused or resumed it: by us (W7), as the job's payload and submitter say.
+void fleet_note_pause (fleet_t *self, const worker_t *worker, const job_t *job);
+void fleet_note_resume (fleet_t *self, const worker_t *worker, const job_t *job);
 
 //  The data object of system.stats.
 void fleet_write_stats (fleet_t *self, json_writer_t *json);

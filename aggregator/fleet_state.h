@@ -32,7 +32,7 @@ typedef struct entry {
 struct fleet {
     loop_t *loop;
     feed_t *feed;
-    jobs_t *jobs;
+    broker_t *broker;
     store_t *store;  //  borrowed; null: none
     const fleet_settings_t *settings;
     zhashx_t *entries;    //  by worker id; owns them
@@ -44,6 +44,8 @@ struct fleet {
     size_t touched_count, touched_size;
     uint64_t revision;
     loop_timer_t *deadlines, *stats;
+    fleet_watch_fn *watch;
+    void *watcher;
     buffer_t told_stats;
     time_us_t clock_ahead;  //  wall time less steady time, as it was last
     metric_t *refused, *set_back;
@@ -57,6 +59,9 @@ history_t *fleet_samples (fleet_t *self, entry_t *entry);
 //  It has changed: at the turn's end it is stored, and replicas are told of it (OWED_STATE) or
 //  everybody is (OWED_SNAPSHOT, after a round).
 void fleet_touch (fleet_t *self, entry_t *entry, owed_t owed);
+
+//  fleet_clock.c: what was seen after now was seen now.
+void fleet_forget_future (fleet_t *self, time_us_t now);
 
 //  fleet_apply.c: tells of a change, keeps samples, asks for or withdraws a pause.
 void fleet_tell (fleet_t *self, entry_t *entry, const worker_change_t *change, bool round);

@@ -7,6 +7,7 @@
 #include "../common/cleanup.h"
 #include "../common/log.h"
 #include "../common/sequence.h"
+#include "door.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -62,6 +63,34 @@ log_error_of (fleet_t *fleet, const observation_t *observation, reason_t *why)
     return 0;
 }
 
+//  One who has a job not, or not any more, is not believed, and counted; that is no fault of his.
+static int
+report_job (fleet_t *fleet, const observation_t *observation, reason_t *why)
+{
+    //  One table of fields for the three: any member of the union has them.
+    const job_progress_reported_t *seen = &observation->job_progress_reported;
+    _cleanup_ (buffer_clear) buffer_t result = {0};
+    json_writer_t json = json_writer (&result);
+
+    if (!seen->job_id || seen->attempt == INTEGER_UNKNOWN) {
+        return reason_set (why, -EINVAL, "a report wants job_id and attempt");
+    }
+    if (seen->result) {
+        json_put_tree (&json, seen->result);
+    }
+    const job_report_t report = {.type = observation->envelope.type,
+                                 .job_id = seen->job_id,
+                                 .attempt = seen->attempt,
+                                 .step = seen->step,
+                                 .message = seen->message,
+                                 .progress = seen->progress,
+                                 .result = result.data,
+                                 .error_code = seen->error_code,
+                                 .error_message = seen->error_message};
+    (void) broker_report (fleet_broker (fleet), observation->envelope.source, &report);
+    return 0;
+}
+
 //  The whole of what a collector may make us do.
 // clang-format off
 static apply_fn *const APPLY [EVENT_TYPE_COUNT] = {
@@ -73,6 +102,9 @@ static apply_fn *const APPLY [EVENT_TYPE_COUNT] = {
     [EVENT_LAB_STATE_CHANGED]    = fleet_apply_lab_state,
     [EVENT_ACTIVITY_OBSERVED]    = fleet_apply_activity,
     [EVENT_WORKER_TELEMETRY_OBSERVED] = fleet_apply_telemetry,
+    [EVENT_JOB_PROGRESS_REPORTED]  = report_job,
+    [EVENT_JOB_COMPLETED_REPORTED] = report_job,
+    [EVENT_JOB_FAILED_REPORTED]    = report_job,
     [EVENT_COLLECTOR_HEARTBEAT]  = nothing,  //  its numbers are followed like all
     [EVENT_COLLECTOR_ERROR]      = log_error_of,
 };
@@ -346,9 +378,9 @@ ingest_open (loop_t *loop, fleet_t *fleet, const feed_t *feed, losses_t *losses,
     if (store && store_each (store, STORE_SOURCES, "", restore_source, self, why) < 0) {
         return NULL;
     }
-    self->subscriber =
-        bus_subscriber_new (loop, BUS_BIND, settings->endpoint, EVERYTHING,
-                            (int) settings->high_water_mark, on_message, self, metrics, why);
+    self->subscriber = bus_subscriber_new (loop, BUS_BIND, settings->endpoint, EVERYTHING,
+                                           (int) settings->high_water_mark, settings->keys,
+                                           DOOR_INGEST, on_message, self, metrics, why);
     if (!self->subscriber) {
         return NULL;
     }

@@ -17,6 +17,7 @@ typedef struct ingest ingest_t;
 
 typedef struct ingest_settings {
     const char *endpoint;
+    const bus_keys_t *keys;  //  null: not encrypted
     int64_t message_max_bytes, high_water_mark;
 } ingest_settings_t;
 

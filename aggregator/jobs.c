@@ -1,249 +1,55 @@
-// jobs.c - see jobs.h.
+// jobs.c - the set: what is asked for, found, and forgotten; see jobs.h. What happens to a job in
+// between is jobs_life.c's.
 //
 // SPDX-License-Identifier: MIT
 
 #include "jobs.h"
 
 #include "../common/cleanup.h"
-#include "../common/log.h"
-#include "../common/worker_id.h"
+#include "jobs_state.h"
 
 #include <assert.h>
-#include <czmq.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uuid/uuid.h>
 
-#define KEY_SIZE         128
-#define REASON_SIZE      64
-#define PRIORITY_DEFAULT 5
-
-typedef struct job {
-    char id [UUID_STR_LEN], worker_id [WORKER_ID_SIZE];
-    const char *type;
-    char reason [REASON_SIZE], submitted_by [REASON_SIZE];
-    time_us_t created_at;
-} job_t;
-
-struct jobs {
-    loop_t *loop;
-    feed_t *feed;
-    store_t *store;
-    int64_t jobs_max;
-    zhashx_t *open;  //  job_t by worker and type (J1)
-    metric_t *submitted, *refused, *pending;
-};
+#define KEY_SIZE (JOB_TYPE_SIZE + WORKER_ID_SIZE + 1)
 
 static void
-free_job (void **job_p)
+free_entry (void **entry_p)
 {
-    free (*job_p);
-    *job_p = NULL;
+    job_entry_t *entry = *entry_p;
+
+    job_clear (&entry->job);
+    free (entry->next_step);
+    free (entry->next_message);
+    free (entry);
+    *entry_p = NULL;
 }
 
-static void
-make_key (char key [KEY_SIZE], const char *type, const char *worker)
+static bool
+due_before (const void *a, const void *b)
 {
-    snprintf (key, KEY_SIZE, "%s|%s", worker, type);
-}
+    const job_entry_t *first = a, *second = b;
 
-//  The types there are; null for another.
-static const char *
-known_type (const char *name)
-{
-    static const char *const TYPES [] = {"worker.pause"};
-
-    for (size_t i = 0; name && i < sizeof TYPES / sizeof *TYPES; i++) {
-        if (strcmp (TYPES [i], name) == 0) {
-            return TYPES [i];
-        }
-    }
-    return NULL;
-}
-
-static void
-write_job (json_writer_t *json, const job_t *job, const char *status)
-{
-    json_member_text (json, "id", job->id);
-    json_member_text (json, "job_type", job->type);
-    json_member_text (json, "status", status);
-    json_member_integer (json, "priority", PRIORITY_DEFAULT);
-    json_key (json, "payload");
-    json_open_object (json);
-    json_member_text (json, "reason", job->reason);
-    json_close_object (json);
-    json_member_integer (json, "progress", 0);
-    json_member_integer (json, "attempts", 0);
-    json_member_time (json, "created_at", job->created_at);
-    json_member_text (json, "submitted_by", job->submitted_by);
-}
-
-static void
-write_open (json_writer_t *json, const job_t *job)
-{
-    json_open_object (json);
-    json_member_text (json, "worker_id", job->worker_id);
-    write_job (json, job, "pending");
-    json_close_object (json);
-}
-
-static void
-save (jobs_t *self, const job_t *job)
-{
-    buffer_t row = {0};
-    json_writer_t json = json_writer (&row);
-
-    if (self->store) {
-        write_open (&json, job);
-        store_put (self->store, STORE_JOBS, job->id, row.data, row.size);
-        buffer_clear (&row);
-    }
-}
-
-static void
-copy_text (char *to, size_t size, struct json_object *from, const char *key)
-{
-    const char *text = json_get_text (from, key);
-
-    snprintf (to, size, "%s", text ? text : "");
-}
-
-//  A row of a type that we do not know is left in the store for who does.
-static void
-restore_job (void *argument, const char *id, const void *bytes, size_t size)
-{
-    jobs_t *self = argument;
-    _cleanup_ (json_destroy) struct json_object *row = NULL;
-    reason_t why = {0};
-    char key [KEY_SIZE];
-
-    int rc = json_parse (&row, bytes, size, size, &why);
-    const char *type = rc < 0 ? NULL : known_type (json_get_text (row, "job_type"));
-    job_t *job = type ? calloc (1, sizeof *job) : NULL;
-    if (!job) {
-        log_warn ("a job of the store is left there", LOG_TEXT ("job", id),
-                  LOG_TEXT ("reason", rc < 0 ? why.text : "its type is not known"));
-        return;
-    }
-    job->type = type;
-    copy_text (job->id, sizeof job->id, row, "id");
-    copy_text (job->worker_id, sizeof job->worker_id, row, "worker_id");
-    copy_text (job->reason, sizeof job->reason, json_get_object (row, "payload"), "reason");
-    copy_text (job->submitted_by, sizeof job->submitted_by, row, "submitted_by");
-    (void) json_get_time (row, "created_at", &job->created_at);
-    make_key (key, type, job->worker_id);
-    zhashx_update (self->open, key, job);
-}
-
-bool
-jobs_has (const jobs_t *self, const char *type, const worker_t *worker)
-{
-    char key [KEY_SIZE];
-
-    make_key (key, type, worker_id (worker));
-    return zhashx_lookup (self->open, key) != NULL;
-}
-
-bool
-jobs_submit (jobs_t *self, const char *type, const worker_t *worker, const char *reason,
-             const char *by)
-{
-    char key [KEY_SIZE];
-    uuid_t id;
-
-    make_key (key, type, worker_id (worker));
-    if (zhashx_lookup (self->open, key)) {
-        return false;
-    }
-    job_t *job =
-        zhashx_size (self->open) < (size_t) self->jobs_max ? calloc (1, sizeof *job) : NULL;
-    if (!job) {
-        metric_increment (self->refused);
-        return false;
-    }
-    uuid_generate (id);
-    uuid_unparse_lower (id, job->id);
-    job->type = type;
-    snprintf (job->worker_id, sizeof job->worker_id, "%s", worker_id (worker));
-    snprintf (job->reason, sizeof job->reason, "%s", reason);
-    snprintf (job->submitted_by, sizeof job->submitted_by, "%s", by);
-    job->created_at = loop_now (self->loop).wall;
-    zhashx_insert (self->open, key, job);
-    metric_increment (self->submitted);
-    metric_set (self->pending, (double) zhashx_size (self->open));
-    write_job (feed_begin_job (self->feed, EVENT_JOB_SUBMITTED, worker, type, PRIORITY_DEFAULT),
-               job, "pending");
-    feed_end (self->feed);
-    save (self, job);
-    return true;
-}
-
-bool
-jobs_cancel (jobs_t *self, const char *type, const worker_t *worker, const char *reason)
-{
-    char key [KEY_SIZE];
-
-    make_key (key, type, worker_id (worker));
-    const job_t *job = zhashx_lookup (self->open, key);
-    if (!job) {
-        return false;
-    }
-    json_writer_t *json =
-        feed_begin_job (self->feed, EVENT_JOB_CANCELLED, worker, type, PRIORITY_DEFAULT);
-    write_job (json, job, "cancelled");
-    json_member_text (json, "error", reason);
-    feed_end (self->feed);
-    if (self->store) {
-        store_delete (self->store, STORE_JOBS, job->id);
-    }
-    zhashx_delete (self->open, key);
-    metric_set (self->pending, (double) zhashx_size (self->open));
-    return true;
-}
-
-size_t
-jobs_pending (const jobs_t *self)
-{
-    return zhashx_size (self->open);
-}
-
-void
-jobs_write (jobs_t *self, json_writer_t *json)
-{
-    json_open_array (json);
-    for (const job_t *job = zhashx_first (self->open); job; job = zhashx_next (self->open)) {
-        write_open (json, job);
-    }
-    json_close_array (json);
+    return first->due < second->due;
 }
 
 jobs_t *
-jobs_new (loop_t *loop, feed_t *feed, store_t *store, int64_t jobs_max, metrics_t *metrics,
-          reason_t *why)
+jobs_new (const jobs_rules_t *rules, const jobs_listener_t *listener)
 {
     _cleanup_ (jobs_destroy) jobs_t *self = calloc (1, sizeof *self);
 
-    if (!self || !(self->open = zhashx_new ())) {
-        reason_set (why, -ENOMEM, "jobs: out of memory");
+    if (!self || !(self->by_id = zhashx_new ()) || !(self->by_key = zhashx_new ()) ||
+        !(self->built_in = zhashx_new ()) ||
+        !(self->queue = job_queue_new (listener->owner, listener->argument))) {
         return NULL;
     }
-    self->loop = loop;
-    self->feed = feed;
-    self->store = store;
-    self->jobs_max = jobs_max;
-    zhashx_set_destructor (self->open, free_job);
-    self->submitted =
-        metrics_add (metrics, METRIC_COUNTER, "cmlwatch_jobs_submitted_total", "Jobs asked for");
-    self->refused = metrics_add (metrics, METRIC_COUNTER, "cmlwatch_jobs_refused_total",
-                                 "Jobs not taken because jobs_max was reached");
-    self->pending = metrics_add (metrics, METRIC_GAUGE, "cmlwatch_jobs_pending",
-                                 "Jobs that nobody has taken yet");
-    if (store && store_each (store, STORE_JOBS, "", restore_job, self, why) < 0) {
-        return NULL;
-    }
-    metric_set (self->pending, (double) zhashx_size (self->open));
+    self->rules = rules;
+    self->listener = *listener;
+    self->deadlines = HEAP (due_before, job_entry_t, due_place);
+    zhashx_set_destructor (self->by_id, free_entry);
     return take_ptr (self);
 }
 
@@ -254,8 +60,345 @@ jobs_destroy (jobs_t **self_p)
     jobs_t *self = *self_p;
 
     if (self) {
-        zhashx_destroy (&self->open);
+        job_queue_destroy (&self->queue);
+        heap_clear (&self->deadlines);
+        zhashx_destroy (&self->built_in);
+        zhashx_destroy (&self->by_key);
+        zhashx_destroy (&self->by_id);
         free (self);
         *self_p = NULL;
     }
+}
+
+static void
+make_key (char key [KEY_SIZE], const char *type, const char *worker)
+{
+    snprintf (key, KEY_SIZE, "%s|%s", type, worker);
+}
+
+static void
+put_in (jobs_t *self, job_entry_t *entry)
+{
+    const job_t *job = &entry->job;
+    char key [KEY_SIZE];
+
+    zhashx_insert (self->by_id, job->id, entry);
+    if (job->client_key) {
+        zhashx_update (self->by_key, job->client_key, entry);
+    }
+    if (job_type_find (job->type)) {
+        make_key (key, job->type, job->worker_id);
+        zhashx_update (self->built_in, key, entry);
+    }
+    entry->older = self->newest;
+    *(self->newest ? &self->newest->newer : &self->oldest) = entry;
+    self->newest = entry;
+    entry->queued.job = job;
+    self->counts [job->status]++;
+}
+
+//  --- what is over
+
+static void
+unlink_entry (jobs_t *self, job_entry_t *entry)
+{
+    job_recent_t *recent = &self->recent [entry->job.status - JOB_COMPLETED];
+
+    *(entry->newer ? &entry->newer->older : &self->newest) = entry->older;
+    *(entry->older ? &entry->older->newer : &self->oldest) = entry->newer;
+    *(entry->ended_previous ? &entry->ended_previous->ended_next : &self->ended_first) =
+        entry->ended_next;
+    *(entry->ended_next ? &entry->ended_next->ended_previous : &self->ended_last) =
+        entry->ended_previous;
+    for (size_t i = 0; entry->is_recent && i < JOBS_RECENT; i++) {
+        if (recent->entries [i] == entry) {
+            recent->entries [i] = NULL;
+        }
+    }
+}
+
+static void
+forget (jobs_t *self, job_entry_t *entry)
+{
+    const job_t *job = &entry->job;
+    char key [KEY_SIZE];
+
+    self->listener.forgotten (self->listener.argument, job);
+    unlink_entry (self, entry);
+    if (job->client_key && zhashx_lookup (self->by_key, job->client_key) == entry) {
+        zhashx_delete (self->by_key, job->client_key);
+    }
+    make_key (key, job->type, job->worker_id);
+    if (zhashx_lookup (self->built_in, key) == entry) {
+        zhashx_delete (self->built_in, key);
+    }
+    self->counts [job->status]--;
+    zhashx_delete (self->by_id, job->id);
+}
+
+//  Payload and result are in the store; without one the job goes.
+static void
+leave_state (jobs_t *self, job_entry_t *entry)
+{
+    if (self->rules->is_stored) {
+        entry->is_recent = false;
+        job_set_text (&entry->job.payload, NULL);
+        job_set_text (&entry->job.result, NULL);
+        job_set_text (&entry->job.gathered, NULL);
+    } else {
+        forget (self, entry);
+    }
+}
+
+void
+jobs_keep_ended (jobs_t *self, job_entry_t *entry)
+{
+    job_recent_t *recent = &self->recent [entry->job.status - JOB_COMPLETED];
+    job_entry_t **place = &recent->entries [recent->next++ % JOBS_RECENT];
+
+    if (*place) {
+        leave_state (self, *place);
+    }
+    *place = entry;
+    entry->is_recent = true;
+    entry->ended_previous = self->ended_last;
+    *(self->ended_last ? &self->ended_last->ended_next : &self->ended_first) = entry;
+    self->ended_last = entry;
+}
+
+static size_t
+count_ended (const jobs_t *self)
+{
+    return self->counts [JOB_COMPLETED] + self->counts [JOB_FAILED] + self->counts [JOB_CANCELLED];
+}
+
+void
+jobs_trim (jobs_t *self, moment_t now)
+{
+    while (self->ended_first && (count_ended (self) > (size_t) self->rules->jobs_keep ||
+                                 now.wall - job_ended_at (&self->ended_first->job) >
+                                     self->rules->jobs_keep_hours * HOUR_US)) {
+        forget (self, self->ended_first);
+    }
+}
+
+//  --- those of a store
+
+static int
+compare (int64_t a, int64_t b)
+{
+    return a < b ? -1 : a > b;
+}
+
+//  A program before us gave no numbers: by their times then, which are older than any number.
+static int
+by_creation (const void *a, const void *b)
+{
+    const job_t *first = a, *second = b;
+    int numbers = compare (first->order, second->order);
+
+    return numbers ? numbers : compare (first->created_at, second->created_at);
+}
+
+static int
+by_end (const void *a, const void *b)
+{
+    const job_entry_t *const *first = a, *const *second = b;
+
+    return compare ((*first)->job.end_order, (*second)->job.end_order);
+}
+
+//  The count goes on from the largest.
+static void
+follow_count (jobs_t *self, const job_t *job)
+{
+    self->order = job->order > self->order ? job->order : self->order;
+    self->order = job->end_order > self->order ? job->end_order : self->order;
+}
+
+void
+jobs_restore (jobs_t *self, job_t *jobs, size_t count, moment_t now)
+{
+    job_entry_t **ended = calloc (count + 1, sizeof *ended);
+    size_t ended_count = 0;
+
+    assert (ended && "a pointer for each job of the store");
+    qsort (jobs, count, sizeof *jobs, by_creation);
+    for (size_t i = 0; i < count; i++) {
+        follow_count (self, &jobs [i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        job_entry_t *entry = calloc (1, sizeof *entry);
+        assert (entry && "what fitted into memory before");
+        entry->job = jobs [i];
+        put_in (self, entry);
+        if (job_status_is_over (entry->job.status)) {
+            ended [ended_count++] = entry;
+        } else {
+            jobs_begin (self, entry, now);
+        }
+    }
+    qsort (ended, ended_count, sizeof *ended, by_end);
+    for (size_t i = 0; i < ended_count; i++) {
+        jobs_keep_ended (self, ended [i]);
+    }
+    free (ended);
+}
+
+//  --- asking for one
+
+static job_entry_t *
+last_of (const jobs_t *self, const char *type, const char *worker)
+{
+    char key [KEY_SIZE];
+
+    make_key (key, type, worker);
+    return zhashx_lookup (self->built_in, key);
+}
+
+int64_t
+jobs_wait_seconds (const jobs_t *self, const job_order_t *order, moment_t now)
+{
+    const job_type_t *type = job_type_find (order->type);
+    const job_entry_t *last =
+        type && type->refreshes ? last_of (self, order->type, worker_id (order->worker)) : NULL;
+    time_us_t since = last ? now.wall - last->job.created_at : 0,
+              least = self->rules->refresh_min_seconds * SECOND_US;
+
+    return last && since >= 0 && since < least ? (least - since + SECOND_US - 1) / SECOND_US : 0;
+}
+
+static job_verdict_t
+judge (const jobs_t *self, const job_order_t *order, moment_t now, const job_t **job)
+{
+    const job_type_t *type = job_type_find (order->type);
+
+    *job = NULL;
+    if (order->client_key && (*job = zhashx_lookup (self->by_key, order->client_key))) {
+        return JOB_IS_KNOWN;
+    }
+    if (type && (*job = jobs_open_of (self, order->type, worker_id (order->worker)))) {
+        return JOB_IS_OPEN;
+    }
+    if (type && !job_gate_is_open (type->gate, order->worker)) {
+        return JOB_NOT_RUNNING;
+    }
+    if (jobs_wait_seconds (self, order, now) > 0) {
+        return JOB_TOO_SOON;
+    }
+    return jobs_open (self) >= (size_t) self->rules->jobs_max ? JOB_TOO_MANY : JOB_IS_NEW;
+}
+
+static void
+set_worker (job_t *job, const worker_t *worker)
+{
+    if (worker) {
+        snprintf (job->worker_id, sizeof job->worker_id, "%s", worker_id (worker));
+        snprintf (job->region, sizeof job->region, "%s", worker_region (worker));
+        snprintf (job->instance_id, sizeof job->instance_id, "%s", worker_instance_id (worker));
+    }
+}
+
+static job_entry_t *
+make (const job_order_t *order, time_us_t wall)
+{
+    const job_type_t *type = job_type_find (order->type);
+    job_entry_t *entry = calloc (1, sizeof *entry);
+    uuid_t id;
+
+    assert (entry && "half a kilobyte for a job");
+    job_t *job = &entry->job;
+    job_init (job);
+    uuid_generate (id);
+    uuid_unparse_lower (id, job->id);
+    snprintf (job->type, sizeof job->type, "%s", order->type);
+    job->priority = order->priority != INTEGER_UNKNOWN ? (int) order->priority
+                    : type                             ? type->priority
+                                                       : JOB_PRIORITY_DEFAULT;
+    job->timeout_seconds = order->timeout_seconds != INTEGER_UNKNOWN ? order->timeout_seconds
+                           : type                                    ? type->timeout_seconds
+                                                                     : JOB_FREE_TIMEOUT_SECONDS;
+    set_worker (job, order->worker);
+    job_set_text (&job->step, type ? type->steps [0].name : NULL);
+    job_set_text (&job->client_key, order->client_key);
+    job_set_text (&job->workflow_id, order->workflow_id);
+    job_set_text (&job->payload, order->payload ? order->payload : "{}");
+    job_set_text (&job->submitted_by, order->by);
+    job->created_at = wall;
+    return entry;
+}
+
+job_verdict_t
+jobs_submit (jobs_t *self, const job_order_t *order, moment_t now, const job_t **job)
+{
+    assert ((order->worker || !job_type_find (order->type)) && "a built-in job is of a worker");
+    job_verdict_t verdict = judge (self, order, now, job);
+
+    if (verdict != JOB_IS_NEW) {
+        return verdict;
+    }
+    job_entry_t *entry = make (order, now.wall);
+    entry->job.order = ++self->order;
+    put_in (self, entry);
+    jobs_begin (self, entry, now);
+    *job = &entry->job;
+    self->listener.changed (
+        self->listener.argument, *job,
+        &(job_change_t){.event = EVENT_JOB_SUBMITTED, .old_status = JOB_PENDING});
+    return JOB_IS_NEW;
+}
+
+//  --- looking
+
+const job_t *
+jobs_find (const jobs_t *self, const char *id)
+{
+    return zhashx_lookup (self->by_id, id);
+}
+
+const job_t *
+jobs_open_of (const jobs_t *self, const char *type, const char *worker)
+{
+    const job_entry_t *entry = last_of (self, type, worker);
+
+    return entry && !job_status_is_over (entry->job.status) ? &entry->job : NULL;
+}
+
+const job_t *
+jobs_newest (const jobs_t *self)
+{
+    return self->newest ? &self->newest->job : NULL;
+}
+
+const job_t *
+jobs_older (const job_t *job)
+{
+    const job_entry_t *older = job_entry (job)->older;
+
+    return older ? &older->job : NULL;
+}
+
+bool
+jobs_is_of_state (const job_t *job)
+{
+    return !job_status_is_over (job->status) || job_entry (job)->is_recent;
+}
+
+size_t
+jobs_count (const jobs_t *self, job_status_t status)
+{
+    return self->counts [status];
+}
+
+size_t
+jobs_open (const jobs_t *self)
+{
+    return self->counts [JOB_PENDING] + self->counts [JOB_ASSIGNED] +
+           self->counts [JOB_IN_PROGRESS];
+}
+
+job_queue_t *
+jobs_queue (jobs_t *self)
+{
+    return self->queue;
 }

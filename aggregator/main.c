@@ -11,7 +11,9 @@
 #include "../common/log.h"
 #include "../common/notify.h"
 #include "../common/program.h"
+#include "alerts.h"
 #include "control.h"
+#include "door.h"
 #include "dump.h"
 #include "gauges.h"
 #include "ingest.h"
@@ -32,12 +34,19 @@ typedef struct settings {
     char admin [CONFIG_TEXT_SIZE];
     int64_t resend_wait_ms, tick_ms, message_max_bytes, high_water_mark, feed_high_water_mark,
         renew_ms, collectors_max;
-    int64_t jobs_max, metrics_workers_max;
+    int64_t metrics_workers_max;
+    broker_settings_t broker;
     store_settings_t store;
     char backup [CONFIG_TEXT_SIZE], load [CONFIG_TEXT_SIZE];
     bool dump;
     char precedence [CONFIG_TEXT_SIZE];
     fleet_settings_t fleet;
+    bus_keys_settings_t keys;
+    char curve_allow [CONFIG_TEXT_SIZE];
+    bool insecure_bus;
+    char alert_rules [CONFIG_TEXT_SIZE];
+    int64_t alerts_max;
+    webhook_settings_t webhook;
     otlp_settings_t otlp;
 } settings_t;
 
@@ -49,6 +58,9 @@ static const config_key_t KEYS [] = {
     {"ingest",            CONFIG_TEXT,    offsetof (settings_t, ingest),               BUS_INGEST_DEFAULT,  0, 0,              NULL, "address collectors publish to"},
     {"control",           CONFIG_TEXT,    offsetof (settings_t, control),              BUS_CONTROL_DEFAULT, 0, 0,              NULL, "address of questions: leases and state"},
     {"feed",              CONFIG_TEXT,    offsetof (settings_t, feed),                 BUS_FEED_DEFAULT,    0, 0,              NULL, "address gateways subscribe to"},
+    BUS_KEY (settings_t, keys),
+    {"curve_allow",       CONFIG_TEXT,    offsetof (settings_t, curve_allow),          "",                  0, 0,              NULL, "folder with the public keys of those who may connect, each with its role"},
+    {"insecure_bus",      CONFIG_FLAG,    offsetof (settings_t, insecure_bus),         "no",                0, 0,              NULL, "let the bus be reached from other hosts without keys: whoever reaches it may say and ask everything"},
     {"admin",             CONFIG_TEXT,    offsetof (settings_t, admin),                "127.0.0.1:8081",    0, 0,              NULL, "address of /healthz, /readyz and /metrics"},
     {"tick_ms",           CONFIG_INTEGER, offsetof (settings_t, tick_ms),              "250",               10, 10000,         NULL, "longest silence on the feed"},
     {"message_max_bytes", CONFIG_INTEGER, offsetof (settings_t, message_max_bytes),    "262144",            1024, 16777216,    NULL, "largest observation taken; larger ones are counted and dropped"},
@@ -77,12 +89,49 @@ static const config_key_t KEYS [] = {
     {"dump",              CONFIG_FLAG,    offsetof (settings_t, dump),                 "no",                0, 0,              NULL, "print the store as lines of JSON, and end"},
     {"salvage",           CONFIG_FLAG,    offsetof (settings_t, store.salvage),        "no",                0, 0,              NULL, "print what can be read of a damaged store as --dump does, and end; what is left out is logged"},
     {"load",              CONFIG_TEXT,    offsetof (settings_t, load),                 "",                  0, 0,              NULL, "fill an empty store from such lines in this file (- for standard input), and end"},
-    {"jobs_max",          CONFIG_INTEGER, offsetof (settings_t, jobs_max),             "10000",              1, 1000000,        NULL, "jobs open at once; more are refused and counted"},
+    {"jobs_max",          CONFIG_INTEGER, offsetof (settings_t, broker.rules.jobs_max), "10000",             1, 50000,          NULL, "jobs open at once; more are refused and counted"},
+    {"jobs_keep",         CONFIG_INTEGER, offsetof (settings_t, broker.rules.jobs_keep), "10000",            0, 1000000,        NULL, "jobs kept when they are over; those that ended first go first"},
+    {"jobs_keep_hours",   CONFIG_INTEGER, offsetof (settings_t, broker.rules.jobs_keep_hours), "72",         1, 8760,           NULL, "how long at most"},
+    {"job_pending_minutes", CONFIG_INTEGER, offsetof (settings_t, broker.rules.job_pending_minutes), "60",   1, 525600,         NULL, "how long a job waits for a runner until it fails"},
+    {"job_progress_ms",   CONFIG_INTEGER, offsetof (settings_t, broker.rules.job_progress_ms), "250",        0, 60000,          NULL, "shortest time between two words of a job's progress; the last wins"},
+    {"refresh_min_seconds", CONFIG_INTEGER, offsetof (settings_t, broker.rules.refresh_min_seconds), "10",   0, 3600,           NULL, "shortest time between two refreshes of a worker"},
+    {"runners_max",       CONFIG_INTEGER, offsetof (settings_t, broker.runners_max),   "1000",               1, 10000,          NULL, "runners of jobs that may register at once"},
     {"metrics_workers_max", CONFIG_INTEGER, offsetof (settings_t, metrics_workers_max), "1000",              0, 1000000,        NULL, "workers with gauges of their own in /metrics; the rest count in the sums alone"},
+    {"alert_rules",       CONFIG_TEXT,    offsetof (settings_t, alert_rules),          "",                  0, 0,              NULL, "file of alert rules beside the built-in ones; read again on SIGHUP"},
+    {"alerts_max",        CONFIG_INTEGER, offsetof (settings_t, alerts_max),           "10000",             1, 1000000,        NULL, "alerts pending or raised at once; more are counted and wait"},
+    WEBHOOK_KEYS (settings_t, webhook),
     OTLP_KEYS (settings_t, otlp),
     {0},
 };
 // clang-format on
+
+//  Whoever reaches a bus without keys may stop every worker there is.
+static int
+check_bus (const settings_t *settings, reason_t *why)
+{
+    const char *const ENDPOINTS [] = {settings->ingest, settings->control, settings->feed};
+    bool is_locked = *settings->keys.key != '\0';
+
+    if (is_locked != (*settings->curve_allow != '\0')) {
+        return reason_set (why, -EINVAL,
+                           "curve_key and curve_allow go together: the aggregator's "
+                           "own keys, and those whom it lets in");
+    }
+    _cleanup_ (bus_keys_destroy) bus_keys_t *keys = NULL;
+    if (bus_keys_open_own (&keys, &settings->keys, why) < 0 ||
+        (is_locked && door_check (settings->curve_allow, why) < 0)) {
+        return -1;
+    }
+    for (size_t i = 0; i < 3 && !is_locked && !settings->insecure_bus; i++) {
+        if (!bus_endpoint_is_local (ENDPOINTS [i])) {
+            return reason_set (why, -EINVAL,
+                               "%.200s can be reached from other hosts, and nothing is encrypted: "
+                               "give curve_key and curve_allow, or say insecure_bus = yes",
+                               ENDPOINTS [i]);
+        }
+    }
+    return 0;
+}
 
 static int
 check (const void *argument, reason_t *why)
@@ -91,7 +140,15 @@ check (const void *argument, reason_t *why)
     load_order_t order;
 
     int rc = load_order_parse (&order, settings->precedence, why);
-    return rc < 0 ? rc : otlp_check (&settings->otlp, why);
+    rc = rc < 0 ? rc : check_bus (settings, why);
+    rc = rc < 0 ? rc : webhook_check (&settings->webhook, why);
+    rc = rc < 0 ? rc : otlp_check (&settings->otlp, why);
+    if (rc < 0) {
+        return rc;
+    }
+    _cleanup_ (alert_rules_destroy) alert_rules_t *rules =
+        alert_rules_new (settings->alert_rules, why);
+    return rules ? 0 : -EINVAL;
 }
 
 static const program_t AGGREGATOR = {
@@ -149,48 +206,85 @@ is_ready (void *feed, reason_t *why)
     return !feed_is_held (feed, why);
 }
 
-static int
-run (const settings_t *settings, reason_t *why)
+typedef struct rules_file {
+    const char *path;
+    alerts_t *alerts;
+} rules_file_t;
+
+//  Of all settings, the rules alone can change while it runs.
+static void
+on_reload (void *argument)
 {
-    _cleanup_ (metrics_destroy) metrics_t *metrics = metrics_new (SERIES_MAX);
-    _cleanup_ (loop_destroy) loop_t *loop = loop_new (settings->program.drain_ms);
+    const rules_file_t *self = argument;
+    reason_t why = {0};
+    alert_rules_t *rules = alert_rules_new (self->path, &why);
+
+    if (rules) {
+        log_info ("alert rules read again", LOG_INTEGER ("rules", rules->count));
+        alerts_replace (self->alerts, &rules);
+    } else {
+        log_error ("the new alert rules are wrong; the old stay", LOG_TEXT ("reason", why.text));
+    }
+}
+
+//  What everything else stands on.
+typedef struct ground {
+    loop_t *loop;
+    metrics_t *metrics;
+    store_t *store;    //  null: nothing is kept
+    otlp_t *otlp;      //  null: nothing is sent
+    bus_keys_t *keys;  //  null: the bus is not encrypted
+} ground_t;
+
+static int
+serve (const settings_t *settings, const ground_t *on, reason_t *why)
+{
+    loop_t *loop = on->loop;
+    metrics_t *metrics = on->metrics;
+    store_t *store = on->store;
     _cleanup_ (leases_destroy) leases_t *leases =
         leases_new (3 * settings->renew_ms * MS_US, (size_t) settings->collectors_max);
     _cleanup_ (losses_destroy) losses_t *losses = losses_new (settings->resend_wait_ms * MS_US);
-    ingest_settings_t from = {settings->ingest, settings->message_max_bytes,
+    ingest_settings_t from = {settings->ingest, on->keys, settings->message_max_bytes,
                               settings->high_water_mark};
     fleet_settings_t rules = settings->fleet;
     if (load_order_parse (&rules.rules.load_order, settings->precedence, why) < 0) {
         return -1;
     }
-    if (!metrics || !loop || !leases || !losses) {
-        return reason_set (why, -1, "out of memory or descriptors");
+    if (!leases || !losses) {
+        return reason_set (why, -1, "out of memory");
     }
-    _cleanup_ (store_destroy) store_t *store =
-        *settings->store.path ? store_open (&settings->store, metrics, why) : NULL;
-    if (*settings->store.path && !store) {
-        return -1;
-    }
-    _cleanup_ (otlp_destroy) otlp_t *otlp = NULL;
-    if (otlp_open (&otlp, loop, &settings->otlp, AGGREGATOR.name, metrics, why) < 0) {
-        return -1;
-    }
-    _cleanup_ (causes_destroy) causes_t *causes = causes_new (otlp);
+    _cleanup_ (causes_destroy) causes_t *causes = causes_new (on->otlp);
     _cleanup_ (feed_destroy) feed_t *feed =
-        feed_open (loop, settings->feed, settings->tick_ms, settings->feed_high_water_mark, store,
-                   metrics, why);
-    _cleanup_ (jobs_destroy) jobs_t *jobs =
-        feed ? jobs_new (loop, feed, store, settings->jobs_max, metrics, why) : NULL;
+        feed_open (loop, settings->feed, on->keys, settings->tick_ms,
+                   settings->feed_high_water_mark, store, metrics, why);
+    broker_settings_t work = settings->broker;
+    work.renew_ms = settings->renew_ms;
+    work.rules.is_stored = store != NULL;
+    _cleanup_ (broker_destroy) broker_t *broker =
+        feed ? broker_new (loop, feed, store, &work, metrics, why) : NULL;
     _cleanup_ (fleet_destroy) fleet_t *fleet =
-        jobs ? fleet_new (loop, feed, jobs, store, &rules, metrics, why) : NULL;
+        broker ? fleet_new (loop, feed, broker, store, &rules, metrics, why) : NULL;
     _cleanup_ (gauges_destroy) gauges_t *gauges =
         fleet ? gauges_new (loop, fleet, &rules.rules.idle, settings->metrics_workers_max, metrics)
               : NULL;
+    if (!gauges || fleet_restore (fleet, why) < 0 ||
+        broker_follow (broker, fleet, leases, why) < 0) {
+        return -1;
+    }
+    _cleanup_ (webhook_destroy) webhook_t *webhook = NULL;
+    if (webhook_open (&webhook, loop, &settings->webhook, feed, store, metrics, why) < 0) {
+        return -1;
+    }
+    alert_rules_t *alert_rules = alert_rules_new (settings->alert_rules, why);
+    _cleanup_ (alerts_destroy) alerts_t *alerts =
+        alert_rules ? alerts_new (loop, feed, fleet, store, webhook, &alert_rules,
+                                  settings->alerts_max, metrics, why)
+                    : NULL;
     _cleanup_ (control_destroy) control_t *control =
-        gauges && fleet_restore (fleet, why) == 0
-            ? control_open (loop, fleet, feed, store, leases, losses, settings->control,
-                            settings->renew_ms, metrics, why)
-            : NULL;
+        alerts ? control_open (loop, fleet, feed, store, leases, losses, alerts, settings->control,
+                               on->keys, settings->renew_ms, metrics, why)
+               : NULL;
     _cleanup_ (ownership_destroy) ownership_t *ownership =
         control ? ownership_new (fleet, leases, metrics) : NULL;
     _cleanup_ (ingest_destroy) ingest_t *ingest =
@@ -201,16 +295,45 @@ run (const settings_t *settings, reason_t *why)
     if (!notify) {
         return -1;
     }
+    rules_file_t rules_file = {settings->alert_rules, alerts};
+    loop_on_reload (loop, on_reload, &rules_file);
     feed_follow (feed, causes);
     log_info ("ready", LOG_TEXT ("ingest", settings->ingest),
               LOG_TEXT ("control", settings->control), LOG_TEXT ("feed", settings->feed),
               LOG_INTEGER ("admin_port", admin_port (admin)), LOG_TEXT ("epoch", feed_epoch (feed)),
               LOG_INTEGER ("seq", feed_sequence (feed)),
               LOG_INTEGER ("workers", fleet_size (fleet)));
+    return loop_run (loop);
+}
+
+static int
+run (const settings_t *settings, reason_t *why)
+{
+    _cleanup_ (metrics_destroy) metrics_t *metrics = metrics_new (SERIES_MAX);
+    _cleanup_ (loop_destroy) loop_t *loop = loop_new (settings->program.drain_ms);
+    _cleanup_ (store_destroy) store_t *store = NULL;
+    _cleanup_ (otlp_destroy) otlp_t *otlp = NULL;
+    _cleanup_ (bus_keys_destroy) bus_keys_t *keys = NULL;
+    _cleanup_ (door_destroy) door_t *door = NULL;
+
+    if (!metrics || !loop) {
+        return reason_set (why, -1, "out of memory or descriptors");
+    }
+    if (*settings->store.path && !(store = store_open (&settings->store, metrics, why))) {
+        return -1;
+    }
     if (!store) {
         log_warn ("nothing is kept over a restart: 'store' names no folder");
     }
-    return loop_run (loop);
+    if (otlp_open (&otlp, loop, &settings->otlp, AGGREGATOR.name, metrics, why) < 0 ||
+        bus_keys_open_own (&keys, &settings->keys, why) < 0) {
+        return -1;
+    }
+    if (keys && !(door = door_open (loop, settings->curve_allow, metrics, why))) {
+        return -1;
+    }
+    ground_t ground = {loop, metrics, store, otlp, keys};
+    return serve (settings, &ground, why);
 }
 
 int

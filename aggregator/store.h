@@ -60,12 +60,15 @@ int store_set_epoch (store_t *self, const char *epoch, reason_t *why);
 int store_backup (const char *path, const char *copy, reason_t *why);
 
 //  Rows by key: workers by id (worker_save), sources by name (what was last heard of them), blocks
-//  of samples by worker, metric and place (history.h), open jobs by id.
+//  of samples by worker, metric and place (history.h), jobs and alerts by id, what the webhook is yet
+//  to take by the number of its event.
 typedef enum store_table {
     STORE_WORKERS,
     STORE_SOURCES,
     STORE_SAMPLES,
     STORE_JOBS,
+    STORE_ALERTS,
+    STORE_LETTERS,
     STORE_TABLE_COUNT
 } store_table_t;
 

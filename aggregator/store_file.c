@@ -24,7 +24,8 @@
     "it is damaged: keep the folder; go on with a backup, or load into an empty one what " \
     "`--salvage` or `mdb_copy` can still read of it"
 
-static const char *const TABLES [STORE_TABLE_COUNT] = {"workers", "sources", "samples", "jobs"};
+static const char *const TABLES [STORE_TABLE_COUNT] = {"workers", "sources", "samples",
+                                                       "jobs",    "alerts",  "letters"};
 
 //  LMDB calls a write that was cut short an input/output error.
 static bool
@@ -96,7 +97,7 @@ open_env (store_file_t *self, reason_t *why)
     }
     int rc = mdb_env_create (&self->env);
     if (rc == 0) {
-        rc = mdb_env_set_maxdbs (self->env, 8);
+        rc = mdb_env_set_maxdbs (self->env, STORE_TABLE_COUNT + 2);
     }
     if (rc == 0) {
         rc = mdb_env_set_mapsize (self->env, self->map_bytes);
@@ -118,7 +119,10 @@ open_handles (store_file_t *self, MDB_txn *txn, bool *is_empty)
     rc = rc ? rc : mdb_stat (txn, main_table, &main_stat);
     rc = rc ? rc : mdb_dbi_open (txn, "meta", create, &self->meta);
     for (int table = 0; table < STORE_TABLE_COUNT; table++) {
-        rc = rc ? rc : mdb_dbi_open (txn, TABLES [table], create, &self->tables [table]);
+        int opened = rc ? rc : mdb_dbi_open (txn, TABLES [table], create, &self->tables [table]);
+        //  A store that is only read may be from before the table was.
+        self->lacks [table] = opened == MDB_NOTFOUND && !create;
+        rc = self->lacks [table] ? 0 : opened;
     }
     *is_empty = main_stat.ms_entries == 0;
     return rc ? rc : mdb_dbi_open (txn, "events", create, &self->events);

@@ -14,9 +14,10 @@ typedef struct store_file {
     const store_settings_t *settings;  //  borrowed
     MDB_env *env;
     MDB_dbi meta, events, tables [STORE_TABLE_COUNT];
-    int lock_fd;    //  held by one process at a time
-    bool was_made;  //  a store was here before
-    int format;     //  as it is now
+    bool lacks [STORE_TABLE_COUNT];  //  read alone, and from before the table was
+    int lock_fd;                     //  held by one process at a time
+    bool was_made;                   //  a store was here before
+    int format;                      //  as it is now
     size_t map_bytes;
     char epoch [ENVELOPE_EPOCH_SIZE];
 } store_file_t;

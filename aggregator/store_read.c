@@ -100,7 +100,9 @@ store_each (store_t *self, store_table_t table, const char *prefix, store_row_fn
     MDB_val from = {strlen (prefix), (void *) (uintptr_t) prefix};
     scan_t scan = {.store = self, .prefix = prefix, .row_fn = fn, .argument = argument};
 
-    return scan_table (&scan, self->file.tables [table], from, SIZE_MAX, "reading its rows", why);
+    return self->file.lacks [table] ? 0
+                                    : scan_table (&scan, self->file.tables [table], from, SIZE_MAX,
+                                                  "reading its rows", why);
 }
 
 int

@@ -60,9 +60,4 @@ tally_write (const tally_t *self, json_writer_t *json)
     json_member_integer (json, "active_workers", (int64_t) self->by_status [WORKER_RUNNING]);
     write_statuses (self, json);
     write_regions (self, json);
-    json_member_integer (json, "total_jobs", (int64_t) self->jobs_pending);
-    json_member_integer (json, "pending_jobs", (int64_t) self->jobs_pending);
-    json_member_integer (json, "active_jobs", 0);
-    json_member_integer (json, "completed_jobs", 0);
-    json_member_integer (json, "failed_jobs", 0);
 }

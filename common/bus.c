@@ -4,6 +4,7 @@
 
 #include "bus.h"
 
+#include "bus_handshake.h"
 #include "cleanup.h"
 #include "log.h"
 
@@ -52,6 +53,14 @@ zsock_t *
 bus_socket (int zmq_type, bus_role_t role, const char *endpoint, int high_water_mark, int linger_ms,
             reason_t *why)
 {
+    return bus_socket_locked (zmq_type, role, endpoint, high_water_mark, linger_ms, NULL, NULL,
+                              why);
+}
+
+zsock_t *
+bus_socket_locked (int zmq_type, bus_role_t role, const char *endpoint, int high_water_mark,
+                   int linger_ms, const bus_keys_t *keys, const char *domain, reason_t *why)
+{
     zsock_t *socket = zsock_new (zmq_type);
     if (!socket) {
         reason_set (why, -ENOMEM, "%s: no socket: %s", endpoint, zmq_strerror (errno));
@@ -66,6 +75,11 @@ bus_socket (int zmq_type, bus_role_t role, const char *endpoint, int high_water_
     zsock_set_tcp_maxrt (socket, UNACKNOWLEDGED_MS);
     zsock_set_reconnect_ivl (socket, RECONNECT_MS);
     zsock_set_reconnect_ivl_max (socket, RECONNECT_MOST_MS);
+    if (role == BUS_BIND) {
+        bus_keys_serve (keys, socket, domain);
+    } else {
+        bus_keys_expect (keys, socket, 0);
+    }
     if (attach (socket, role, endpoint, why) < 0) {
         zsock_destroy (&socket);
     }
@@ -76,6 +90,7 @@ struct bus_subscriber {
     unsigned magic;
     loop_t *loop;
     zsock_t *socket;
+    bus_handshake_t *handshake;  //  null: it binds, or nothing is encrypted
     char endpoint [256];
     bus_message_fn *fn;
     void *argument;
@@ -159,8 +174,9 @@ make_metrics (bus_subscriber_t *self, metrics_t *metrics)
 
 bus_subscriber_t *
 bus_subscriber_new (loop_t *loop, bus_role_t role, const char *endpoint,
-                    const char *const topics [], int high_water_mark, bus_message_fn *fn,
-                    void *argument, metrics_t *metrics, reason_t *why)
+                    const char *const topics [], int high_water_mark, const bus_keys_t *keys,
+                    const char *domain, bus_message_fn *fn, void *argument, metrics_t *metrics,
+                    reason_t *why)
 {
     _cleanup_ (bus_subscriber_destroy) bus_subscriber_t *self = calloc (1, sizeof *self);
     if (!self) {
@@ -172,10 +188,14 @@ bus_subscriber_new (loop_t *loop, bus_role_t role, const char *endpoint,
     self->fn = fn;
     self->argument = argument;
     make_metrics (self, metrics);
-    self->socket = bus_socket (ZMQ_SUB, role, endpoint, high_water_mark, 0, why);
+    self->socket =
+        bus_socket_locked (ZMQ_SUB, role, endpoint, high_water_mark, 0, keys, domain, why);
     if (!self->socket) {
         return NULL;
     }
+    self->handshake = role == BUS_CONNECT
+                          ? bus_handshake_new (loop, self->socket, endpoint, keys, metrics)
+                          : NULL;
     for (; *topics; topics++) {
         zsock_set_subscribe (self->socket, *topics);
     }
@@ -219,6 +239,7 @@ bus_subscriber_destroy (bus_subscriber_t **self_p)
     if (self) {
         if (self->socket) {
             loop_unwatch_socket (self->loop, self->socket);
+            bus_handshake_destroy (&self->handshake);
             zsock_destroy (&self->socket);
         }
         free (self);

@@ -19,6 +19,7 @@
 #define COMMON_BUS_H
 
 #include "buffer.h"
+#include "bus_keys.h"
 #include "event.h"
 #include "loop.h"
 #include "metrics.h"
@@ -40,6 +41,11 @@
 typedef enum bus_role { BUS_BIND, BUS_CONNECT } bus_role_t;
 zsock_t *bus_socket (int zmq_type, bus_role_t role, const char *endpoint, int high_water_mark,
                      int linger_ms, reason_t *why);
+//  The same, encrypted: keys null is as above; domain is what one that binds calls itself where it is
+//  decided who may enter (null: one that connects).
+zsock_t *bus_socket_locked (int zmq_type, bus_role_t role, const char *endpoint,
+                            int high_water_mark, int linger_ms, const bus_keys_t *keys,
+                            const char *domain, reason_t *why);
 
 //  --- ingest, the speaking side
 
@@ -52,6 +58,7 @@ typedef struct bus_publisher_settings {
     int64_t ring_max;         //  4096
     int64_t high_water_mark;  //  messages kept for an aggregator that is away
     int64_t linger_ms;
+    const bus_keys_t *keys;  //  borrowed; null: not encrypted
 } bus_publisher_settings_t;
 
 //  Strings are copied.
@@ -85,8 +92,10 @@ typedef void bus_message_fn (void *argument, const bus_message_t *message);
 
 //  Messages of more than two frames are counted and dropped here. Takes up to
 //  BUS_BATCH_MAX a turn. topics ends with NULL; {"", NULL} is everything.
+//  keys is borrowed (null: not encrypted); domain as for bus_socket_locked.
 bus_subscriber_t *bus_subscriber_new (loop_t *loop, bus_role_t role, const char *endpoint,
                                       const char *const topics [], int high_water_mark,
+                                      const bus_keys_t *keys, const char *domain,
                                       bus_message_fn *fn, void *argument, metrics_t *metrics,
                                       reason_t *why);
 //  Of one that connects: gives its connection up, which may look open and lead nowhere, and makes
@@ -116,8 +125,8 @@ typedef void bus_answer_fn (void *argument, const bus_answer_t *answer);
 
 //  A connection on which a question of a second or more got no answer, nor any other since, is given
 //  up for a new one: it may look open and lead nowhere.
-bus_client_t *bus_client_new (loop_t *loop, const char *endpoint, metrics_t *metrics,
-                              reason_t *why);
+bus_client_t *bus_client_new (loop_t *loop, const char *endpoint, const bus_keys_t *keys,
+                              metrics_t *metrics, reason_t *why);
 void bus_client_destroy (bus_client_t **self_p);  //  outstanding questions are dropped unanswered
 
 //  json is an object's text. fn is called exactly once, never from within this call. At most
@@ -134,8 +143,17 @@ typedef struct bus_operation {
 
 //  operations ends with {0} and must outlive the server. An operation that is not in it, or
 //  a request that is malformed or over OBSERVATION_BYTES_MAX, is answered with an error.
-bus_server_t *bus_server_new (loop_t *loop, const char *endpoint, const bus_operation_t *operations,
-                              void *argument, metrics_t *metrics, reason_t *why);
+//  With keys each asker has a name (door.h), and is refused (`forbidden`) what allows says no to.
+typedef bool bus_allows_fn (const char *user, const char *operation);
+typedef struct bus_lock {
+    const bus_keys_t *keys;  //  borrowed
+    const char *domain;
+    bus_allows_fn *allows;
+} bus_lock_t;
+//  lock null: everybody may ask everything.
+bus_server_t *bus_server_new (loop_t *loop, const char *endpoint, const bus_lock_t *lock,
+                              const bus_operation_t *operations, void *argument, metrics_t *metrics,
+                              reason_t *why);
 void bus_server_destroy (bus_server_t **self_p);
 const char *bus_server_endpoint (const bus_server_t *self);
 
@@ -143,7 +161,11 @@ struct json_object *bus_request_json (const bus_request_t *self);  //  an object
 //  Adds a payload frame to the answer to come; bytes are copied.
 void bus_request_add (bus_request_t *self, const void *bytes, size_t size);
 //  Answers; the request is gone after it. json is an object's text. Must be called exactly
-//  once, at the latest before fn returns (else the server answers with an error itself).
+//  once, at the latest before fn returns (else the server answers with an error itself), but
+//  for a request that is deferred: that is answered through what defer returned, at any later time
+//  before the server is destroyed. Null when too many wait already, and the request is as it was.
+//  Whoever asked may have gone by then: that is no error.
+bus_request_t *bus_request_defer (bus_request_t *self);
 void bus_request_reply (bus_request_t *self, const char *json, size_t size);
 void bus_request_refuse (bus_request_t *self, const char *code, const char *sentence);
 

@@ -4,6 +4,7 @@
 
 #include "bus.h"
 
+#include "bus_handshake.h"
 #include "cleanup.h"
 #include "json.h"
 #include "log.h"
@@ -20,9 +21,11 @@
 #define CONTROL_HWM    1000
 #define LINGER_MS      200
 #define OPERATION_SIZE 64
-#define ANSWER_MAX     ((size_t) 16 * 1024 * 1024)  //  a lease of 10,000 workers is 2 MB
-#define CLIENT_BATCH   64
-#define SERVER_BATCH   64
+#define ANSWER_MAX \
+    ((size_t) 64 * 1024 * 1024)  //  a lease of 10,000 workers is 2 MB, 10,000 jobs are 7
+#define CLIENT_BATCH 64
+#define SERVER_BATCH 64
+#define DEFERRED_MAX 20000  //  a kilobyte or so each
 
 typedef struct question {
     uint64_t number;  //  0: free
@@ -34,6 +37,7 @@ typedef struct question {
 struct bus_client {
     loop_t *loop;
     zsock_t *socket;
+    bus_handshake_t *handshake;  //  null: nothing is encrypted
     loop_timer_t *timer;
     char endpoint [256];
     question_t waiting [WAITING_MAX];
@@ -185,7 +189,8 @@ on_answer (void *argument)
 }
 
 bus_client_t *
-bus_client_new (loop_t *loop, const char *endpoint, metrics_t *metrics, reason_t *why)
+bus_client_new (loop_t *loop, const char *endpoint, const bus_keys_t *keys, metrics_t *metrics,
+                reason_t *why)
 {
     _cleanup_ (bus_client_destroy) bus_client_t *self = calloc (1, sizeof *self);
 
@@ -203,7 +208,10 @@ bus_client_new (loop_t *loop, const char *endpoint, metrics_t *metrics, reason_t
                                   "Questions without an answer in time");
     self->late = metrics_add (metrics, METRIC_COUNTER, "cmlwatch_control_late_total",
                               "Answers nobody waited for any longer, or that were malformed");
-    self->socket = bus_socket (ZMQ_DEALER, BUS_CONNECT, endpoint, CONTROL_HWM, LINGER_MS, why);
+    self->socket = bus_socket_locked (ZMQ_DEALER, BUS_CONNECT, endpoint, CONTROL_HWM, LINGER_MS,
+                                      keys, NULL, why);
+    self->handshake =
+        self->socket ? bus_handshake_new (loop, self->socket, endpoint, keys, metrics) : NULL;
     if (!self->socket || loop_watch_socket (loop, self->socket, on_answer, self) < 0) {
         return NULL;
     }
@@ -219,6 +227,7 @@ bus_client_destroy (bus_client_t **self_p)
     if (self) {
         if (self->socket) {
             loop_unwatch_socket (self->loop, self->socket);
+            bus_handshake_destroy (&self->handshake);
             zsock_destroy (&self->socket);
         }
         loop_timer_destroy (&self->timer);
@@ -261,8 +270,11 @@ struct bus_server {
     loop_t *loop;
     zsock_t *socket;
     char *endpoint;
+    bus_lock_t lock;
     const bus_operation_t *operations;
     void *argument;
+    bus_request_t *deferred;  //  a list
+    size_t deferred_count;
     metric_t *requests, *refused;
 };
 
@@ -272,7 +284,59 @@ struct bus_request {
     struct json_object *json;
     zmsg_t *payload;
     bool answered;
+    bool is_deferred;  //  on the heap, and in the server's list
+    bus_request_t *next, *previous;
 };
+
+static void
+clear_request (bus_request_t *self)
+{
+    zframe_destroy (&self->identity);
+    zframe_destroy (&self->operation);
+    zframe_destroy (&self->number);
+    zmsg_destroy (&self->payload);
+    json_destroy (&self->json);
+}
+
+bus_request_t *
+bus_request_defer (bus_request_t *self)
+{
+    bus_server_t *server = self->server;
+    bus_request_t *deferred =
+        server->deferred_count < DEFERRED_MAX ? malloc (sizeof *deferred) : NULL;
+
+    assert (!self->answered && !self->is_deferred && "a request is deferred once");
+    if (!deferred) {
+        return NULL;
+    }
+    *deferred = *self;
+    deferred->is_deferred = true;
+    deferred->next = server->deferred;
+    if (deferred->next) {
+        deferred->next->previous = deferred;
+    }
+    server->deferred = deferred;
+    server->deferred_count++;
+    *self = (bus_request_t){.server = server, .answered = true};
+    return deferred;
+}
+
+//  Of one that was deferred this was the end.
+static void
+forget_request (bus_request_t *self)
+{
+    bus_server_t *server = self->server;
+
+    if (self->is_deferred) {
+        *(self->previous ? &self->previous->next : &server->deferred) = self->next;
+        if (self->next) {
+            self->next->previous = self->previous;
+        }
+        server->deferred_count--;
+        clear_request (self);
+        free (self);
+    }
+}
 
 struct json_object *
 bus_request_json (const bus_request_t *self)
@@ -302,6 +366,7 @@ bus_request_reply (bus_request_t *self, const char *json, size_t size)
     if (zmsg_send (&msg, self->server->socket) != 0) {  //  the asker has gone
         zmsg_destroy (&msg);
     }
+    forget_request (self);
 }
 
 void
@@ -333,11 +398,24 @@ find_operation (const bus_server_t *self, zframe_t *name)
     return NULL;
 }
 
+//  Who asks is what the door called it; its name travels beside each of its frames.
+static bool
+is_allowed (const bus_server_t *self, zframe_t *frame, const bus_operation_t *row)
+{
+    const char *user = self->lock.keys ? zframe_meta (frame, "User-Id") : NULL;
+    return !self->lock.keys || (user && self->lock.allows (user, row->name));
+}
+
 static void
 serve (bus_server_t *self, bus_request_t *request, zframe_t *body)
 {
     reason_t why = {0};
     const bus_operation_t *row = find_operation (self, request->operation);
+
+    if (row && !is_allowed (self, body, row)) {
+        bus_request_refuse (request, "forbidden", "the role of this key does not ask that");
+        return;
+    }
 
     if (!row) {
         bus_request_refuse (request, "unknown_operation",
@@ -373,11 +451,7 @@ take_request (bus_server_t *self, zmsg_t *msg)
         metric_increment (self->refused);
         log_warn ("control request refused", LOG_TEXT ("reason", "not the frames of a request"));
     }
-    zframe_destroy (&request.identity);
-    zframe_destroy (&request.operation);
-    zframe_destroy (&request.number);
-    zmsg_destroy (&request.payload);
-    json_destroy (&request.json);
+    clear_request (&request);
 }
 
 static void
@@ -395,8 +469,9 @@ on_request (void *argument)
 }
 
 bus_server_t *
-bus_server_new (loop_t *loop, const char *endpoint, const bus_operation_t *operations,
-                void *argument, metrics_t *metrics, reason_t *why)
+bus_server_new (loop_t *loop, const char *endpoint, const bus_lock_t *lock,
+                const bus_operation_t *operations, void *argument, metrics_t *metrics,
+                reason_t *why)
 {
     _cleanup_ (bus_server_destroy) bus_server_t *self = calloc (1, sizeof *self);
     if (!self) {
@@ -404,13 +479,15 @@ bus_server_new (loop_t *loop, const char *endpoint, const bus_operation_t *opera
         return NULL;
     }
     self->loop = loop;
+    self->lock = lock ? *lock : (bus_lock_t){0};
     self->operations = operations;
     self->argument = argument;
     self->requests = metrics_add (metrics, METRIC_COUNTER, "cmlwatch_control_requests_total",
                                   "Questions received");
     self->refused = metrics_add (metrics, METRIC_COUNTER, "cmlwatch_control_refused_total",
                                  "Questions answered with an error");
-    self->socket = bus_socket (ZMQ_ROUTER, BUS_BIND, endpoint, CONTROL_HWM, LINGER_MS, why);
+    self->socket = bus_socket_locked (ZMQ_ROUTER, BUS_BIND, endpoint, CONTROL_HWM, LINGER_MS,
+                                      self->lock.keys, self->lock.domain, why);
     if (!self->socket || loop_watch_socket (loop, self->socket, on_request, self) < 0) {
         return NULL;
     }
@@ -425,6 +502,9 @@ bus_server_destroy (bus_server_t **self_p)
     bus_server_t *self = *self_p;
 
     if (self) {
+        while (self->deferred) {
+            forget_request (self->deferred);
+        }
         if (self->socket) {
             loop_unwatch_socket (self->loop, self->socket);
             zsock_destroy (&self->socket);

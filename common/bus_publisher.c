@@ -4,6 +4,7 @@
 
 #include "bus.h"
 
+#include "bus_handshake.h"
 #include "cleanup.h"
 #include "log.h"
 #include "program.h"
@@ -24,6 +25,7 @@ typedef struct kept {  //  one message, for a resend
 struct bus_publisher {
     loop_t *loop;
     zsock_t *socket;
+    bus_handshake_t *handshake;  //  null: nothing is encrypted
     loop_timer_t *heartbeat;
     char *source;
     char epoch [ENVELOPE_EPOCH_SIZE];
@@ -147,8 +149,9 @@ open_socket (bus_publisher_t *self, const bus_publisher_settings_t *settings, re
 {
     int nodrop = 1;
 
-    self->socket = bus_socket (ZMQ_PUB, BUS_CONNECT, settings->endpoint,
-                               (int) settings->high_water_mark, (int) settings->linger_ms, why);
+    self->socket = bus_socket_locked (ZMQ_PUB, BUS_CONNECT, settings->endpoint,
+                                      (int) settings->high_water_mark, (int) settings->linger_ms,
+                                      settings->keys, NULL, why);
     if (!self->socket) {
         return -ECONNREFUSED;
     }
@@ -182,6 +185,8 @@ bus_publisher_new (loop_t *loop, const bus_publisher_settings_t *settings, metri
     if (open_socket (self, settings, why) < 0) {
         return NULL;
     }
+    self->handshake =
+        bus_handshake_new (loop, self->socket, settings->endpoint, settings->keys, metrics);
     loop_timer_every (self->heartbeat, settings->heartbeat_ms * MS_US);
     return take_ptr (self);
 }
@@ -196,6 +201,7 @@ bus_publisher_destroy (bus_publisher_t **self_p)
         return;
     }
     loop_timer_destroy (&self->heartbeat);
+    bus_handshake_destroy (&self->handshake);
     zsock_destroy (&self->socket);
     for (size_t i = 0; i < self->ring_size; i++) {
         free (self->ring [i].topic);

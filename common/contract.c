@@ -302,7 +302,7 @@ put_channel_messages (json_writer_t *out, bool ingest)
     json_open_object (out);
     for (int type = 0; type < EVENT_TYPE_COUNT; type++) {
         if (is_ingest (type) == ingest) {
-            const char *name = event_type_name ((event_type_t) type);
+            const char *name = event_type_document ((event_type_t) type);
             put_ref (out, name, "#/components/messages/", name, "");
         }
     }
@@ -352,16 +352,18 @@ put_operation (json_writer_t *out, const char *id, const char *action, const cha
 }
 
 static void
-put_message (json_writer_t *out, const char *name)
+put_message (json_writer_t *out, event_type_t type)
 {
-    json_key (out, name);
+    const char *document = event_type_document (type);
+
+    json_key (out, document);
     json_open_object (out);
-    json_member_text (out, "name", name);
+    json_member_text (out, "name", event_type_name (type));
     json_member_text (out, "contentType", "application/json");
     json_key (out, "payload");
     json_open_object (out);
     json_member_text (out, "schemaFormat", "application/schema+json;version=draft-2020-12");
-    put_ref (out, "schema", "", name, ".json");
+    put_ref (out, "schema", "", document, ".json");
     json_close_object (out);
     json_close_object (out);
 }
@@ -385,7 +387,7 @@ write_asyncapi (json_writer_t *out)
     json_key (out, "messages");
     json_open_object (out);
     for (int type = 0; type < EVENT_TYPE_COUNT; type++) {
-        put_message (out, event_type_name ((event_type_t) type));
+        put_message (out, (event_type_t) type);
     }
     json_close_object (out);
     json_close_object (out);

@@ -84,8 +84,8 @@ read_type (envelope_t *self, struct json_object *tree, reason_t *why)
         return reason_set (why, -EINVAL, "'specversion' is '%.20s', only 1.0 is understood",
                            version);
     }
-    self->type = event_type_parse (type);
-    if (self->type == EVENT_UNKNOWN || event_type_place (self->type) != EVENT_PLACE_INGEST) {
+    self->type = event_type_parse_ingest (type);
+    if (self->type == EVENT_UNKNOWN) {
         return reason_set (why, -ENOTSUP, "type '%.60s' is not for a collector to say", type);
     }
     return 0;

@@ -5,6 +5,7 @@
 #include "event.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <string.h>
 
 static const struct {
@@ -38,13 +39,37 @@ event_type_source (event_type_t type)
     return ROWS [type].source;
 }
 
-event_type_t
-event_type_parse (const char *name)
+static event_type_t
+find (const char *name, bool ingest)
 {
     for (int type = 0; type < EVENT_TYPE_COUNT; type++) {
-        if (strcmp (ROWS [type].name, name) == 0) {
+        if ((ROWS [type].place == EVENT_PLACE_INGEST) == ingest &&
+            strcmp (ROWS [type].name, name) == 0) {
             return (event_type_t) type;
         }
     }
     return EVENT_UNKNOWN;
+}
+
+event_type_t
+event_type_parse (const char *name)
+{
+    return find (name, false);
+}
+
+event_type_t
+event_type_parse_ingest (const char *name)
+{
+    return find (name, true);
+}
+
+const char *
+event_type_document (event_type_t type)
+{
+    switch (type) {
+    case EVENT_JOB_PROGRESS_REPORTED: return "ingest.job.progress";
+    case EVENT_JOB_COMPLETED_REPORTED: return "ingest.job.completed";
+    case EVENT_JOB_FAILED_REPORTED: return "ingest.job.failed";
+    default: return event_type_name (type);
+    }
 }

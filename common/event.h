@@ -20,6 +20,9 @@
     EVENT (LAB_STATE_CHANGED,              "lab.state_changed",              INGEST,  NULL)                           \
     EVENT (ACTIVITY_OBSERVED,              "activity.observed",              INGEST,  NULL)                           \
     EVENT (WORKER_TELEMETRY_OBSERVED,      "worker.telemetry.observed",      INGEST,  NULL)                           \
+    EVENT (JOB_PROGRESS_REPORTED,          "job.progress",                   INGEST,  NULL)                           \
+    EVENT (JOB_COMPLETED_REPORTED,         "job.completed",                  INGEST,  NULL)                           \
+    EVENT (JOB_FAILED_REPORTED,            "job.failed",                     INGEST,  NULL)                           \
     EVENT (COLLECTOR_HEARTBEAT,            "collector.heartbeat",            INGEST,  NULL)                           \
     EVENT (COLLECTOR_ERROR,                "collector.error",                INGEST,  NULL)                           \
     EVENT (WORKER_CREATED,                 "worker.created",                 FEED,    "domain.cml_worker")            \
@@ -40,7 +43,15 @@
     EVENT (WORKER_CONNECTED,               "worker.connected",               FEED,    "domain.cml_worker")            \
     EVENT (WORKER_DISCONNECTED,            "worker.disconnected",            FEED,    "domain.cml_worker")            \
     EVENT (JOB_SUBMITTED,                  "job.submitted",                  FEED,    "domain.job")                   \
+    EVENT (JOB_ASSIGNED,                   "job.assigned",                   FEED,    "domain.job")                   \
+    EVENT (JOB_STATUS_UPDATED,             "job.status.updated",             FEED,    "domain.job")                   \
+    EVENT (JOB_PROGRESS,                   "job.progress",                   FEED,    "domain.job")                   \
+    EVENT (JOB_COMPLETED,                  "job.completed",                  FEED,    "domain.job")                   \
+    EVENT (JOB_FAILED,                     "job.failed",                     FEED,    "domain.job")                   \
     EVENT (JOB_CANCELLED,                  "job.cancelled",                  FEED,    "domain.job")                   \
+    EVENT (ALERT_RAISED,                   "alert.raised",                   FEED,    "domain.alert")                 \
+    EVENT (ALERT_ACKNOWLEDGED,             "alert.acknowledged",             FEED,    "domain.alert")                 \
+    EVENT (ALERT_CLEARED,                  "alert.cleared",                  FEED,    "domain.alert")                 \
     EVENT (COLLECTOR_JOINED,               "collector.joined",               FEED,    "domain.collector")             \
     EVENT (COLLECTOR_LEFT,                 "collector.left",                 FEED,    "domain.collector")             \
     EVENT (SYSTEM_STATS,                   "system.stats",                   FEED,    "system")                       \
@@ -73,7 +84,14 @@ event_place_t event_type_place (event_type_t type);
 //  The source field of the event on the stream; null when it varies (metrics).
 const char *event_type_source (event_type_t type);
 
-//  EVENT_UNKNOWN when no row has this name.
+//  What the aggregator or a gateway says; EVENT_UNKNOWN when no such row has this name.
 event_type_t event_type_parse (const char *name);
+//  Likewise what a collector says. A name may stand for both: a job's progress is reported by who
+//  runs it, and told to who looks on.
+event_type_t event_type_parse_ingest (const char *name);
+
+//  The name of its document in schema/: the type's, but `ingest.<type>` for what a collector says
+//  under a name that is told too.
+const char *event_type_document (event_type_t type);
 
 #endif

@@ -79,6 +79,20 @@ parse_number (const char *text, uint64_t *value, const char **rest)
     return end != text && errno == 0 && *text >= '0' && *text <= '9';
 }
 
+static bool
+parse_priority (const char *text, int *priority)
+{
+    bool is_negative = *text == '-';
+    uint64_t value;
+    const char *rest;
+
+    if (!parse_number (text + is_negative, &value, &rest) || *rest || value > INT32_MAX) {
+        return false;
+    }
+    *priority = is_negative ? -(int) value : (int) value;
+    return true;
+}
+
 static int
 parse_kind (const char *text)
 {
@@ -93,17 +107,16 @@ parse_kind (const char *text)
 static bool
 parse_numbers (feed_header_t *self, char *fields [FIELDS_MAX])
 {
-    uint64_t priority, time, offset, size;
+    uint64_t time, offset, size;
     const char *rest;
 
-    if (!parse_number (fields [5], &priority, &rest) || *rest || priority > INT32_MAX ||
+    if (!parse_priority (fields [5], &self->priority) ||
         !parse_number (fields [7], &self->seq, &rest) || *rest ||
         !parse_number (fields [8], &time, &rest) || *rest || time > INT64_MAX ||
         !parse_number (fields [9], &offset, &rest) || *rest != '+' ||
         !parse_number (rest + 1, &size, &rest) || *rest || size > SIZE_MAX - offset) {
         return false;
     }
-    self->priority = (int) priority;
     self->time = (time_us_t) time;
     self->snapshot_offset = offset;
     self->snapshot_size = size;

@@ -106,6 +106,18 @@
     FIELD (TEXT,    error_code,           64,     "of a failed read")                                                 \
     FIELD (TEXT,    error_message,        512,    "in words")
 
+//  What a runner says of a job it was given; the subject is the job's worker, or empty. One table
+//  for progress, completion and failure.
+#define JOB_REPORT_FIELDS(FIELD)                                                                                      \
+    FIELD (TEXT,    job_id,               40,     "as it was assigned")                                               \
+    FIELD (INTEGER, attempt,              0,      "as it was assigned: what an earlier one says late is not believed") \
+    FIELD (PERCENT, progress,             0,      "of the job, or of its step")                                       \
+    FIELD (TEXT,    step,                 64,     "the step it is about, as assigned; absent for a job without steps") \
+    FIELD (TEXT,    message,              256,    "what is being done, in words")                                     \
+    FIELD (OBJECT,  result,               0,      "of job.completed: what came of it")                                \
+    FIELD (TEXT,    error_code,           64,     "of job.failed: forbidden not_owned unreachable throttled timeout …") \
+    FIELD (TEXT,    error_message,        512,    "of job.failed: in words")
+
 #define COLLECTOR_HEARTBEAT_FIELDS(FIELD)                                                                             \
     FIELD (INTEGER, last_sequence,        0,      "the last sequence sent before this one")                           \
     FIELD (TEXT,    version,              64,     "of the collector program")                                         \
@@ -127,6 +139,9 @@
     TYPE (LAB_STATE_CHANGED,    lab_state_changed,    LAB_STATE_CHANGED_FIELDS)    \
     TYPE (ACTIVITY_OBSERVED,    activity_observed,    ACTIVITY_OBSERVED_FIELDS)    \
     TYPE (WORKER_TELEMETRY_OBSERVED, worker_telemetry_observed, WORKER_TELEMETRY_OBSERVED_FIELDS) \
+    TYPE (JOB_PROGRESS_REPORTED,  job_progress_reported,  JOB_REPORT_FIELDS)       \
+    TYPE (JOB_COMPLETED_REPORTED, job_completed_reported, JOB_REPORT_FIELDS)       \
+    TYPE (JOB_FAILED_REPORTED,    job_failed_reported,    JOB_REPORT_FIELDS)       \
     TYPE (COLLECTOR_HEARTBEAT,  collector_heartbeat,  COLLECTOR_HEARTBEAT_FIELDS)  \
     TYPE (COLLECTOR_ERROR,      collector_error,      COLLECTOR_ERROR_FIELDS)
 // clang-format on

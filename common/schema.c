@@ -327,7 +327,7 @@ write_ingest (json_writer_t *out, event_type_t type)
     static const char REQUIRED [] =
         "[\"specversion\",\"type\",\"source\",\"id\",\"time\",\"data\"]";
 
-    write_head (out, event_type_name (type));
+    write_head (out, event_type_document (type));
     if (type == EVENT_WORKER_TELEMETRY_OBSERVED) {
         json_member_bool (out, "deprecated", true);
     }
@@ -427,7 +427,7 @@ const char *
 schema_name (size_t index)
 {
     assert (index < schema_count ());
-    return index < EVENT_TYPE_COUNT    ? event_type_name ((event_type_t) index)
+    return index < EVENT_TYPE_COUNT    ? event_type_document ((event_type_t) index)
            : index == EVENT_TYPE_COUNT ? "snapshot"
                                        : SCHEMA_REST [index - EVENT_TYPE_COUNT - 1].name;
 }

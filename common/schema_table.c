@@ -7,6 +7,24 @@
 #include <stddef.h>
 
 // clang-format off
+//  A job as it stands, and what each of its transitions is told with; likewise an alert.
+#define JOB \
+    "id:uuid job_type:text status:job_status priority:integer worker_id:uuid|null workflow_id:text|null " \
+    "client_key:text|null payload:object progress:percent step:text|null message:text|null created_at:time " \
+    "assigned_at:time|null started_at:time|null completed_at:time|null failed_at:time|null " \
+    "cancelled_at:time|null error:text|null error_code:text|null result:object|null submitted_by:text " \
+    "cancelled_by:text|null attempts:count runner_id:text|null timeout_seconds:count"
+#define JOB_CHANGE \
+    "job_id:uuid worker_id:uuid|null job_type:text priority:integer workflow_id:text|null " \
+    "old_status:job_status new_status:job_status runner_id:text|null attempts:count"
+#define ALERT \
+    "id:uuid rule:text severity:severity state:alert_state worker_id:uuid|null name:text|null region:text|null " \
+    "metric:text|null value:any threshold:any message:text raised_at:time acknowledged_at:time|null " \
+    "acknowledged_by:text|null cleared_at:time|null"
+#define STATS \
+    "total_workers:count active_workers:count by_status:{count} by_region:{count} total_jobs:count " \
+    "pending_jobs:count active_jobs:count completed_jobs:count failed_jobs:count total_runners?:count runners?:[runner]"
+
 const schema_row_t SCHEMA_TYPES [] = {
     {"text",      "{\"type\":\"string\"}"},
     {"uuid",      "{\"type\":\"string\",\"format\":\"uuid\"}"},
@@ -28,6 +46,9 @@ const schema_row_t SCHEMA_TYPES [] = {
     {"metric_source", "{\"enum\":[\"ec2\",\"cloudwatch\",\"cml\"]}"},
     {"pause_reason",  "{\"enum\":[\"idle_timeout\",\"manual\",\"external\"]}"},
     {"job_status", "{\"enum\":[\"pending\",\"assigned\",\"in_progress\",\"completed\",\"failed\",\"cancelled\"]}"},
+    {"runner_state", "{\"enum\":[\"idle\",\"busy\",\"full\"]}"},
+    {"severity", "{\"enum\":[\"info\",\"warning\",\"critical\"]}"},
+    {"alert_state", "{\"enum\":[\"raised\",\"acknowledged\",\"cleared\"]}"},
     {"metric", "{\"enum\":[\"cpu_utilization\",\"memory_utilization\",\"storage_utilization\",\"cml_labs_count\"]}"},
     {"auth", "{\"enum\":[\"none\",\"token\",\"jwt\"]}"},
     {"role", "{\"enum\":[\"viewer\",\"operator\",\"admin\"]}"},
@@ -38,8 +59,11 @@ const schema_row_t SCHEMA_TYPES [] = {
 
 const schema_row_t SCHEMA_OBJECTS [] = {
     {"lab",      "lab_id:text title:text|null state:text|null owner:text|null node_count:count|null link_count:count|null created:time|null modified:time|null"},
-    {"stats",    "total_workers:count active_workers:count by_status:{count} by_region:{count} total_jobs:count pending_jobs:count active_jobs:count completed_jobs:count failed_jobs:count"},
-    {"jobs",     "pending:[object] active:[object] completed:[object] failed:[object]"},
+    {"stats",    STATS},
+    {"job",      JOB},
+    {"jobs",     "pending:[job] active:[job] completed:[job] failed:[job]"},
+    {"runner",   "runner_id:text state:runner_state job_types:[text] concurrency:count running:count"},
+    {"alert",    ALERT},
     {"load",     "cpu:percent|null memory:percent|null storage:percent|null"},
     {"ec2",      "instance_state_detail:text|null system_status_check:text|null last_checked_at:time|null freshness:freshness"},
     {"cloudwatch", "cpu_utilization:percent|null memory_utilization:percent|null last_collected_at:time|null detailed_monitoring_enabled:flag|null freshness:freshness"},
@@ -69,11 +93,19 @@ const char *const SCHEMA_EVENTS [EVENT_TYPE_COUNT] = {
     [EVENT_WORKER_TERMINATED]             = "worker_id:uuid name:text terminated_at:time",
     [EVENT_WORKER_CONNECTED]              = "worker_id:uuid at:time reason:text|null",
     [EVENT_WORKER_DISCONNECTED]           = "worker_id:uuid at:time reason:text|null",
-    [EVENT_JOB_SUBMITTED]                 = "worker_id:uuid id:uuid job_type:text status:job_status priority:count payload:object progress:percent attempts:count created_at:time submitted_by:text",
-    [EVENT_JOB_CANCELLED]                 = "worker_id:uuid id:uuid job_type:text status:job_status priority:count payload:object progress:percent attempts:count created_at:time submitted_by:text error:text",
+    [EVENT_JOB_SUBMITTED]                 = "job_id:uuid " JOB,
+    [EVENT_JOB_ASSIGNED]                  = JOB_CHANGE " step:text|null assigned_at:time",
+    [EVENT_JOB_STATUS_UPDATED]            = JOB_CHANGE " step:text|null progress:percent started_at:time|null reason:text|null updated_at:time",
+    [EVENT_JOB_PROGRESS]                  = "job_id:uuid worker_id:uuid|null job_type:text priority:integer workflow_id:text|null progress:percent step:text|null message:text|null updated_at:time",
+    [EVENT_JOB_COMPLETED]                 = JOB_CHANGE " progress:percent result:object|null completed_at:time",
+    [EVENT_JOB_FAILED]                    = JOB_CHANGE " error:text error_code:text failed_at:time",
+    [EVENT_JOB_CANCELLED]                 = JOB_CHANGE " error:text|null cancelled_by:text|null cancelled_at:time",
+    [EVENT_ALERT_RAISED]                  = "alert_id:uuid " ALERT,
+    [EVENT_ALERT_ACKNOWLEDGED]            = "alert_id:uuid rule:text severity:severity worker_id:uuid|null acknowledged_by:text|null acknowledged_at:time",
+    [EVENT_ALERT_CLEARED]                 = "alert_id:uuid rule:text severity:severity worker_id:uuid|null value:any reason:text cleared_at:time duration_seconds:count",
     [EVENT_COLLECTOR_JOINED]              = "collector_id:text kind:text workers_owned:count reason:text",
     [EVENT_COLLECTOR_LEFT]                = "collector_id:text kind:text workers_owned:count reason:text",
-    [EVENT_SYSTEM_STATS]                  = "total_workers:count active_workers:count by_status:{count} by_region:{count} total_jobs:count pending_jobs:count active_jobs:count completed_jobs:count failed_jobs:count",
+    [EVENT_SYSTEM_STATS]                  = STATS,
     [EVENT_WORKER_METRICS_BATCH]          = "count:count events:[object]",
     [EVENT_CONNECTED]                     = "client_id:text server_time:time epoch:epoch last_event_id:event_id heartbeat_seconds:count retry_ms:count user:text|null",
     [EVENT_SYSTEM_STATE_BEGIN]            = "workers:count jobs:count",
@@ -95,6 +127,10 @@ const schema_row_t SCHEMA_REST [] = {
     {"rest.clients", "clients:[client]"},
     {"rest.client.change", "id:text filter:text"},
     {"rest.session", "auth:auth user:text|null role:role expires_at:time|null limited:flag masked:flag"},
+    {"rest.job",     JOB},
+    {"rest.jobs",    "jobs:[job] next_cursor:uuid|null last_event_id:event_id"},
+    {"rest.alerts",  "alerts:[alert] last_event_id:event_id"},
+    {"rest.alert",   ALERT},
     {"rest.problem", "type:text title:text status:count detail:text"},
     {"rest.healthz", "status:text version:text"},
     {"rest.readyz",  "status:text reason:text|null"},

@@ -171,7 +171,8 @@ asks_end (asks_t *self)
 }
 
 asks_t *
-asks_new (loop_t *loop, const char *control, int64_t timeout_ms, metrics_t *metrics, reason_t *why)
+asks_new (loop_t *loop, const char *control, const bus_keys_t *keys, int64_t timeout_ms,
+          metrics_t *metrics, reason_t *why)
 {
     _cleanup_ (asks_destroy) asks_t *self = calloc (1, sizeof *self);
 
@@ -182,7 +183,7 @@ asks_new (loop_t *loop, const char *control, int64_t timeout_ms, metrics_t *metr
     self->timeout_ms = timeout_ms;
     self->refused = metrics_add (metrics, METRIC_COUNTER, "cmlwatch_gateway_asks_refused_total",
                                  "Requests refused because too many waited for the aggregator");
-    self->client = bus_client_new (loop, control, metrics, why);
+    self->client = bus_client_new (loop, control, keys, metrics, why);
     return self->client ? take_ptr (self) : NULL;
 }
 

@@ -18,8 +18,8 @@
 typedef struct asks asks_t;
 typedef struct ask ask_t;
 
-asks_t *asks_new (loop_t *loop, const char *control, int64_t timeout_ms, metrics_t *metrics,
-                  reason_t *why);
+asks_t *asks_new (loop_t *loop, const char *control, const bus_keys_t *keys, int64_t timeout_ms,
+                  metrics_t *metrics, reason_t *why);
 void asks_destroy (asks_t **self_p);
 
 //  fn is called when a connection was resumed: its daemon must be run. Once, before the first ask.

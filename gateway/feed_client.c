@@ -5,7 +5,7 @@
 #include "feed_client.h"
 
 #include "../common/cleanup.h"
-#include "../common/json.h"
+#include "../common/job.h"
 #include "../common/log.h"
 #include "feed_past.h"
 
@@ -112,14 +112,13 @@ static void
 take_job (feed_client_t *self, event_type_t type, const char *json, size_t size)
 {
     _cleanup_ (json_destroy) struct json_object *job = NULL;
+    const char *id =
+        json_parse (&job, json, size, size, NULL) ? NULL : json_get_text (job, "job_id");
 
-    if (json_parse (&job, json, size, size, NULL) < 0 || !json_get_text (job, "id")) {
-        return;
-    }
-    if (type == EVENT_JOB_SUBMITTED) {
+    if (id && type == EVENT_JOB_SUBMITTED) {
         put_job (self, job, json, size);
-    } else {
-        replica_remove_job (self->replica, json_get_text (job, "id"));
+    } else if (id && type >= EVENT_JOB_COMPLETED) {
+        replica_remove_job (self->replica, id);
     }
 }
 
@@ -132,7 +131,7 @@ take_data (feed_client_t *self, event_type_t type, const char *json, size_t size
 
     if (type == EVENT_SYSTEM_STATS) {
         replica_set_stats (self->replica, data, data_size);
-    } else if (type == EVENT_JOB_SUBMITTED || type == EVENT_JOB_CANCELLED) {
+    } else if (type >= EVENT_JOB_SUBMITTED && type <= EVENT_JOB_CANCELLED) {
         take_job (self, type, data, data_size);
     }
 }
@@ -142,9 +141,12 @@ take_jobs (feed_client_t *self, struct json_object *jobs)
 {
     for (size_t i = 0; jobs && i < json_object_array_length (jobs); i++) {
         struct json_object *job = json_object_array_get_idx (jobs, i);
-        const char *text = json_object_to_json_string_ext (job, JSON_C_TO_STRING_PLAIN |
-                                                                    JSON_C_TO_STRING_NOSLASHESCAPE);
-        take_job (self, EVENT_JOB_SUBMITTED, text, strlen (text));
+        if (job_status_parse (json_get_text (job, "status")) < JOB_COMPLETED) {
+            json_object_object_add (job, "job_id", json_object_get (json_get (job, "id")));
+            const char *text = json_object_to_json_string_ext (
+                job, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+            take_job (self, EVENT_JOB_SUBMITTED, text, strlen (text));
+        }
     }
 }
 
@@ -405,8 +407,8 @@ on_watch (void *argument)
 }
 
 feed_client_t *
-feed_client_new (loop_t *loop, const char *feed, const char *control, int64_t buffer_max,
-                 int64_t replay_max, replica_t *replica, event_log_t *log,
+feed_client_new (loop_t *loop, const char *feed, const char *control, const bus_keys_t *keys,
+                 int64_t buffer_max, int64_t replay_max, replica_t *replica, event_log_t *log,
                  const feed_listener_t *listener, metrics_t *metrics, reason_t *why)
 {
     static const char *const EVERYTHING [] = {"", NULL};
@@ -437,10 +439,11 @@ feed_client_new (loop_t *loop, const char *feed, const char *control, int64_t bu
     self->reconnects =
         metrics_add (metrics, METRIC_COUNTER, "cmlwatch_gateway_feed_reconnects_total",
                      "Connections to the feed given up because nothing came");
-    self->control = bus_client_new (loop, control, metrics, why);
-    self->subscriber = self->control ? bus_subscriber_new (loop, BUS_CONNECT, feed, EVERYTHING,
-                                                           FEED_HWM, on_message, self, metrics, why)
-                                     : NULL;
+    self->control = bus_client_new (loop, control, keys, metrics, why);
+    self->subscriber = self->control
+                           ? bus_subscriber_new (loop, BUS_CONNECT, feed, EVERYTHING, FEED_HWM,
+                                                 keys, NULL, on_message, self, metrics, why)
+                           : NULL;
     if (!self->subscriber) {
         return NULL;
     }

@@ -28,9 +28,9 @@ typedef struct feed_listener {
 
 //  buffer_max: feed messages kept during a join. replay_max: events asked for that came before it.
 feed_client_t *feed_client_new (loop_t *loop, const char *feed, const char *control,
-                                int64_t buffer_max, int64_t replay_max, replica_t *replica,
-                                event_log_t *log, const feed_listener_t *listener,
-                                metrics_t *metrics, reason_t *why);
+                                const bus_keys_t *keys, int64_t buffer_max, int64_t replay_max,
+                                replica_t *replica, event_log_t *log,
+                                const feed_listener_t *listener, metrics_t *metrics, reason_t *why);
 void feed_client_destroy (feed_client_t **self_p);
 
 //  Joined, and the feed spoke within the last 2 s.

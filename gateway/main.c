@@ -35,6 +35,7 @@ typedef struct settings {
         streams_per_user, head_max_bytes, connections_max;
     int64_t event_log_max, event_log_max_bytes, feed_buffer_max, replay_max, ask_timeout_ms,
         body_max_bytes, filter_names_max, request_timeout_seconds, connections_per_address;
+    bus_keys_settings_t keys;
     hub_settings_t hub;
     otlp_settings_t otlp;
 } settings_t;
@@ -45,6 +46,8 @@ static const config_key_t KEYS [] = {
     {"listen",              CONFIG_TEXT,    offsetof (settings_t, listen),              "127.0.0.1:8080",    0, 0,               NULL, "address of the page, the stream and the API; host:port or unix:/path"},
     {"control",             CONFIG_TEXT,    offsetof (settings_t, control),             BUS_CONTROL_DEFAULT, 0, 0,               NULL, "aggregator's socket for questions"},
     {"feed",                CONFIG_TEXT,    offsetof (settings_t, feed),                BUS_FEED_DEFAULT,    0, 0,               NULL, "aggregator's feed"},
+    BUS_KEY (settings_t, keys),
+    BUS_SERVER_KEY (settings_t, keys),
     {"auth",                CONFIG_CHOICE,  offsetof (settings_t, auth),                "none",              0, 0,               AUTH_METHODS, "how one logs in: not at all, by a static token, by a JSON Web Token"},
     {"allow_unauthenticated_remote", CONFIG_FLAG, offsetof (settings_t, allow_unauthenticated_remote), "no", 0, 0,              NULL, "listen beyond loopback although nobody has to log in"},
     {"allow_cleartext_remote", CONFIG_FLAG, offsetof (settings_t, allow_cleartext_remote), "no",             0, 0,               NULL, "listen beyond loopback without TLS although tokens are sent, as behind a proxy that does TLS"},
@@ -149,7 +152,8 @@ check (const void *settings, reason_t *why)
     auth_settings_t auth = auth_of (own);
     _cleanup_ (proxies_destroy) proxies_t *proxies = proxies_new (own->trusted_proxies, why);
 
-    if (!proxies || check_reach (own, why) < 0 || auth_check (&auth, why) < 0) {
+    if (!proxies || check_reach (own, why) < 0 || auth_check (&auth, why) < 0 ||
+        bus_keys_check (&own->keys, why) < 0) {
         return -1;
     }
     if (!*own->tls_certificate != !*own->tls_key) {
@@ -255,16 +259,22 @@ run (const settings_t *settings, reason_t *why)
     if (otlp_open (&otlp, loop, &settings->otlp, GATEWAY.name, metrics, why) < 0) {
         return -1;
     }
+    _cleanup_ (bus_keys_destroy) bus_keys_t *keys = NULL;
+    if (bus_keys_open (&keys, &settings->keys, why) < 0) {
+        return -1;
+    }
     _cleanup_ (hub_destroy) hub_t *hub = hub_new (loop, &settings->hub, replica, log, metrics, why);
     _cleanup_ (arrivals_destroy) arrivals_t *arrivals =
         hub && otlp ? arrivals_new (loop, otlp, hub) : NULL;
     feed_listener_t listener = {.reset = on_reset, .argument = hub, .arrivals = arrivals};
     _cleanup_ (feed_client_destroy) feed_client_t *feed =
-        hub ? feed_client_new (loop, settings->feed, settings->control, settings->feed_buffer_max,
-                               settings->replay_max, replica, log, &listener, metrics, why)
+        hub ? feed_client_new (loop, settings->feed, settings->control, keys,
+                               settings->feed_buffer_max, settings->replay_max, replica, log,
+                               &listener, metrics, why)
             : NULL;
     _cleanup_ (asks_destroy) asks_t *asks =
-        feed ? asks_new (loop, settings->control, settings->ask_timeout_ms, metrics, why) : NULL;
+        feed ? asks_new (loop, settings->control, keys, settings->ask_timeout_ms, metrics, why)
+             : NULL;
     if (!asks) {
         return -1;
     }

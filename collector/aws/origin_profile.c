@@ -10,7 +10,7 @@
 
 #include "../../common/buffer.h"
 #include "../../common/cleanup.h"
-#include "ini.h"
+#include "../../common/ini_file.h"
 #include "origin.h"
 
 #include <assert.h>
@@ -166,12 +166,12 @@ static int
 profile_read (profile_t *self, const files_t *files, const char *name, reason_t *why)
 {
     *self = (profile_t){.name = name, .is_config = true};
-    int rc = aws_ini_read (files->config, true, take_key, self, why);
+    int rc = ini_file_read (files->config, true, take_key, self, why);
     if (rc < 0 && rc != -ENOENT) {
         return rc;
     }
     self->is_config = false;
-    rc = aws_ini_read (files->credentials, true, take_key, self, why);
+    rc = ini_file_read (files->credentials, true, take_key, self, why);
     if (rc < 0 && rc != -ENOENT) {
         return rc;
     }

@@ -339,6 +339,7 @@ make_publisher (collector_t *self, const char *source, reason_t *why)
         .ring_max = RING_MAX,
         .high_water_mark = self->settings->queue_max,
         .linger_ms = LINGER_MS,
+        .keys = self->keys,
     };
     return bus_publisher_new (self->loop, &settings, self->metrics, why);
 }
@@ -402,6 +403,7 @@ make_parts (collector_t *self, const void *settings, reason_t *why)
     }
     if (!(self->http = http_client_new (self->loop, CONNECTIONS_PER_HOST, self->metrics, why)) ||
         make_exporter (self, why) < 0 ||
+        bus_keys_open (&self->keys, &self->settings->keys, why) < 0 ||
         (!modes_is_observer (self->settings) &&
          !(self->publisher = make_publisher (self, self->name, why))) ||
         !(self->state = self->source->init (self, settings, why))) {
@@ -413,8 +415,11 @@ make_parts (collector_t *self, const void *settings, reason_t *why)
     }
     const char *regions = self->source->regions ? self->source->regions (self->state) : NULL;
     self->lease =
-        lease_new (self->loop, self->source->kind, self->name, self->settings,
+        lease_new (self->loop, self->source->kind, self->name, self->settings, self->keys,
                    regions ? regions : self->settings->regions, on_lease, self, self->metrics, why);
+    if (self->lease && self->source->lists) {
+        lease_tell_lists (self->lease, self->source->lists (self->state));
+    }
     return self->lease ? 0 : -EIO;
 }
 
@@ -455,6 +460,7 @@ collector_destroy (collector_t **self_p)
         unit_table_destroy (&self->units);
         lease_destroy (&self->lease);
         bus_publisher_destroy (&self->publisher);
+        bus_keys_destroy (&self->keys);
         http_client_destroy (&self->http);
         tracing_destroy (&self->tracing);
         otlp_destroy (&self->otlp);

@@ -22,6 +22,7 @@
 #ifndef COLLECTOR_CORE_COLLECTOR_H
 #define COLLECTOR_CORE_COLLECTOR_H
 
+#include "../../common/bus_keys.h"
 #include "../../common/http_client.h"
 #include "../../common/loop.h"
 #include "../../common/metrics.h"
@@ -47,6 +48,7 @@ typedef struct collector_settings {
     program_settings_t program;
     char ingest [CONFIG_TEXT_SIZE];
     char control [CONFIG_TEXT_SIZE];
+    bus_keys_settings_t keys;
     char admin [CONFIG_TEXT_SIZE];
     char collector_id [CONFIG_TEXT_SIZE];  //  never empty: $COLLECTOR_ID, else the host's name
     int64_t interval_ms;
@@ -65,6 +67,8 @@ typedef struct collector_settings {
 #define COLLECTOR_KEYS(admin_default, interval_default, interval_least, concurrency_default)                                                                                               \
     {"ingest",       CONFIG_TEXT,    offsetof (collector_settings_t, ingest),       "tcp://127.0.0.1:5571", 0, 0, NULL,              "aggregator's socket for observations; a PUB connects to it"},                  \
     {"control",      CONFIG_TEXT,    offsetof (collector_settings_t, control),      "tcp://127.0.0.1:5572", 0, 0, NULL,              "aggregator's socket for questions; the lease is asked here"},                  \
+    BUS_KEY (collector_settings_t, keys), \
+    BUS_SERVER_KEY (collector_settings_t, keys), \
     {"admin",        CONFIG_TEXT,    offsetof (collector_settings_t, admin),        admin_default,          0, 0, NULL,              "address of /healthz, /readyz and /metrics; empty: none"},                      \
     {"collector_id", CONFIG_TEXT,    offsetof (collector_settings_t, collector_id), "",                     0, 0, NULL,              "this process among its kind; default $COLLECTOR_ID, else the host's name"},    \
     {"interval_ms",  CONFIG_INTEGER, offsetof (collector_settings_t, interval_ms),  interval_default,       interval_least, 86400000, NULL, "time from one round of a unit to its next"},                            \
@@ -149,6 +153,10 @@ typedef struct collector_source {
     const char *const *(*accounts) (void *state, const char *region, size_t *count);
     //  The regions to ask for, a comma list; null: those of the settings. Optional.
     const char *(*regions) (void *state);
+
+    //  A digest of the files that every collector of this kind is to have alike, 0 for none: the
+    //  aggregator is told, and says when two have not. Optional.
+    uint64_t (*lists) (void *state);
 
     //  How long from one round of this unit to its next; 0 or null: interval_ms.
     int64_t (*unit_interval_ms) (void *state, const char *region);

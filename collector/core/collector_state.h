@@ -25,6 +25,7 @@ struct collector {
     otlp_t *otlp;        //  null: off
     tracing_t *tracing;  //  null: nothing is traced
     http_client_t *http;
+    bus_keys_t *keys;            //  null: the bus is not encrypted
     bus_publisher_t *publisher;  //  null: events are printed, or nobody is told
     char *name;                  //  "/collector/<kind>/<collector_id>"
     schedule_t *schedule;

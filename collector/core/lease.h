@@ -67,9 +67,13 @@ typedef void lease_fn (void *argument, unsigned news);
 //  fn is called when there is news, never from within lease_new. kind and settings stay the
 //  caller's, so do regions, a comma list. source is "/collector/<kind>/<collector_id>".
 lease_t *lease_new (loop_t *loop, const char *kind, const char *source,
-                    const collector_settings_t *settings, const char *regions, lease_fn *fn,
-                    void *argument, metrics_t *metrics, reason_t *why);
+                    const collector_settings_t *settings, const bus_keys_t *keys,
+                    const char *regions, lease_fn *fn, void *argument, metrics_t *metrics,
+                    reason_t *why);
 void lease_destroy (lease_t **self_p);
+
+//  To be told with each question from the first on: see collector_source_t, lists.
+void lease_tell_lists (lease_t *self, uint64_t digest);
 
 const lease_list_t *lease_list (const lease_t *self);
 

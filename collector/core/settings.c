@@ -125,6 +125,7 @@ collector_settings_check (const collector_settings_t *settings, reason_t *why)
                            "collector_id = '%s' is not 1 to %d of letters, digits, '.', '_', '-'",
                            settings->collector_id, COLLECTOR_ID_MAX);
     }
-    int rc = otlp_check (&settings->otlp, why);
+    int rc = bus_keys_check (&settings->keys, why);
+    rc = rc < 0 ? rc : otlp_check (&settings->otlp, why);
     return rc == 0 ? collector_read_ratio (settings->otlp_traces_ratio, &ratio, why) : rc;
 }

@@ -87,7 +87,7 @@ make_messages (bench_t *bench)
         snprintf (subject, sizeof subject, "us-east-1/i-%zu", worker);
         fill (&data, MIX [kind].data, worker, 10 + (unsigned) (i / bench->workers) % 50);
         bench->messages [i].worker = worker;
-        envelope_write (&bench->messages [i].text, event_type_parse (MIX [kind].type),
+        envelope_write (&bench->messages [i].text, event_type_parse_ingest (MIX [kind].type),
                         MIX [kind].source, "0badcafe", i + 1, subject, at + (time_us_t) i, NULL,
                         data.data, data.size);
         buffer_clear (&data);
@@ -230,12 +230,13 @@ told_rate (const bench_t *bench, size_t *snapshot_bytes)
     _cleanup_ (metrics_destroy) metrics_t *metrics = metrics_new (1000);
     _cleanup_ (loop_destroy) loop_t *loop = loop_new (1000);
     _cleanup_ (feed_destroy) feed_t *feed =
-        feed_open (loop, "tcp://127.0.0.1:*", 250, 1000, NULL, metrics, &why);
-    _cleanup_ (jobs_destroy) jobs_t *jobs =
-        feed ? jobs_new (loop, feed, NULL, 10, metrics, &why) : NULL;
+        feed_open (loop, "tcp://127.0.0.1:*", NULL, 250, 1000, NULL, metrics, &why);
+    const broker_settings_t work = {.rules = {.jobs_max = 10}, .runners_max = 10, .renew_ms = 2000};
+    _cleanup_ (broker_destroy) broker_t *broker =
+        feed ? broker_new (loop, feed, NULL, &work, metrics, &why) : NULL;
     load_order_parse (&settings.rules.load_order, LOAD_ORDER_DEFAULT, &why);
     _cleanup_ (fleet_destroy) fleet_t *fleet =
-        jobs ? fleet_new (loop, feed, jobs, NULL, &settings, metrics, &why) : NULL;
+        broker ? fleet_new (loop, feed, broker, NULL, &settings, metrics, &why) : NULL;
     if (!fleet) {
         fprintf (stderr, "bench_aggregate: %s\n", why.text);
         abort ();

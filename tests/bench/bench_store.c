@@ -184,10 +184,12 @@ time_restart (const bench_t *bench)
     time_us_t from = clock_now ().steady;
     _cleanup_ (store_destroy) store_t *store = open_store (bench, STORE_PROCESS);
     _cleanup_ (feed_destroy) feed_t *feed =
-        feed_open (loop, "tcp://127.0.0.1:*", 250, 1000, store, bench->metrics, &why);
-    _cleanup_ (jobs_destroy) jobs_t *jobs = jobs_new (loop, feed, store, 10, bench->metrics, &why);
+        feed_open (loop, "tcp://127.0.0.1:*", NULL, 250, 1000, store, bench->metrics, &why);
+    const broker_settings_t work = {.rules = {.jobs_max = 10}, .runners_max = 10, .renew_ms = 2000};
+    _cleanup_ (broker_destroy) broker_t *broker =
+        broker_new (loop, feed, store, &work, bench->metrics, &why);
     _cleanup_ (fleet_destroy) fleet_t *fleet =
-        fleet_new (loop, feed, jobs, store, &settings, bench->metrics, &why);
+        fleet_new (loop, feed, broker, store, &settings, bench->metrics, &why);
 
     if (fleet_restore (fleet, &why) < 0 || fleet_size (fleet) != bench->workers) {
         fprintf (stderr, "bench_store: %s\n", why.text);

@@ -152,7 +152,8 @@ open_gateway (mouth_t *self, const char *at, const char *control)
     reason_t why = {0};
 
     open_feed (self, at);
-    self->control = bus_server_new (self->loop, control, OPERATIONS, self, self->metrics, &why);
+    self->control =
+        bus_server_new (self->loop, control, NULL, OPERATIONS, self, self->metrics, &why);
     if (!self->control) {
         die ("control", why.text);
     }

@@ -321,7 +321,7 @@ def test_idle_worker_is_asked_to_be_paused_once_and_let_off_when_someone_works(s
     cancelled = life.stream.wait("job.cancelled", "it is withdrawn")
 
     assert job.data["job_type"] == "worker.pause" and job.data["payload"] == {"reason": "idle_timeout"}
-    assert cancelled.data["id"] == job.data["id"] and pending == [job.data]
+    assert cancelled.data["job_id"] == job.data["job_id"] and pending == [job.data]
     wait_until(lambda: http_json(f"{life.gateway.url}/api/state")["jobs"]["pending"] == [], "it is open no more")
     assert len([e for e in life.stream.events if e.type == "job.submitted"]) == 1
     activity = [e for e in life.stream.events if e.type == "worker.activity.updated"]

@@ -20,7 +20,7 @@ typedef struct world {
     loop_t *loop;
     metrics_t *metrics;
     feed_t *feed;
-    jobs_t *jobs;
+    broker_t *broker;
     fleet_t *fleet;
     fleet_settings_t settings;
     bus_subscriber_t *subscriber;
@@ -108,26 +108,26 @@ open_world (world_t *world)
 {
     reason_t why = {""};
     static const char *const EVERYTHING [] = {"", NULL};
+    static const broker_settings_t WORK = {{.jobs_max = 99, .job_pending_minutes = 60}, 1, 2000};
 
     *world = (world_t){.random = SEED};
     world->settings = (fleet_settings_t){.workers_max = WORKERS,
                                          .terminated_keep_minutes = 5256000000,
                                          .history = {.fine_minutes = 60, .thin_days = 1}};
-    world->settings.rules.idle = IDLE_RULES_DEFAULT;
-    world->settings.rules.idle.auto_pause = true;
+    world->settings.rules.idle = (idle_rules_t){60, 60, .auto_pause = true};
     world->settings.rules.service_failures = 2;
     load_order_parse (&world->settings.rules.load_order, LOAD_ORDER_DEFAULT, &why);
     world->metrics = metrics_new (1000);
     world->loop = loop_new (1000);
-    world->feed =
-        feed_open (world->loop, "inproc://property", 250, 1000000, NULL, world->metrics, &why);
+    world->feed = feed_open (world->loop, "inproc://property", NULL, 250, 1000000, NULL,
+                             world->metrics, &why);
     assert_non_null (world->feed);
-    world->jobs = jobs_new (world->loop, world->feed, NULL, 100, world->metrics, &why);
-    world->fleet = fleet_new (world->loop, world->feed, world->jobs, NULL, &world->settings,
+    world->broker = broker_new (world->loop, world->feed, NULL, &WORK, world->metrics, &why);
+    world->fleet = fleet_new (world->loop, world->feed, world->broker, NULL, &world->settings,
                               world->metrics, &why);
     world->subscriber =
         bus_subscriber_new (world->loop, BUS_CONNECT, "inproc://property", EVERYTHING, 1000000,
-                            on_feed, world, world->metrics, &why);
+                            NULL, NULL, on_feed, world, world->metrics, &why);
     assert_non_null (world->subscriber);
     for (int i = 0; i < WORKERS; i++) {
         world->models [i] = model_new ();
@@ -139,7 +139,7 @@ close_world (world_t *world)
 {
     bus_subscriber_destroy (&world->subscriber);
     fleet_destroy (&world->fleet);
-    jobs_destroy (&world->jobs);
+    broker_destroy (&world->broker);
     feed_destroy (&world->feed);
     loop_destroy (&world->loop);
     metrics_destroy (&world->metrics);

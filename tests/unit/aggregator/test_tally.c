@@ -169,21 +169,6 @@ name_of_a_region_is_escaped (void **state)
     assert_int_equal (number (regions, "us-east-1"), 1);
 }
 
-static void
-jobs_that_wait_are_the_jobs_there_are (void **state)
-{
-    (void) state;
-    const tally_t tally = {.jobs_pending = 4};
-
-    _cleanup_ (json_destroy) struct json_object *stats = written (&tally);
-
-    assert_int_equal (number (stats, "total_jobs"), 4);
-    assert_int_equal (number (stats, "pending_jobs"), 4);
-    assert_int_equal (number (stats, "active_jobs"), 0);
-    assert_int_equal (number (stats, "completed_jobs"), 0);
-    assert_int_equal (number (stats, "failed_jobs"), 0);
-}
-
 int
 main (void)
 {
@@ -192,8 +177,7 @@ main (void)
         cmocka_unit_test (workers_are_counted_by_status_and_by_region),
         cmocka_unit_test (each_status_is_counted_as_itself),
         cmocka_unit_test (regions_beyond_the_bound_count_in_the_sum_alone),
-        cmocka_unit_test (name_of_a_region_is_escaped),
-        cmocka_unit_test (jobs_that_wait_are_the_jobs_there_are)};
+        cmocka_unit_test (name_of_a_region_is_escaped)};
 
     return cmocka_run_group_tests (TESTS, NULL, NULL);
 }

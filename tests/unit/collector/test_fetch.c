@@ -1,7 +1,7 @@
 #include "../../../collector/aws/fetch.h"
 
-#include "../../../collector/aws/ini.h"
 #include "../../../common/cleanup.h"
+#include "../../../common/ini_file.h"
 #include "home_rig.h"
 
 //  --- what fetches share
@@ -122,11 +122,11 @@ indented_line_is_nested_or_an_error (void **state)
     snprintf (path, sizeof path, "%s/.aws/token", home);
     write_file ("token", "[a]\ns3 =\n  x = 1\n");
 
-    assert_int_equal (aws_ini_read (path, true, take_nothing, &taken, &why), 0);
+    assert_int_equal (ini_file_read (path, true, take_nothing, &taken, &why), 0);
     assert_int_equal (taken, 2);
-    assert_int_equal (aws_ini_read (path, false, take_nothing, &taken, &why), -EINVAL);
+    assert_int_equal (ini_file_read (path, false, take_nothing, &taken, &why), -EINVAL);
     assert_non_null (strstr (why.text, "token:3:"));
-    assert_int_equal (aws_ini_read ("/nowhere", true, take_nothing, &taken, &why), -ENOENT);
+    assert_int_equal (ini_file_read ("/nowhere", true, take_nothing, &taken, &why), -ENOENT);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown (name, set_up, tear_down)

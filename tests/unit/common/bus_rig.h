@@ -115,8 +115,8 @@ subscribe (bus_role_t role, const char *endpoint, const char *const topics [], i
 {
     reason_t why = {0};
 
-    in = bus_subscriber_new (loop, role, endpoint, topics, high_water_mark, on_message, &heard,
-                             metrics, &why);
+    in = bus_subscriber_new (loop, role, endpoint, topics, high_water_mark, NULL, NULL, on_message,
+                             &heard, metrics, &why);
     if (!in) {
         fail_msg ("%s", why.text);
     }

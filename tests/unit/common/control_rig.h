@@ -132,14 +132,14 @@ tear_down (void **state)
 static inline void
 open_client (const char *endpoint)
 {
-    client = bus_client_new (loop, endpoint, metrics, NULL);
+    client = bus_client_new (loop, endpoint, NULL, metrics, NULL);
     assert_non_null (client);
 }
 
 static inline void
 open_both (void)
 {
-    server = bus_server_new (loop, ANY_PORT, OPERATIONS, &served, metrics, NULL);
+    server = bus_server_new (loop, ANY_PORT, NULL, OPERATIONS, &served, metrics, NULL);
     assert_non_null (server);
     open_client (bus_server_endpoint (server));
 }

@@ -108,8 +108,8 @@ address_in_use_is_told_with_the_address (void **state)
 
     assert_memory_equal (endpoint, ANY_PORT, strlen (ANY_PORT) - 1);
     assert_true (isdigit ((unsigned char) endpoint [strlen (ANY_PORT) - 1]));
-    assert_null (bus_subscriber_new (loop, BUS_BIND, endpoint, EVERYTHING, 10, on_message, &heard,
-                                     metrics, &why));
+    assert_null (bus_subscriber_new (loop, BUS_BIND, endpoint, EVERYTHING, 10, NULL, NULL,
+                                     on_message, &heard, metrics, &why));
     assert_non_null (strstr (why.text, endpoint));
     assert_non_null (strstr (why.text, "in use"));
 }
@@ -132,8 +132,8 @@ what_is_no_address_is_refused_with_a_reason (void **state)
         assert_null (bus_publisher_new (loop, &settings, metrics, &why));
         assert_true (why.text [0]);
         why.text [0] = '\0';
-        assert_null (bus_subscriber_new (loop, BUS_BIND, WRONG [i], EVERYTHING, 10, on_message,
-                                         &heard, metrics, &why));
+        assert_null (bus_subscriber_new (loop, BUS_BIND, WRONG [i], EVERYTHING, 10, NULL, NULL,
+                                         on_message, &heard, metrics, &why));
         assert_true (why.text [0]);
     }
     loop_turn (loop, 0);

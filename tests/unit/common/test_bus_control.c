@@ -158,7 +158,7 @@ request_of_wrong_frames_is_counted_and_the_next_is_served (void **state)
         {"REQUEST", "echo", "1", "{}"},
     };
     const size_t count = sizeof WRONG / sizeof *WRONG;
-    server = bus_server_new (loop, ANY_PORT, OPERATIONS, &served, metrics, NULL);
+    server = bus_server_new (loop, ANY_PORT, NULL, OPERATIONS, &served, metrics, NULL);
     open_raw (ZMQ_DEALER, BUS_CONNECT, bus_server_endpoint (server));
 
     for (size_t i = 0; i < count; i++) {
@@ -195,9 +195,9 @@ server_on_an_address_in_use_is_refused_with_a_reason (void **state)
     open_both ();
 
     assert_null (
-        bus_server_new (loop, bus_server_endpoint (server), OPERATIONS, NULL, metrics, &why));
+        bus_server_new (loop, bus_server_endpoint (server), NULL, OPERATIONS, NULL, metrics, &why));
     assert_non_null (strstr (why.text, "in use"));
-    assert_null (bus_client_new (loop, "nowhere", metrics, &why));
+    assert_null (bus_client_new (loop, "nowhere", NULL, metrics, &why));
     assert_non_null (strstr (why.text, "nowhere"));
 }
 

@@ -164,8 +164,8 @@ what_was_said_before_the_subscriber_came_is_a_gap_that_a_resend_closes (void **s
     time_us_t end = clock_now ().steady + PATIENCE_US;
     while (!in) {  //  the old socket is closed by another thread
         turn (end);
-        in = bus_subscriber_new (loop, BUS_BIND, endpoint, EVERYTHING, 1000, on_message, &heard,
-                                 metrics, NULL);
+        in = bus_subscriber_new (loop, BUS_BIND, endpoint, EVERYTHING, 1000, NULL, NULL, on_message,
+                                 &heard, metrics, NULL);
     }
 
     meet (out);

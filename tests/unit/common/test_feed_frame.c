@@ -93,6 +93,22 @@ trace_is_an_eleventh_field_at_the_end (void **state)
 }
 
 static void
+priority_may_be_below_nothing (void **state)
+{
+    (void) state;
+    const int rows [] = {-1000, -1, 0, 1000};
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        _cleanup_ (buffer_clear) buffer_t out = {0};
+        feed_header_t header = SNAPSHOT, again;
+        header.priority = rows [i];
+        feed_header_write (&out, &header);
+        assert_int_equal (parse (&again, out.data), 0);
+        assert_int_equal (again.priority, rows [i]);
+    }
+}
+
+static void
 kinds_without_a_type_leave_their_fields_empty (void **state)
 {
     (void) state;
@@ -146,7 +162,9 @@ what_is_no_header_is_refused_and_nothing_is_touched (void **state)
         "tick|||||0|0123abcd|1|2|0+0|00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01|",
         "Tick|||||0|0123abcd|1|2|0+0",
         "news|||||0|0123abcd|1|2|0+0",
-        "tick|||||-1|0123abcd|1|2|0+0",
+        "tick|||||-|0123abcd|1|2|0+0",
+        "tick|||||--1|0123abcd|1|2|0+0",
+        "tick|||||-2147483648|0123abcd|1|2|0+0",
         "tick|||||2147483648|0123abcd|1|2|0+0",
         "tick||||||0123abcd|1|2|0+0",
         "tick|||||0x1|0123abcd|1|2|0+0",
@@ -269,6 +287,7 @@ main (void)
         cmocka_unit_test (header_is_one_line_of_ten_fields),
         cmocka_unit_test (header_that_was_written_is_read_again),
         cmocka_unit_test (trace_is_an_eleventh_field_at_the_end),
+        cmocka_unit_test (priority_may_be_below_nothing),
         cmocka_unit_test (kinds_without_a_type_leave_their_fields_empty),
         cmocka_unit_test (type_of_a_newer_aggregator_is_passed_on_as_it_is),
         cmocka_unit_test (what_is_no_header_is_refused_and_nothing_is_touched),

@@ -1,4 +1,4 @@
-// ini.h - files in the form of ~/.aws/config: [section] and key = value, read line by line.
+// ini_file.h - files in the form of ~/.aws/config: [section] and key = value, read line by line.
 //
 // Not inih, which the programs' own configuration uses: Debian's cuts lines at 200 characters,
 // and a session token alone is longer. As AWS's tools read it: '#' and ';' begin a comment in the
@@ -7,24 +7,24 @@
 //
 // SPDX-License-Identifier: MIT
 
-#ifndef COLLECTOR_AWS_INI_H
-#define COLLECTOR_AWS_INI_H
+#ifndef COMMON_INI_FILE_H
+#define COMMON_INI_FILE_H
 
-#include "../../common/reason.h"
+#include "reason.h"
 
 #include <stdbool.h>
 
-#define AWS_INI_LINE_MAX  16384
-#define AWS_INI_LINES_MAX 20000
+#define INI_FILE_LINE_MAX  16384
+#define INI_FILE_LINES_MAX 20000
 
 //  Called for each section (key null) and each key. Texts are borrowed for the call. A negative
 //  errno ends the reading with it; why is then the function's to fill, "file:line: " before it.
-typedef int aws_ini_fn (void *argument, const char *section, const char *key, const char *value,
-                        reason_t *why);
+typedef int ini_file_fn (void *argument, const char *section, const char *key, const char *value,
+                         reason_t *why);
 
 //  nested: indented lines belong to the key above and are passed over, as in ~/.aws/config (`s3 =`
 //  and its settings); else they are an error. 0; -ENOENT when there is no such file; -EACCES and
 //  the like when it cannot be read; -EINVAL for a line that is none of the forms.
-int aws_ini_read (const char *path, bool nested, aws_ini_fn *fn, void *argument, reason_t *why);
+int ini_file_read (const char *path, bool nested, ini_file_fn *fn, void *argument, reason_t *why);
 
 #endif

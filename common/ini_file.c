@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 
-#include "ini.h"
+#include "ini_file.h"
 
-#include "../../common/cleanup.h"
+#include "cleanup.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@ typedef struct reader {
     unsigned line;
     bool nested;
     char *section;  //  owned; null before the first
-    aws_ini_fn *fn;
+    ini_file_fn *fn;
     void *argument;
     reason_t *why;
 } reader_t;
@@ -91,9 +91,9 @@ take_line (reader_t *self, char *line)
 }
 
 int
-aws_ini_read (const char *path, bool nested, aws_ini_fn *fn, void *argument, reason_t *why)
+ini_file_read (const char *path, bool nested, ini_file_fn *fn, void *argument, reason_t *why)
 {
-    _cleanup_ (string_destroy) char *line = malloc (AWS_INI_LINE_MAX);
+    _cleanup_ (string_destroy) char *line = malloc (INI_FILE_LINE_MAX);
     reader_t reader = {.path = path, .nested = nested, .fn = fn, .argument = argument, .why = why};
     int rc = 0;
 
@@ -101,17 +101,17 @@ aws_ini_read (const char *path, bool nested, aws_ini_fn *fn, void *argument, rea
     if (!file || !line) {
         return file ? -ENOMEM : reason_set (why, -errno, "%s: %s", path, strerror (errno));
     }
-    while (rc == 0 && fgets (line, AWS_INI_LINE_MAX, file)) {
+    while (rc == 0 && fgets (line, INI_FILE_LINE_MAX, file)) {
         bool whole = strchr (line, '\n') || feof (file);
         reader.line++;
         rc = !whole ? refuse (&reader, "the line is too long, or has a NUL byte")
-             : reader.line > AWS_INI_LINES_MAX ? refuse (&reader, "the file has too many lines")
-                                               : take_line (&reader, line);
+             : reader.line > INI_FILE_LINES_MAX ? refuse (&reader, "the file has too many lines")
+                                                : take_line (&reader, line);
     }
     if (rc == 0 && ferror (file)) {
         rc = reason_set (why, -EIO, "%s: cannot be read", path);
     }
-    explicit_bzero (line, AWS_INI_LINE_MAX);
+    explicit_bzero (line, INI_FILE_LINE_MAX);
     free (reader.section);
     return rc;
 }

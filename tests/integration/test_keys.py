@@ -1,0 +1,221 @@
+"""The bus with keys: made by pyzmq, which reads and writes the same files; who may enter, who may do what,
+and keys that are changed while all goes on.
+SPDX-License-Identifier: MIT"""
+import json
+import subprocess
+
+import pytest
+import zmq
+import zmq.auth
+
+import harness
+import outside
+from harness import metric, wait_until
+
+
+class Keys:
+    """A folder of keys and one of those who are let in, as an operator keeps them."""
+
+    def __init__(self, folder):
+        self.folder, self.allowed = folder / "keys", folder / "allowed"
+        self.folder.mkdir()
+        self.allowed.mkdir()
+        self.make("aggregator", None)
+
+    def make(self, name, role):
+        zmq.auth.create_certificates(self.folder, name)
+        if role:
+            self.allow(name, role)
+        return self.folder / f"{name}.key"
+
+    def allow(self, name, role):
+        public = (self.folder / f"{name}.key").read_text()
+        (self.allowed / f"{name}.key").write_text(public.replace("metadata\n", f'metadata\n    name = "{name}"\n    role = "{role}"\n'))
+
+    def public(self, name):
+        return zmq.auth.load_certificate(self.folder / f"{name}.key")[0].decode()
+
+    def pair(self, name):
+        return zmq.auth.load_certificate(self.folder / f"{name}.key_secret")
+
+    def arguments(self, name, server="aggregator"):
+        return ("--curve-key", self.folder / f"{name}.key", "--curve-server-key", self.public(server))
+
+
+@pytest.fixture
+def keys(tmp_path):
+    return Keys(tmp_path)
+
+
+def socket(keys, kind, endpoint, name, server="aggregator"):
+    it = zmq.Context.instance().socket(kind)
+    it.linger = 0
+    it.curve_publickey, it.curve_secretkey = keys.pair(name)
+    it.curve_serverkey = keys.public(server).encode()
+    it.connect(endpoint)
+    return it
+
+
+def locked(keys):
+    return ("--curve-key", keys.folder / "aggregator.key", "--curve-allow", keys.allowed)
+
+
+def ask(dealer, operation, patience=harness.PATIENCE, **question):
+    dealer.send_multipart([b"request", operation.encode(), b"1", json.dumps(question).encode()])
+    if not dealer.poll(int(patience * 1000)):
+        return None
+    return json.loads(dealer.recv_multipart()[3])
+
+
+@pytest.fixture
+def aggregator(start, bus, keys):
+    return start(harness.Aggregator, bus, *locked(keys))
+
+
+def test_whole_stack_runs_with_keys_and_says_so(start, tmp_path, keys, bus, sim, aggregator):
+    for name, role in (("gateway", "gateway"), ("ec2", "collector")):
+        keys.make(name, role)
+    gateway = start(harness.Gateway, bus, *keys.arguments("gateway"))
+    collector = start(harness.Collector, "ec2", bus, *keys.arguments("ec2"), environment=sim.environment())
+    wait_until(lambda: len(gateway.workers()) == 6, "all workers show")
+
+    for where, role in (("ingest", "collector"), ("control", "collector"), ("control", "gateway"), ("feed", "gateway")):
+        assert metric(aggregator.url, "cmlwatch_bus_callers_total", socket=where, role=role, outcome="accepted") >= 1
+    assert metric(collector.url, "cmlwatch_bus_handshakes_total", outcome="succeeded") == 2
+    assert gateway.ask(f"/api/workers/{gateway.workers()[0]['worker_id']}/labs")[0] == 200
+
+
+def test_who_is_not_in_the_list_is_not_heard_until_it_is(start, keys, bus, aggregator):
+    keys.make("gateway", "gateway")
+    gateway = start(harness.Gateway, bus, *keys.arguments("gateway"))
+    keys.make("stranger", None)
+    stranger = outside.Publisher(bus.ingest, "/collector/ec2/stranger")
+    stranger.socket.close()
+    stranger.socket = socket(keys, zmq.PUB, bus.ingest, "stranger")
+
+    wait_until(lambda: metric(aggregator.url, "cmlwatch_bus_callers_total", socket="ingest", role="none", outcome="refused"),
+               "it was refused")
+    stranger.instance("us-east-1", "i-0stranger")
+    aggregator.wait_log("somebody is not let in on the bus")
+    assert keys.public("stranger") in aggregator.log, "the key is named, so that an operator may add it"
+    assert gateway.workers() == []
+
+    keys.allow("stranger", "collector")
+    stranger.socket.close()  # libzmq gives up for good what was refused
+    stranger.socket = socket(keys, zmq.PUB, bus.ingest, "stranger")
+    stranger.until_heard(gateway, "us-east-1", "i-0stranger")
+
+
+def test_without_keys_nobody_is_heard(keys, bus, aggregator):
+    plain = zmq.Context.instance().socket(zmq.DEALER)
+    plain.linger = 0
+    plain.connect(bus.control)
+    assert ask(plain, "state", patience=2) is None
+
+    ear = zmq.Context.instance().socket(zmq.SUB)
+    ear.subscribe(b"")
+    ear.connect(bus.feed)
+    assert not ear.poll(2000), "not even a tick"
+
+
+@pytest.mark.parametrize("role,may,may_not", [
+    ("collector", ["lease"], ["state", "command", "alerts", "acknowledge", "events"]),
+    ("gateway", ["state", "events", "alerts"], ["lease"]),
+    ("operator", ["state", "alerts"], ["lease"])])
+def test_role_decides_what_is_answered(keys, bus, aggregator, role, may, may_not):
+    keys.make("somebody", role)
+    dealer = socket(keys, zmq.DEALER, bus.control, "somebody")
+
+    for operation in may:
+        assert "error" not in ask(dealer, operation, collector_id="/collector/ec2/x", kind="ec2")
+    for operation in may_not:
+        assert ask(dealer, operation, collector_id="/collector/ec2/x", kind="ec2")["error"]["code"] == "forbidden"
+
+
+def test_role_decides_which_sockets_are_open(keys, bus, aggregator):
+    for role in ("collector", "gateway", "operator"):
+        keys.make(role, role)
+    for role, where, endpoint, kind in (("gateway", "ingest", bus.ingest, zmq.PUB), ("collector", "feed", bus.feed, zmq.SUB),
+                                        ("operator", "ingest", bus.ingest, zmq.PUB), ("operator", "feed", bus.feed, zmq.SUB)):
+        it = socket(keys, kind, endpoint, role)
+        wait_until(lambda: metric(aggregator.url, "cmlwatch_bus_callers_total", socket=where, role=role, outcome="refused"),
+                   f"{role} is refused on {where}")
+        it.close()
+
+
+def test_key_of_a_client_is_changed_while_all_goes_on(start, keys, bus, aggregator):
+    keys.make("gateway-1", "gateway")
+    old = start(harness.Gateway, bus, *keys.arguments("gateway-1"))
+    keys.make("gateway-2", "gateway")
+    new = start(harness.Gateway, bus, *keys.arguments("gateway-2"))
+    (keys.allowed / "gateway-1.key").unlink()
+
+    keys.make("ec2", "collector")
+    publisher = outside.Publisher(bus.ingest, "/collector/ec2/one")
+    publisher.socket.close()
+    publisher.socket = socket(keys, zmq.PUB, bus.ingest, "ec2")
+    publisher.until_heard(new, "us-east-1", "i-0one")
+    wait_until(lambda: old.worker("i-0one"), "one that is connected stays so")
+    old.stop()
+    again = start(harness.Gateway, bus, *keys.arguments("gateway-1"), wait=False)
+    again.wait_log("does not let this process in")
+    assert again.ask("/readyz")[0] == 503
+    keys.allow("gateway-1", "gateway")
+    harness.wait_ready(again)
+
+
+def test_key_of_the_aggregator_is_changed_and_nothing_is_lost(start, tmp_path, keys, bus):
+    keys.make("aggregator-2", None)
+    keys.make("gateway", "gateway")
+    keys.make("ec2", "collector")
+    both = ("--curve-server-key", f"{keys.public('aggregator')},{keys.folder / 'aggregator-2.key'}")
+    aggregator = start(harness.Aggregator, bus, *locked(keys), "--store", tmp_path / "store")
+    gateway = start(harness.Gateway, bus, "--curve-key", keys.folder / "gateway.key", *both)
+    publisher = outside.Publisher(bus.ingest, "/collector/ec2/one")
+    publisher.socket.close()
+    publisher.socket = socket(keys, zmq.PUB, bus.ingest, "ec2")
+    publisher.until_heard(gateway, "us-east-1", "i-0one")
+    stream = gateway.stream()
+    stream.state()
+
+    assert aggregator.stop() == 0
+    aggregator = start(harness.Aggregator, bus, "--curve-key", keys.folder / "aggregator-2.key", "--curve-allow", keys.allowed,
+                       "--store", tmp_path / "store")
+    publisher.socket.close()
+    publisher.socket = socket(keys, zmq.PUB, bus.ingest, "ec2", server="aggregator-2")
+    publisher.until_heard(gateway, "us-east-1", "i-0two")
+    event = stream.wait(lambda e: e.type == "worker.created", "the open stream goes on")
+    assert event.data["name"] == "i-0two"
+    assert metric(gateway.url, "cmlwatch_bus_handshakes_total", outcome="failed") >= 1
+
+
+def test_wrong_keys_are_refused_at_the_start(keys, tmp_path):
+    keys.make("gateway", "gateway")
+    (tmp_path / "nothing").write_text("no keys\n")
+    public = keys.public("aggregator")
+    secret = keys.folder / "gateway.key"
+    (tmp_path / "public").write_bytes(secret.read_bytes())
+    rows = [
+        ("gateway", ["--curve-key", tmp_path / "missing", "--curve-server-key", public], "cannot be read as keys"),
+        ("gateway", ["--curve-key", tmp_path / "nothing", "--curve-server-key", public], "curve_key"),
+        ("gateway", ["--curve-key", tmp_path / "public", "--curve-server-key", public], "has no secret key"),
+        ("gateway", ["--curve-key", secret], "curve_server_key is not"),
+        ("gateway", ["--curve-server-key", public], "curve_key is not"),
+        ("gateway", ["--curve-key", secret, "--curve-server-key", "short"], "neither a public key (40 characters)"),
+        ("gateway", ["--curve-key", secret, "--curve-server-key", ",".join([public] * 5)], "more than 4 keys"),
+        ("aggregator", ["--curve-key", secret], "go together"),
+        ("aggregator", ["--curve-allow", tmp_path], "go together"),
+        ("aggregator", ["--curve-key", secret, "--curve-allow", tmp_path / "missing"], "is no folder"),
+        ("aggregator", ["--ingest", "tcp://0.0.0.0:5571"], "tcp://0.0.0.0:5571 can be reached from other hosts"),
+        ("aggregator", ["--feed", "tcp://*:5573"], "say insecure_bus = yes"),
+    ]
+    for program, arguments, says in rows:
+        done = subprocess.run([harness.BUILD / f"cmlwatch-{program}", *map(str, arguments), "--check-config"], capture_output=True, text=True,
+                              timeout=harness.PATIENCE)
+        assert done.returncode == 2 and says in done.stderr, (arguments, done.stderr)
+
+
+def test_bus_is_open_to_others_without_keys_only_when_told_so(start, bus):
+    bus.ingest = bus.ingest.replace("127.0.0.1", "0.0.0.0")
+    aggregator = start(harness.Aggregator, bus, "--insecure-bus", "yes")
+    assert aggregator.alive()
