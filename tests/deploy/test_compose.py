@@ -172,6 +172,21 @@ def test_the_bus_leads_nowhere(stack):
     assert networks["aggregator"] == {"bus"} and networks["gateway"] == {"bus", "front"} and networks["proxy"] == {"front", "edge"}
 
 
+def test_the_bus_knows_its_callers(stack):
+    """Who has keys was let in; a gateway that has none on the same network hears nothing."""
+    assert sum(stack.metric("aggregator", "cmlwatch_bus_callers_total")) > 0
+    stranger = stack.engine.docker(
+        "run", "-d", "--rm", "--network", f"{PROJECT}_bus", "-e", "CMLWATCH_GATEWAY_ALLOW_UNAUTHENTICATED_REMOTE=yes",
+        "-e", "CMLWATCH_GATEWAY_CONTROL=tcp://aggregator:5572", "-e", "CMLWATCH_GATEWAY_FEED=tcp://aggregator:5573",
+        "cmlwatch-under-test:0.1", "cmlwatch-gateway").stdout.strip()
+    try:
+        wait_until(lambda: stack.engine.docker("exec", stranger, "cmlwatch-probe", "127.0.0.1:8080/healthz", check=False).returncode == 0, "it runs")
+        time.sleep(3)  # twelve ticks of the feed, each of which would be heard
+        assert stack.engine.docker("exec", stranger, "cmlwatch-probe", check=False).returncode == 1
+    finally:
+        stack.engine.docker("kill", stranger, check=False)
+
+
 def test_it_scales(stack):
     stack.up("--scale", "collector-cml=4", "--scale", "gateway=2")
     wait_until(lambda: stack.healthy("collector-cml", 4) and stack.healthy("gateway", 2), "four and two are healthy", 90)
