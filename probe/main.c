@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define PATIENCE_SECONDS 3
+#define ANSWER_MAX       (1 << 20)  //  of /metrics too; what is beyond is cut off
 
 typedef struct target {
     char host [128], port [8], path [128];
@@ -97,7 +98,7 @@ int
 main (int argc, char **argv)
 {
     target_t target;
-    char answer [4096];
+    static char answer [ANSWER_MAX];
 
     if (argc > 2 || parse (&target, argc > 1 ? argv [1] : "127.0.0.1:8080/readyz") < 0) {
         fputs ("usage: cmlwatch-probe [host:port[/path]]\n", stderr);

@@ -35,6 +35,13 @@ def test_it_asks_for_another_path_when_told(start, bus):
     assert probe(f"{address(aggregator)}/nothing").returncode == 1
 
 
+def test_a_long_answer_is_whole(start, bus):
+    aggregator = start(harness.Aggregator, bus)
+
+    text = probe(f"{address(aggregator)}/metrics").stdout
+    assert len(text) > 4096 and "cmlwatch_worker_unused_seconds" in text
+
+
 def test_nobody_there_is_said():
     done = probe(f"127.0.0.1:{harness.free_port()}")
 
