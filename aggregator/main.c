@@ -9,6 +9,7 @@
 #include "../common/admin.h"
 #include "../common/cleanup.h"
 #include "../common/log.h"
+#include "../common/notify.h"
 #include "../common/program.h"
 #include "alerts.h"
 #include "control.h"
@@ -306,7 +307,8 @@ serve (const settings_t *settings, const ground_t *on, reason_t *why)
         ownership ? ingest_open (loop, fleet, feed, losses, store, &from, metrics, why) : NULL;
     _cleanup_ (admin_destroy) admin_t *admin =
         ingest ? admin_new (loop, settings->admin, metrics, is_ready, feed, why) : NULL;
-    if (!admin) {
+    _cleanup_ (notify_destroy) notify_t *notify = admin ? notify_new (loop, is_ready, feed) : NULL;
+    if (!notify) {
         return -1;
     }
     rules_file_t rules_file = {settings->alert_rules, alerts};

@@ -7,6 +7,7 @@
 
 #include "../common/cleanup.h"
 #include "../common/log.h"
+#include "../common/notify.h"
 #include "../common/program.h"
 #include "cors.h"
 #include "http.h"
@@ -215,6 +216,14 @@ parts_of (const settings_t *settings)
                         .origins = settings->cors_origins}};
 }
 
+//  As /readyz says it.
+static bool
+is_ready (void *argument, reason_t *why)
+{
+    const http_parts_t *parts = argument;
+    return feed_client_is_ready (parts->feed, why);
+}
+
 //  The parts that HTTP leans on beside the feed and the hub; then it serves until the end.
 static int
 serve (const settings_t *settings, http_parts_t *parts, const mask_t *mask, reason_t *why)
@@ -236,7 +245,9 @@ serve (const settings_t *settings, http_parts_t *parts, const mask_t *mask, reas
     parts->auth = auth;
     parts->connections.proxies = proxies;
     _cleanup_ (http_destroy) http_t *http = http_new (settings->listen, parts, why);
-    if (!http) {
+    _cleanup_ (notify_destroy) notify_t *notify =
+        http ? notify_new (parts->loop, is_ready, parts) : NULL;
+    if (!notify) {
         return -1;
     }
     log_info ("ready", LOG_TEXT ("listen", settings->listen), LOG_TEXT ("feed", settings->feed),

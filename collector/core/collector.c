@@ -254,13 +254,18 @@ on_drain (void *argument)
     }
 }
 
-static bool
-is_ready (void *argument, reason_t *why)
+bool
+collector_is_ready (const collector_t *self, reason_t *why)
 {
-    collector_t *self = argument;
     assert (self->magic == COLLECTOR_MAGIC);
 
     return lease_is_live (self->lease, why);
+}
+
+static bool
+is_ready (void *argument, reason_t *why)
+{
+    return collector_is_ready (argument, why);
 }
 
 static void
