@@ -223,17 +223,19 @@ on_collect (void *argument)
 {
     hub_t *self = argument;
     uint64_t sent = self->sent;
-    size_t queued = 0, behind = 0;
+    size_t queued = 0, behind = 0, monitors = 0;
 
     for (const client_t *client = self->clients; client; client = client->next) {
         sent += client->wire.sent;
         queued += wire_queued (&client->wire);
         behind += client->mode == CLIENT_BEHIND;
+        monitors += client->monitor != NULL;
     }
     metric_count (self->bytes, (double) (sent - self->counted));
     self->counted = sent;
     metric_set (self->queued, (double) queued);
     metric_set (self->behind, (double) behind);
+    metric_set (self->monitors, (double) monitors);
     metric_set (self->waiting, (double) admission_waiting (self->admission));
     metric_set (self->images, (double) admission_images (self->admission));
     metric_set (self->audiences_now, (double) audiences_count (self->audiences));
@@ -249,6 +251,7 @@ add_gauges (hub_t *self, metrics_t *metrics)
         {&self->clients_now, "cmlwatch_gateway_clients", "Open streams"},
         {&self->waiting, "cmlwatch_gateway_clients_waiting", "Streams that wait for a full state"},
         {&self->behind, "cmlwatch_gateway_clients_behind", "Streams that catch up with the log"},
+        {&self->monitors, "cmlwatch_gateway_monitors", "Open streams that are monitors'"},
         {&self->queued, "cmlwatch_gateway_queued_bytes",
          "Bytes handed to streams' connections that their sockets did not take yet"},
         {&self->audiences_now, "cmlwatch_gateway_audiences", "Distinct wishes among the streams"},

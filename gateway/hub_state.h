@@ -20,7 +20,7 @@ struct hub {
     loop_fn *on_resumed;
     void *resumed_argument;
     uint64_t sent, counted;  //  bytes of streams that are closed; and what the counter says
-    metric_t *clients_now, *waiting, *audiences_now, *images, *queued, *behind, *bytes;
+    metric_t *clients_now, *waiting, *audiences_now, *images, *queued, *behind, *monitors, *bytes;
     bool delayed;  //  the drain has begun, the streams' end has not
     bool held;     //  the loop, until the last client has had its farewell
 };

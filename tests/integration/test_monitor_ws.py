@@ -603,6 +603,7 @@ def test_monitors_count_as_streams_and_are_listed_with_them(start, bus):
     assert set(clients) == {"monitor", "stream"} and clients["monitor"]["name"] == "wall-display"
     assert "min_priority=1" in clients["monitor"]["filter"] and clients["monitor"]["mode"] == "live" and clients["stream"]["name"] == "a-stream"
     SCHEMAS["rest.clients"].validate({"clients": list(clients.values())})
+    assert (metric(fleet.gateway.url, "cmlwatch_gateway_clients"), metric(fleet.gateway.url, "cmlwatch_gateway_monitors")) == (2, 1)
     assert refused(fleet.gateway, {}) == 503
     assert fleet.gateway.ask(f"/api/clients/{clients['monitor']['id']}", "PATCH", {"regions": [EAST]})[0] == 404
     assert metric(fleet.gateway.url, "cmlwatch_gateway_monitor_messages_total", type="subscribe") == 1
