@@ -24,11 +24,11 @@ FROM debian:bookworm-slim AS runtime
 # What the programs are linked with; the check is against a list that has fallen behind.
 RUN apt-get update && \
     apt-get install -y --no-install-recommends ca-certificates libcurl4 libczmq4 libexpat1 libgnutls30 libinih1 \
-        libjansson4 libjson-c5 liblmdb0 libmicrohttpd12 liborcania2.3 librhonabwy1.1 libuuid1 libwslay1 libzmq5 zlib1g && \
+        libjansson4 libjson-c5 liblmdb0 libmicrohttpd12 libncursesw6 liborcania2.3 librhonabwy1.1 libuuid1 libwslay1 libzmq5 zlib1g && \
     rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/* && \
     find /usr/share/doc -type f ! -name copyright -delete
 COPY --from=build /out/ /
-RUN ! ldd /usr/bin/cmlwatch-* | grep 'not found'
+RUN ! ldd /usr/bin/cmlwatch /usr/bin/cmlwatch-* | grep 'not found'
 
 # Each program listens for all of its container, where its network says who may come; /healthz, /readyz and
 # /metrics of all are on 8080. A gateway starts there only with a login, or when told that none is wanted.

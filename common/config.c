@@ -285,7 +285,7 @@ config_read_credentials (const config_key_t *keys, void *settings, const char *s
         if (key->kind != CONFIG_SECRET || size >= (int) sizeof path || access (path, F_OK) != 0) {
             continue;
         }
-        int rc = read_secret (keys, settings, key->name, path, "credential", why);
+        int rc = config_read_secret (keys, settings, key->name, path, "credential", why);
         if (rc < 0) {
             return rc;
         }
