@@ -57,9 +57,18 @@ $B/%.o: %.c | deps
 
 $B/%.o: %.S | deps
 	@mkdir -p $(@D)
-	$(Q)$(CC) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) -MMD -MP -Wa,-I$(@D)/dashboard -c -o $@ $<
 
-$B/gateway/dashboard_files.o: $(wildcard gateway/dashboard/*)
+#  The page's files, also as gzip makes them small: dashboard_files.S takes in both.
+PAGE := $(patsubst gateway/dashboard/%,%,$(wildcard $(addprefix gateway/dashboard/,*.html *.js *.css *.svg client/*.js)))
+$B/gateway/dashboard/%.gz: gateway/dashboard/%
+	@mkdir -p $(@D)
+	$(Q)gzip -9nc $< > $@
+#  Lines of comment are for who reads the sources.
+$B/gateway/dashboard/%.js.gz: gateway/dashboard/%.js
+	@mkdir -p $(@D)
+	$(Q)sed '/^ *\/\//d' $< | gzip -9nc > $@
+$B/gateway/dashboard_files.o: $(PAGE:%=gateway/dashboard/%) $(PAGE:%=$B/gateway/dashboard/%.gz)
 
 # --- the version, of git; the file changes only when the version does
 
@@ -134,14 +143,16 @@ test: deps-test  ## install what is missing, build and run every test (SANITIZE=
 	+@$(MAKE) --no-print-directory unit
 	+@$(MAKE) --no-print-directory integration
 
-unit: deps-test $(UNIT) $(REPLAY)  ## the unit tests alone, and the fuzzer's corpora replayed
+unit: deps-test $(UNIT) $(REPLAY)  ## the unit tests alone, the fuzzer's corpora replayed, the client library in Node
 	@tests/support/run-unit $(UNIT) $(REPLAY)
+	@tests/support/run-node $(wildcard tests/browser/unit/*.test.js)
 
 integration: deps-test all $B/print_schemas node  ## the real programs against the simulator, over real sockets
-	@PYTHONDONTWRITEBYTECODE=1 $(PYTEST) -n $(TEST_WORKERS) --dist loadfile tests/integration $(PYTEST_FLAGS)
+	@PYTHONDONTWRITEBYTECODE=1 $(PYTEST) -n $(TEST_WORKERS) --dist loadfile tests/integration tests/browser $(PYTEST_FLAGS)
 
-node:  # an EventSource of npm's for tests/integration/test_clients.py, which says it when there is none
+node:  # of npm: an EventSource for tests/integration/test_clients.py, playwright-core for tests/browser; these say it when there is none
 	@tests/support/node/install || [ $$? -eq 75 ]
+	@tests/support/node/install tests/browser build/browser || [ $$? -eq 75 ]
 
 faults: deps-test all  ## kill -9 a hundred times under load, stalls, cuts, a full disk: one line of JSON for each table row
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_KILLS=$${CMLWATCH_KILLS:-100} CMLWATCH_RATE=$${CMLWATCH_RATE:-2000} \

@@ -1,4 +1,4 @@
-// dashboard.c - see dashboard.h. One table names each file; only what it names is served.
+// dashboard.c - see dashboard.h. dashboard_files.S names each file; only what it names is served.
 //
 // SPDX-License-Identifier: MIT
 
@@ -13,27 +13,20 @@
 #include <stdio.h>
 #include <string.h>
 
-#define POLICY "default-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+//  No inline script, no other origin, no text that becomes a script but by the client library's one
+//  policy, which names its worker and nothing else.
+#define POLICY                                                                         \
+    "default-src 'self'; worker-src 'self'; base-uri 'none'; frame-ancestors 'none'; " \
+    "form-action 'self'; require-trusted-types-for 'script'; trusted-types cmlwatch-client"
 
-#define DECLARE(symbol) extern const char file_##symbol [], file_##symbol##_end [];
-DECLARE (index_html)
-DECLARE (app_js)
-DECLARE (sse_client_js)
-DECLARE (style_css)
-DECLARE (icon_svg)
+//  A row of dashboard_files.S; the last has no path.
+typedef struct file {
+    const char *path, *type, *plain, *plain_end, *packed, *packed_end;
+} file_t;
+
+extern const file_t dashboard_files [];
 
 DEFINE_CLEANUP (file_close, FILE *, fclose)
-
-static const struct {
-    const char *name, *type, *start, *end;
-} FILES [] = {
-    {"", "text/html; charset=utf-8", file_index_html, file_index_html_end},
-    {"index.html", "text/html; charset=utf-8", file_index_html, file_index_html_end},
-    {"app.js", "text/javascript; charset=utf-8", file_app_js, file_app_js_end},
-    {"sse-client.js", "text/javascript; charset=utf-8", file_sse_client_js, file_sse_client_js_end},
-    {"style.css", "text/css; charset=utf-8", file_style_css, file_style_css_end},
-    {"icon.svg", "image/svg+xml", file_icon_svg, file_icon_svg_end},
-    {"favicon.ico", "image/svg+xml", file_icon_svg, file_icon_svg_end}};
 
 static void
 write_etag (char etag [24], const char *bytes, size_t size)
@@ -46,44 +39,67 @@ write_etag (char etag [24], const char *bytes, size_t size)
     snprintf (etag, 24, "\"%016" PRIx64 "\"", hash);
 }
 
+//  A body, whole: etag and packed say which of its forms.
+typedef struct body {
+    const char *bytes, *type;
+    size_t size;
+    bool packed;
+} body_t;
+
 static enum MHD_Result
-send_bytes (struct MHD_Connection *connection, const char *bytes, size_t size, const char *type)
+send_body (struct MHD_Connection *connection, const body_t *body)
 {
     char etag [24];
-    write_etag (etag, bytes, size);
+    write_etag (etag, body->bytes, body->size);
     const char *known = MHD_lookup_connection_value (connection, MHD_HEADER_KIND, "If-None-Match");
     bool same = known && strcmp (known, etag) == 0;
     struct MHD_Response *response = MHD_create_response_from_buffer (
-        same ? 0 : size, (void *) (uintptr_t) bytes, MHD_RESPMEM_MUST_COPY);
+        same ? 0 : body->size, (void *) (uintptr_t) body->bytes, MHD_RESPMEM_MUST_COPY);
 
     if (!response) {
         return MHD_NO;
     }
-    MHD_add_response_header (response, "Content-Type", type);
+    MHD_add_response_header (response, "Content-Type", body->type);
     MHD_add_response_header (response, "Content-Security-Policy", POLICY);
     reply_add_rules (connection, response, NULL);
     MHD_add_response_header (response, "Cache-Control", "no-cache");
     MHD_add_response_header (response, "ETag", etag);
+    MHD_add_response_header (response, "Vary", "Accept-Encoding");
+    if (body->packed) {
+        MHD_add_response_header (response, "Content-Encoding", "gzip");
+    }
     return reply_queue (connection, same ? MHD_HTTP_NOT_MODIFIED : MHD_HTTP_OK, response,
-                        same ? 0 : size);
+                        same ? 0 : body->size);
 }
 
 static enum MHD_Result
-send_file (struct MHD_Connection *connection, const char *folder, const char *name,
-           const char *type)
+send_embedded (struct MHD_Connection *connection, const file_t *file)
+{
+    bool packed = reply_accepts_gzip (connection);
+    const char *from = packed ? file->packed : file->plain,
+               *to = packed ? file->packed_end : file->plain_end;
+    body_t body = {
+        .bytes = from, .type = file->type, .size = (size_t) (to - from), .packed = packed};
+
+    return send_body (connection, &body);
+}
+
+static enum MHD_Result
+send_from (struct MHD_Connection *connection, const char *folder, const file_t *file)
 {
     char path [1200], bytes [8192];
     buffer_t all = {0};
 
-    snprintf (path, sizeof path, "%s/%s", folder, *name ? name : "index.html");
-    _cleanup_ (file_close) FILE *file = fopen (path, "re");
-    if (!file) {
+    snprintf (path, sizeof path, "%s/%s", folder, file->path);
+    _cleanup_ (file_close) FILE *source = fopen (path, "re");
+    if (!source) {
         return reply_problem (connection, MHD_HTTP_NOT_FOUND, "Not found", path, NULL);
     }
-    for (size_t size; (size = fread (bytes, 1, sizeof bytes, file)) > 0;) {
+    for (size_t size; (size = fread (bytes, 1, sizeof bytes, source)) > 0;) {
         buffer_append (&all, bytes, size);
     }
-    enum MHD_Result result = send_bytes (connection, all.data ? all.data : "", all.size, type);
+    body_t body = {.bytes = all.data ? all.data : "", .type = file->type, .size = all.size};
+    enum MHD_Result result = send_body (connection, &body);
     buffer_clear (&all);
     return result;
 }
@@ -91,12 +107,14 @@ send_file (struct MHD_Connection *connection, const char *folder, const char *na
 enum MHD_Result
 dashboard_reply (struct MHD_Connection *connection, const char *name, const char *folder)
 {
-    for (size_t i = 0; i < sizeof FILES / sizeof *FILES; i++) {
-        if (strcmp (FILES [i].name, name) == 0) {
-            return *folder
-                       ? send_file (connection, folder, name, FILES [i].type)
-                       : send_bytes (connection, FILES [i].start,
-                                     (size_t) (FILES [i].end - FILES [i].start), FILES [i].type);
+    const char *path = !*name                              ? "index.html"
+                       : strcmp (name, "favicon.ico") == 0 ? "icon.svg"
+                                                           : name;
+
+    for (const file_t *file = dashboard_files; file->path; file++) {
+        if (strcmp (file->path, path) == 0) {
+            return *folder ? send_from (connection, folder, file)
+                           : send_embedded (connection, file);
         }
     }
     return reply_problem (connection, MHD_HTTP_NOT_FOUND, "Not found",

@@ -9,6 +9,8 @@
 #include "cors.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 #define RETRY_AFTER "1"  //  seconds
 
@@ -122,4 +124,25 @@ reply_methods (struct MHD_Connection *connection, const char *methods)
     MHD_add_response_header (response, "Allow", methods);
     reply_add_rules (connection, response, methods);
     return reply_queue (connection, MHD_HTTP_NO_CONTENT, response, 0);
+}
+
+bool
+reply_accepts_gzip (struct MHD_Connection *connection)
+{
+    const char *list =
+        MHD_lookup_connection_value (connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT_ENCODING);
+
+    while (list && *list) {
+        size_t size = strcspn (list, ","), skip = strspn (list, " \t");
+        const char *word = list + skip;
+        size_t length = strcspn (word, " \t;,");
+        bool named = (length == 4 && strncasecmp (word, "gzip", 4) == 0) ||
+                     (length == 6 && strncasecmp (word, "x-gzip", 6) == 0);
+        if (named) {
+            const char *weight = memmem (list, size, "q=", 2);
+            return !weight || strtod (weight + 2, NULL) > 0;
+        }
+        list += size + (list [size] == ',');
+    }
+    return false;
 }

@@ -8,10 +8,14 @@
 #include "../common/buffer.h"
 
 #include <microhttpd.h>
+#include <stdbool.h>
 
 //  What every answer says beside its own: nothing is guessed or framed, and who may read it.
 void reply_add_rules (struct MHD_Connection *connection, struct MHD_Response *response,
                       const char *methods);
+
+//  Its Accept-Encoding names gzip, and not with a weight of zero (RFC 9110, 12.5.3).
+bool reply_accepts_gzip (struct MHD_Connection *connection);
 
 //  Takes the body's bytes and clears it. allow may be null.
 enum MHD_Result reply_send (struct MHD_Connection *connection, unsigned status, const char *type,

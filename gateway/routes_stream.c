@@ -93,25 +93,6 @@ take_parameter (void *argument, enum MHD_ValueKind kind, const char *name, const
     return query->rc == 0 ? MHD_YES : MHD_NO;
 }
 
-//  `gzip` (or `*`) stands in the list, and not with a weight of zero (RFC 9110, 12.5.3).
-static bool
-accepts_gzip (const char *list)
-{
-    while (list && *list) {
-        size_t size = strcspn (list, ","), skip = strspn (list, " \t");
-        const char *word = list + skip;
-        size_t length = strcspn (word, " \t;,");
-        bool named = (length == 4 && strncasecmp (word, "gzip", 4) == 0) ||
-                     (length == 6 && strncasecmp (word, "x-gzip", 6) == 0);
-        if (named) {
-            const char *weight = memmem (list, size, "q=", 2);
-            return !weight || strtod (weight + 2, NULL) > 0;
-        }
-        list += size + (list [size] == ',');
-    }
-    return false;
-}
-
 //  Also for HEAD: the stream's head alone.
 enum MHD_Result
 route_come_back (struct MHD_Connection *connection)
@@ -137,11 +118,9 @@ static void
 take_head (const http_parts_t *parts, struct MHD_Connection *connection, hub_request_t *request)
 {
     const char *id = MHD_lookup_connection_value (connection, MHD_HEADER_KIND, "Last-Event-ID");
-    const char *encodings =
-        MHD_lookup_connection_value (connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT_ENCODING);
 
     request->last_event_id = id ? id : request->last_event_id;
-    request->gzip = parts->compression && accepts_gzip (encodings);
+    request->gzip = parts->compression && reply_accepts_gzip (connection);
 }
 
 static enum MHD_Result

@@ -1,13 +1,14 @@
-// app.js - the fleet, live: what the stream tells goes into a map of workers, and a frame later
-// only the rows that changed are painted. SPDX-License-Identifier: MIT
-import { SseClient } from '/sse-client.js';
+// app.js - the fleet, live: the client library keeps the workers, and a frame after a change only
+// the rows that changed are painted. SPDX-License-Identifier: MIT
+import { SseClient } from '/client/sse-client.js';
 
 const EVENTS_SHOWN = 60;
-const workers = new Map();   // the newest snapshot of each, by worker_id
 const rows = new Map();      // its <tr>
 const dirty = new Set();     // worker_ids to paint in the next frame
 const told = [];             // event lines waiting for the next frame
 const $ = id => document.getElementById(id);
+const client = new SseClient('/api/events/stream', { login, name: 'dashboard' });
+const { workers } = client;   // the newest of each, by worker_id
 let sort = { column: 0, up: true }, painting = false, order = true, heard = [];
 
 const element = (name, className, ...children) => {
@@ -112,11 +113,6 @@ function soon() {
   if (!painting) { painting = true; (document.hidden ? setTimeout : requestAnimationFrame)(paint); }
 }
 
-function merge(id, fields) {
-  const worker = workers.get(id);
-  if (worker) { Object.assign(worker, fields); dirty.add(id); soon(); }
-}
-
 function tell(event, text) {
   const name = workers.get(event.data.worker_id)?.name ?? '';
   const time = element('time', '', new Date(event.time).toLocaleTimeString([], { hour12: false }));
@@ -124,40 +120,21 @@ function tell(event, text) {
   soon();
 }
 
-function forget(seen) {  // a full state names every worker there is: what it does not name is gone
-  for (const id of [...workers.keys()]) if (!seen.has(id)) { workers.delete(id); rows.get(id)?.remove(); rows.delete(id); }
-  order = true;
-  soon();
-}
-
-let stating = null;
-const HANDLERS = {
-  'system.state.begin': () => { stating = new Set(); },
-  'system.state.end': () => { if (stating) forget(stating); stating = null; },
-  'worker.snapshot': e => {
-    const { _reason, ...fields } = e.data;
-    stating?.add(fields.worker_id);
-    if (!workers.has(fields.worker_id)) workers.set(fields.worker_id, {});
-    merge(fields.worker_id, fields);
-  },
-  'worker.created': e => tell(e, 'is new'),
-  'worker.status.updated': e => { merge(e.data.worker_id, { status: e.data.new_status }); tell(e, `${e.data.old_status} → ${e.data.new_status}`); },
-  'worker.service_status.updated': e => { merge(e.data.worker_id, { service_status: e.data.new_service_status }); tell(e, `CML ${e.data.new_service_status}`); },
-  'worker.metrics.updated': e => merge(e.data.worker_id, e.data),
-  'worker.details.updated': e => { merge(e.data.worker_id, e.data); tell(e, 'details changed'); },
-  'worker.license.updated': e => { merge(e.data.worker_id, e.data); tell(e, `licence ${e.data.license_status}`); },
-  'worker.freshness.changed': e => {
-    merge(e.data.worker_id, { [`${e.data.metric_source}_freshness`]: e.data.new });
-    if (e.data.new !== 'absent' && e.data.old !== 'absent') tell(e, `${e.data.metric_source} ${e.data.new}${e.data.reason ? `: ${e.data.reason}` : ''}`);
-  },
-  'worker.labs.updated': e => tell(e, `${e.data.labs_count} labs`),
-  'worker.lab.state_changed': e => tell(e, `${e.data.element_type} ${e.data.element_id ?? e.data.lab_id} ${e.data.state ?? e.data.event}`),
-  'worker.connected': e => tell(e, 'CML answers'),
-  'worker.disconnected': e => tell(e, `CML does not answer${e.data.reason ? `: ${e.data.reason}` : ''}`),
-  'worker.terminated': e => tell(e, 'terminated'),
-  'collector.joined': e => tell(e, `collector ${e.data.collector_id} joined`),
-  'collector.left': e => tell(e, `collector ${e.data.collector_id} left: ${e.data.reason}`),
-  'connected': () => {}, 'heartbeat': () => {}, 'system.reset': () => {}, 'system.stats': () => {}, 'system.sse.shutdown': () => {},
+const TOLD = {
+  'worker.created': () => 'is new',
+  'worker.status.updated': d => `${d.old_status} → ${d.new_status}`,
+  'worker.service_status.updated': d => `CML ${d.new_service_status}`,
+  'worker.details.updated': () => 'details changed',
+  'worker.license.updated': d => `licence ${d.license_status}`,
+  'worker.freshness.changed': d => d.new !== 'absent' && d.old !== 'absent' && `${d.metric_source} ${d.new}${d.reason ? `: ${d.reason}` : ''}`,
+  'worker.labs.updated': d => `${d.labs_count} labs`,
+  'worker.lab.state_changed': d => `${d.element_type} ${d.element_id ?? d.lab_id} ${d.state ?? d.event}`,
+  'worker.connected': () => 'CML answers',
+  'worker.disconnected': d => `CML does not answer${d.reason ? `: ${d.reason}` : ''}`,
+  'worker.terminated': () => 'terminated',
+  'collector.joined': d => `collector ${d.collector_id} joined`,
+  'collector.left': d => `collector ${d.collector_id} left: ${d.reason}`,
+  'client.back': d => `back after ${d.seconds} s, ${d.changes} changes`,
 };
 
 COLUMNS.forEach(([name], at) => {
@@ -179,31 +156,43 @@ setInterval(() => {
   $('rate').textContent = `${(heard.length / 10).toFixed(1)} a second`;
 }, 1000);
 
-// Resolves when somebody is logged in, or nobody has to; what cannot be asked now, the stream will tell.
-async function admit() {
-  for (;;) {
-    const answer = await fetch('/api/session').catch(() => null);
-    if (answer?.status !== 401) {
-      const { user } = answer?.ok ? await answer.json() : {};
-      $('account').firstElementChild.textContent = user ?? '';
-      $('account').hidden = !user;
-      return;
-    }
-    $('login').hidden = false;
-    $('token').focus();
-    await new Promise(done => { $('login').onsubmit = e => { e.preventDefault(); done(); }; });
-    const login = await fetch('/api/session', { method: 'POST', headers: { 'Content-Type': 'application/json' },
+// Resolves when somebody is logged in, here or in another tab.
+async function login({ signal }) {
+  $('login').hidden = false;
+  $('token').focus();
+  for (let refused = true; refused && !signal.aborted;) {
+    await new Promise(done => {
+      $('login').onsubmit = e => { e.preventDefault(); done(); };
+      signal.addEventListener('abort', done);
+    });
+    if (signal.aborted) break;
+    const answer = await fetch('/api/session', { method: 'POST', headers: { 'Content-Type': 'application/json' },
       body: JSON.stringify({ token: $('token').value.trim() }) }).catch(() => null);
-    $('refused').textContent = login?.ok ? '' : (await login?.json().catch(() => null))?.detail ?? 'the gateway does not answer';
-    $('login').hidden = !!login?.ok;
+    refused = !answer?.ok;
+    $('refused').textContent = refused ? (await answer?.json().catch(() => null))?.detail ?? 'the gateway does not answer' : '';
     $('token').value = '';
   }
+  $('login').hidden = true;
 }
-$('account').lastElementChild.onclick = async () => { await fetch('/api/session', { method: 'DELETE' }); location.reload(); };
+$('account').lastElementChild.onclick = async () => { await fetch('/api/session', { method: 'DELETE' }); client.forget(); };
 
 const badge = $('realtime');
-const client = new SseClient('/api/events/stream', { admit, onStatus: state => {
+client.onStatus(({ state, message, notice, user }) => {
   if (badge.dataset.state !== state) { badge.dataset.state = state; badge.textContent = `Realtime: ${state}`; }
+  badge.title = notice || message;
   document.body.classList.toggle('away', state !== 'connected');
-} });
-for (const [type, handle] of Object.entries(HANDLERS)) client.on(type, event => { heard.push(Date.now()); handle(event); });
+  $('account').firstElementChild.textContent = user ?? '';
+  $('account').hidden = !user;
+});
+client.onChange(changed => {
+  for (const id of changed.workers) {
+    if (workers.has(id)) dirty.add(id);
+    else { rows.get(id)?.remove(); rows.delete(id); order = true; }
+  }
+  soon();
+});
+client.on('*', event => {
+  heard.push(Date.now());
+  const text = TOLD[event.type]?.(event.data);
+  if (text) tell(event, text);
+});

@@ -13,32 +13,9 @@ import outside
 from eventsource import Parser, parse
 from harness import http_json, metric, wait_until
 
-VECTORS = {
-    "one byte order mark is dropped": (b"\xef\xbb\xbfdata:1\n\n", [("message", "1", "")]),
-    "a second one makes another field": (b"\xef\xbb\xbf\xef\xbb\xbfdata:1\n\ndata:2\n\n", [("message", "2", "")]),
-    "one in the middle makes another field": (b"data:1\n\n\xef\xbb\xbfdata:2\n\ndata:3\n\n",
-                                              [("message", "1", ""), ("message", "3", "")]),
-    "comments are nothing": (b"data:1\r:\0\n:\r\ndata:2\n:" + b"x" * 5000 + b"\rdata:3\n:data:fail\r:\rdata:4\n\n",
-                             [("message", "1\n2\n3\n4", "")]),
-    "what has no empty line is not dispatched": (b"retry:1000\ndata:test1\n\nid:test\ndata:test2", [("message", "test1", "")]),
-    "data without a colon or a value is an empty line": (b"data:\n\ndata\ndata\n\ndata:test\n\n",
-                                                        [("message", "", ""), ("message", "\n", ""), ("message", "test", "")]),
-    "only the first blank is dropped": (b"data:\ttest\rdata: \ndata:test\n\n", [("message", "\ttest\n\ntest", "")]),
-    "fields are exact": (b"data:test\n data\ndata\nfoobar:xxx\njustsometext\n:thisisacommentyay\n\n", [("message", "test\n", "")]),
-    "case counts": (b"Data:1\ndata\0:2\ndata:3\n\n", [("message", "3", "")]),
-    "line ends may be mixed": (b"data:test\r\ndata\ndata:test\r\n\r\ndata:test\n\ndata:\r\rdata:x\r\n\r",
-                              [("message", "test\n\ntest", ""), ("message", "test", ""), ("message", "", ""), ("message", "x", "")]),
-    "a type is for one event": (b"event:test\ndata:x\n\ndata:x\n\n", [("test", "x", ""), ("message", "x", "")]),
-    "an empty type is message": (b"event: \ndata:data\n\n", [("message", "data", "")]),
-    "a type without data is forgotten": (b"event:test\n\ndata:x\n\n", [("message", "x", "")]),
-    "an id stays until another comes": (b"id: 1\ndata:a\n\ndata:b\n\nid\ndata:c\n\n",
-                                        [("message", "a", "1"), ("message", "b", "1"), ("message", "c", "")]),
-    "an id alone moves the cursor": (b"id: 7\n\ndata:x\n\n", [("message", "x", "7")]),
-    "an id with a null is ignored": (b"id: 1\ndata:a\n\nid: 2\0\ndata:b\n\n", [("message", "a", "1"), ("message", "b", "1")]),
-    "bytes that are no UTF-8 are replaced": (b"data:ok\xe2\x82x\n\n", [("message", "ok\ufffdx", "")]),
-    "UTF-8 is read whole": ("data:ok…\n\n".encode(), [("message", "ok…", "")]),
-    "a null is a character": (b"data:\0\n\n", [("message", "\0", "")]),
-}
+#  A byte is a character of the same number. tests/browser/unit/parser.test.js reads them too.
+VECTORS = {each["name"]: (each["bytes"].encode("latin-1"), [tuple(event) for event in each["events"]])
+           for each in json.loads((harness.ROOT / "tests/integration/eventsource_vectors.json").read_text())}
 
 
 @pytest.mark.parametrize("name", VECTORS)

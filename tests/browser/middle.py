@@ -1,0 +1,101 @@
+"""middle - a web proxy between browser and gateway, with the faults that such have.
+
+It carries one request a connection. `mode` says what becomes of those to come and of those under way:
+pass; down (502 for everybody, open streams are cut); hold (of streams, gives on what has come each `hold_seconds` only).
+`change(bytes)` may lie about what goes by; nothing is compressed, so that it can be read.
+SPDX-License-Identifier: MIT"""
+import re
+import socket
+import threading
+import time
+
+import harness
+
+
+class Middle:
+    def __init__(self, gateway):
+        self.target = ("127.0.0.1", gateway.port)
+        self.mode, self.hold_seconds, self.change, self.refused = "pass", 1.0, None, 0
+        self.listener = socket.create_server(("127.0.0.1", harness.free_port()))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.ends = set()
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                near, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.carry, args=(near,), daemon=True).start()
+
+    def refuse(self, near):
+        self.refused += 1
+        near.sendall(b"HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/html\r\nContent-Length: 3\r\nConnection: close\r\n\r\nbad")
+
+    def carry(self, near):
+        far = None
+        try:
+            head = b""
+            while b"\r\n\r\n" not in head:
+                more = near.recv(65536)
+                if not more:
+                    return
+                head += more
+            if self.mode == "down":
+                self.refuse(near)
+                return
+            head = re.sub(rb"(?i)\r\n(accept-encoding|connection):[^\r]*", b"", head).replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
+            try:
+                far = socket.create_connection(self.target, timeout=5)
+            except OSError:
+                self.refuse(near)
+                return
+            far.settimeout(None)
+            self.ends |= {near, far}
+            far.sendall(head)
+            stream = head.startswith(b"GET /api/events/stream")
+            threading.Thread(target=self.watch, args=(near, far), daemon=True).start()
+            while data := far.recv(65536):
+                if stream and self.mode == "hold":
+                    data = self.gather(far, data)
+                near.sendall(self.change(data) if stream and self.change else data)
+        except OSError:
+            pass
+        finally:
+            for end in (near, far):
+                if end:
+                    self.ends.discard(end)
+                    end.close()
+
+    def gather(self, far, data):
+        end = time.monotonic() + self.hold_seconds
+        far.settimeout(0.05)
+        while (left := end - time.monotonic()) > 0:
+            try:
+                data += far.recv(65536)
+            except TimeoutError:
+                time.sleep(min(left, 0.05))
+        far.settimeout(None)
+        return data
+
+    def watch(self, near, far):
+        """What the browser has left is no stream any more."""
+        try:
+            while data := near.recv(65536):
+                far.sendall(data)
+            far.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+    def down(self):
+        self.mode = "down"
+        for end in list(self.ends):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def close(self):
+        self.down()
+        self.listener.close()
