@@ -60,7 +60,7 @@ $B/%.o: %.S | deps
 	$(Q)$(CC) -MMD -MP -Wa,-I$(@D)/dashboard -c -o $@ $<
 
 #  The page's files, also as gzip makes them small: dashboard_files.S takes in both.
-PAGE := $(patsubst gateway/dashboard/%,%,$(wildcard $(addprefix gateway/dashboard/,*.html *.js *.css *.svg client/*.js)))
+PAGE := $(patsubst gateway/dashboard/%,%,$(wildcard $(addprefix gateway/dashboard/,*.html *.js *.css *.svg client/*.js lib/*.js views/*.js vendor/*.js vendor/*.css vendor/*.txt)))
 $B/gateway/dashboard/%.gz: gateway/dashboard/%
 	@mkdir -p $(@D)
 	$(Q)gzip -9nc $< > $@

@@ -9,6 +9,7 @@ html: .asciz "text/html; charset=utf-8"
 js:   .asciz "text/javascript; charset=utf-8"
 css:  .asciz "text/css; charset=utf-8"
 svg:  .asciz "image/svg+xml"
+text: .asciz "text/plain; charset=utf-8"
 
     .macro file path, type
     .section .rodata
@@ -29,6 +30,27 @@ dashboard_files:
     file "app.js", js
     file "style.css", css
     file "icon.svg", svg
+    file "lib/ui.js", js
+    file "lib/live.js", js
+    file "lib/route.js", js
+    file "lib/settings.js", js
+    file "lib/format.js", js
+    file "lib/fleet.js", js
+    file "views/frame.js", js
+    file "views/badge.js", js
+    file "views/cells.js", js
+    file "views/fleet.js", js
+    file "views/worker.js", js
+    file "views/jobs.js", js
+    file "views/events.js", js
+    file "views/alerts.js", js
+    file "views/system.js", js
+    file "vendor/preact.js", js
+    file "vendor/hooks.js", js
+    file "vendor/htm.js", js
+    file "vendor/uplot.js", js
+    file "vendor/uplot.css", css
+    file "vendor/LICENSES.txt", text
     file "client/sse-client.js", js
     file "client/model.js", js
     file "client/worker.js", js

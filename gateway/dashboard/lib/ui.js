@@ -1,0 +1,59 @@
+// ui.js - Preact with htm, and the one way in which a view hears of what is live: it names topics, and is
+// painted again in the next frame after one of them moved. A hidden tab paints nothing until it is seen.
+// SPDX-License-Identifier: MIT
+import { h, render, Component } from '../vendor/preact.js';
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from '../vendor/hooks.js';
+import htm from '../vendor/htm.js';
+
+export const html = htm.bind(h);
+export { render, Component, useEffect, useLayoutEffect, useMemo, useRef, useState };
+
+const listeners = new Map(); // topic -> set of functions
+const moved = new Set();
+let planned = false;
+
+function paint() {
+  planned = false;
+  const due = new Set();
+  for (const topic of moved) for (const listener of listeners.get(topic) ?? []) due.add(listener);
+  moved.clear();
+  for (const listener of due) listener();
+}
+
+/** Something of these topics is another now. */
+export function touch(...topics) {
+  for (const topic of topics) moved.add(topic);
+  if (!planned && !document.hidden) {
+    planned = true;
+    requestAnimationFrame(paint);
+  }
+}
+document.addEventListener('visibilitychange', () => { if (!document.hidden) touch(); });
+
+/** Paints the component again whenever one of the topics moves; at most once in `every` ms. */
+export function useLive(topics, every = 0) {
+  const [, again] = useState(0);
+  useEffect(() => {
+    let last = 0, timer = 0;
+    const go = () => { timer = 0; last = performance.now(); again(n => n + 1); };
+    const listener = () => {
+      const wait = every - (performance.now() - last);
+      if (wait <= 0) go();
+      else timer ||= setTimeout(go, wait);
+    };
+    for (const topic of topics) (listeners.get(topic) ?? listeners.set(topic, new Set()).get(topic)).add(listener);
+    return () => {
+      clearTimeout(timer);
+      for (const topic of topics) listeners.get(topic).delete(listener);
+    };
+  }, []);
+}
+
+/** Paints it again each `ms`, for ages that grow while nothing happens. */
+export function useClock(ms = 1000) {
+  const [, again] = useState(0);
+  useEffect(() => {
+    const timer = setInterval(() => { if (!document.hidden) again(n => n + 1); }, ms);
+    return () => clearInterval(timer);
+  }, [ms]);
+}
