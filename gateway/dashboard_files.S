@@ -36,9 +36,13 @@ dashboard_files:
     file "lib/settings.js", js
     file "lib/format.js", js
     file "lib/fleet.js", js
+    file "lib/actions.js", js
     file "views/frame.js", js
     file "views/badge.js", js
     file "views/cells.js", js
+    file "views/parts.js", js
+    file "views/chart.js", js
+    file "views/toasts.js", js
     file "views/fleet.js", js
     file "views/worker.js", js
     file "views/jobs.js", js

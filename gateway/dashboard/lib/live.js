@@ -69,7 +69,22 @@ client.onChange(change => {
   if (change.whole) { topics.push('workers', 'jobs', 'stats'); refreshAlerts(); refreshSession(); }
   touch(...topics);
 });
-client.onStatus(() => touch('status'));
+
+/** A gateway of another version has other pages: they are taken when nobody looks, never under somebody's eyes. */
+let version = null, isOld = false;
+async function checkVersion() {
+  const now = await ask('/healthz').then(health => health.version, () => null);
+  isOld ||= Boolean(now && version && now !== version);
+  version ??= now;
+  if (isOld && document.hidden) location.reload();
+}
+document.addEventListener('visibilitychange', () => { if (isOld && document.hidden) location.reload(); });
+let state = '';
+client.onStatus(status => {
+  if (status.state === 'connected' && state !== 'connected') checkVersion();
+  state = status.state;
+  touch('status');
+});
 
 /** JSON of an answer; an error has the problem's own words. */
 export async function ask(path, { method = 'GET', body, headers = {} } = {}) {

@@ -134,6 +134,13 @@ function Search() {
     <input id="find" type="search" aria-label="Find" placeholder="Find  ( / )" autocomplete="off" value=${query.get('q') ?? ''} onInput=${type}/></form>`;
 }
 
+/** Toasts are not for the first look: their code comes when the page is quiet. */
+function Later() {
+  const [Toasts, set] = useState(null);
+  useEffect(() => { const timer = setTimeout(() => import('./toasts.js').then(m => set(() => m.Toasts), () => {}), 1500); return () => clearTimeout(timer); }, []);
+  return Toasts ? html`<${Toasts}/>` : null;
+}
+
 function favicon(troubles) {
   const picture = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><circle cx="16" cy="16" r="15" fill="#bd2130"/><text x="16" y="22" font-size="16" text-anchor="middle" fill="#fff" font-family="sans-serif">${troubles > 99 ? '99' : troubles}</text></svg>`;
   const wanted = troubles ? `data:image/svg+xml,${encodeURIComponent(picture)}` : '/icon.svg';
@@ -162,5 +169,6 @@ export function Frame() {
     </header>
     <${Banner}/><${Login}/>
     <main id="content" tabindex="-1" data-away=${status.synced && status.state !== 'connected'}><${View}/></main>
+    <${Later}/>
     <${Help} open=${help} close=${() => setHelp(false)}/>`;
 }
