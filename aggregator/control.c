@@ -281,6 +281,12 @@ on_lease (void *argument, bus_request_t *request)
     } else if (!leases_has (self->leases, collector_id)) {
         metric_increment (self->turned_away);
     }
+    const char *lists = json_get_text (ask, "lists");
+    const char *other = leases_take_lists (self->leases, collector_id, lists ? lists : "");
+    if (other) {
+        log_warn ("collectors of a kind have different files of accounts or servers",
+                  LOG_TEXT ("collector", collector_id), LOG_TEXT ("other", other));
+    }
     answer_lease (self, request, collector_id, kind);
     leases_told (self->leases, collector_id);
 }

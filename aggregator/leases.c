@@ -9,9 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LISTS_SIZE 65
+
 typedef struct holder {
     char collector_id [201];
     char kind [32];
+    char lists [LISTS_SIZE];
+    bool told_lists;
     time_us_t renewed;      //  steady
     uint64_t joined, told;  //  revisions; told: of the last answer
 } holder_t;
@@ -102,10 +106,56 @@ leases_renew (leases_t *self, const char *collector_id, const char *kind, time_u
         snprintf (holder->kind, sizeof holder->kind, "%s", kind);
         holder->joined = ++self->revision;
         holder->told = 0;
+        holder->told_lists = false;
         note_kind (self, kind);
     }
     holder->renewed = steady;
     return fresh;
+}
+
+//  Whether one of the kind that was heard stands before this place with the same lists.
+static bool
+is_known (const leases_t *self, size_t place)
+{
+    const holder_t *holder = &self->holders [place];
+
+    for (size_t i = 0; i < place; i++) {
+        const holder_t *other = &self->holders [i];
+        if (strcmp (other->kind, holder->kind) == 0 && strcmp (other->lists, holder->lists) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *
+leases_take_lists (leases_t *self, const char *collector_id, const char *lists)
+{
+    holder_t *holder = find (self, collector_id);
+
+    if (!holder || (holder->told_lists && strncmp (holder->lists, lists, LISTS_SIZE - 1) == 0)) {
+        return NULL;
+    }
+    snprintf (holder->lists, sizeof holder->lists, "%s", lists);
+    holder->told_lists = true;
+    for (size_t i = 0; i < self->count; i++) {
+        const holder_t *other = &self->holders [i];
+        if (strcmp (other->kind, holder->kind) == 0 && strcmp (other->lists, holder->lists) != 0) {
+            return other->collector_id;
+        }
+    }
+    return NULL;
+}
+
+size_t
+leases_lists (const leases_t *self, const char *kind)
+{
+    size_t lists = 0;
+
+    for (size_t i = 0; i < self->count; i++) {
+        lists += strcmp (self->holders [i].kind, kind) == 0 && !is_known (self, i);
+    }
+    return lists;
 }
 
 bool

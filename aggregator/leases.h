@@ -24,6 +24,13 @@ void leases_destroy (leases_t **self_p);
 //  nothing until another has gone.
 bool leases_renew (leases_t *self, const char *collector_id, const char *kind, time_us_t steady);
 
+//  What it says of the files that its kind is to have alike ("": none). When that is news: another
+//  live collector of the kind that says something else, borrowed; null when all agree.
+const char *leases_take_lists (leases_t *self, const char *collector_id, const char *lists);
+
+//  How many different ones the live collectors of the kind have; more than 1: they disagree.
+size_t leases_lists (const leases_t *self, const char *kind);
+
 bool leases_has (const leases_t *self, const char *collector_id);
 
 //  It leaves, or its time is over. True when it was known.

@@ -35,6 +35,11 @@ show (ownership_t *self, const char *kind)
                               "running workers that more than one collector of the kind reads",
                               labels),
                 (double) multi);
+    metric_set (metrics_with (self->metrics, METRIC_GAUGE, "cmlwatch_collector_lists",
+                              "different files of accounts or servers that collectors of the kind "
+                              "have; more than 1: they disagree",
+                              labels),
+                (double) leases_lists (self->leases, kind));
 }
 
 static void

@@ -9,8 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FNV_OFFSET 0xcbf29ce484222325u
-#define FNV_PRIME  0x00000100000001b3u
+#define FNV_PRIME 0x00000100000001b3u
 
 static const char END [] = ",\"ec2_freshness\":";
 static const char TERMINATED [] = "\"status\":\"terminated\"";
@@ -42,7 +41,7 @@ is_terminated (const char *json, size_t size)
 uint64_t
 digest_of_snapshot (const char *json, size_t size)
 {
-    uint64_t hash = FNV_OFFSET;
+    uint64_t hash = DIGEST_START;
 
     if (is_terminated (json, size)) {
         return 0;
@@ -52,6 +51,15 @@ digest_of_snapshot (const char *json, size_t size)
         hash = (hash ^ (unsigned char) json [i]) * FNV_PRIME;
     }
     return hash;
+}
+
+uint64_t
+digest_more (uint64_t digest, const char *text)
+{
+    do {
+        digest = (digest ^ (unsigned char) *text) * FNV_PRIME;
+    } while (*text++);
+    return digest;
 }
 
 void

@@ -23,6 +23,11 @@
 //  Of a snapshot as snapshot_write writes it, with or without _reason; 0 for a terminated worker.
 uint64_t digest_of_snapshot (const char *json, size_t size);
 
+//  FNV-1a of texts one after the other, each with its NUL, from DIGEST_START on: of what two
+//  processes are to have alike.
+#define DIGEST_START UINT64_C (0xcbf29ce484222325)
+uint64_t digest_more (uint64_t digest, const char *text);
+
 void digest_text (char text [DIGEST_TEXT_SIZE], uint64_t digest);
 
 #endif

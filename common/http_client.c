@@ -11,6 +11,7 @@
 #include "http_client.h"
 
 #include "cleanup.h"
+#include "http_count.h"
 #include "http_options.h"
 #include "http_trace.h"
 #include "log.h"
@@ -24,6 +25,7 @@
 #define CLIENT_MAGIC    0x48637c1e
 #define CALL_MAGIC      0x48634a11
 #define ANSWER_MAX      ((size_t) 16 * 1024 * 1024)
+#define ALONE_US        (60 * SECOND_US)
 #define CONNECTIONS_MAX 512L  //  kept open over all hosts; a TLS handshake costs 1 to 2 ms
 
 struct http_client {
@@ -31,10 +33,10 @@ struct http_client {
     loop_t *loop;
     loop_timer_t *timer;
     CURLM *multi;
-    http_call_t *calls;  //  under way
-    tracing_t *tracing;  //  null: none
-    metric_t *outcomes [HTTP_BROKEN + 1];
-    metric_t *duration;
+    http_call_t *calls;     //  under way
+    tracing_t *tracing;     //  null: none
+    time_us_t alone_until;  //  steady; up to then no requests share a connection
+    http_counts_t counts;
 };
 
 struct http_call {
@@ -45,7 +47,7 @@ struct http_call {
     buffer_t body;
     size_t answer_max;
     bool is_too_large;
-    bool connect_only;
+    bool connect_only, http2;
     time_us_t started;  //  steady
     http_trace_t trace;
     http_answer_fn *fn;
@@ -123,6 +125,9 @@ on_body (char *bytes, size_t one, size_t size, void *argument)
     if (size > self->answer_max - self->body.size) {
         self->is_too_large = true;
         return 0;
+    }
+    if (self->body.size == 0) {
+        http_options_keep_connection (&self->options);
     }
     buffer_append (&self->body, bytes, size);
     return buffer_failed (&self->body) ? 0 : size;
@@ -204,6 +209,18 @@ explain (http_answer_t *answer, const http_call_t *self, CURLcode code)
     }
 }
 
+//  When nothing comes over a shared connection (a firewall has forgotten it), libcurl 7.88 does not
+//  close it, for others are on it, and as long as new ones join them each dies of its timeout. So
+//  for a while every request has a connection to itself, as with HTTP/1.1; see set_version in
+//  http_options.c for how the dead one ends meanwhile.
+static void
+doubt_sharing (http_call_t *self, const http_answer_t *answer)
+{
+    if (self->http2 && answer->outcome == HTTP_TIMED_OUT) {
+        self->client->alone_until = self->started + answer->took_us + ALONE_US;
+    }
+}
+
 static void
 answer_call (http_call_t *self, CURLcode code)
 {
@@ -227,8 +244,8 @@ answer_call (http_call_t *self, CURLcode code)
     } else {
         explain (&answer, self, code);
     }
-    metric_increment (client->outcomes [answer.outcome]);
-    metric_observe (client->duration, (double) answer.took_us / (double) SECOND_US);
+    http_count (&client->counts, self->options.easy, &answer);
+    doubt_sharing (self, &answer);
     tracing_t *tracing = client->tracing;
     http_trace_end (&self->trace, tracing, &self->options, &answer);
     tracing_scope_t before = tracing_enter (tracing, &self->trace.scope);
@@ -352,20 +369,6 @@ on_timer_wanted (CURLM *multi, long timeout_ms, void *argument)
 
 //  --- life
 
-static void
-add_metrics (http_client_t *self, metrics_t *metrics)
-{
-    for (size_t i = 0; i <= HTTP_BROKEN; i++) {
-        self->outcomes [i] =
-            metrics_with (metrics, METRIC_COUNTER, "cmlwatch_http_requests_total",
-                          "HTTP requests that ended, by outcome",
-                          METRIC_LABELS ("outcome", http_outcome_name ((http_outcome_t) i)));
-    }
-    self->duration =
-        metrics_add (metrics, METRIC_HISTOGRAM, "cmlwatch_http_request_duration_seconds",
-                     "Time from the sending of an HTTP request to its end");
-}
-
 static bool
 set_multi (http_client_t *self, int64_t connections_per_host)
 {
@@ -399,7 +402,7 @@ http_client_new (loop_t *loop, int64_t connections_per_host, metrics_t *metrics,
         (void) reason_set (why, -1, "libcurl cannot be started: out of memory");
         return NULL;
     }
-    add_metrics (self, metrics);
+    self->counts = http_counts_of (metrics);
     return self;
 }
 
@@ -465,7 +468,9 @@ http_client_send (http_client_t *self, const http_request_t *request, http_answe
         .fn = fn,
         .argument = argument,
     };
-    if (http_options_set (&call->options, request, why) < 0) {
+    http_request_t asked = *request;
+    asked.http2 = call->http2 = request->http2 && call->started >= self->alone_until;
+    if (http_options_set (&call->options, &asked, why) < 0) {
         return NULL;
     }
     if (!set_call (call) || curl_multi_add_handle (self->multi, call->options.easy) != CURLM_OK) {

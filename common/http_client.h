@@ -3,7 +3,9 @@
 // Nothing here blocks, name resolution included (libcurl's threaded resolver in Debian).
 // An answer is bounded (body_max); what is over it is cut off and refused, not kept. The
 // retry policy is the caller's; this sends once. Connections are kept and reused, with at
-// most connections_per_host to one host.
+// most connections_per_host to one host. Requests with http2 share one connection where the
+// server speaks HTTP/2: the first of them finds out, those that come meanwhile wait for that
+// handshake, and where it is HTTP/1.1 they then go as all others do.
 //
 // AWS requests are signed by libcurl (CURLOPT_AWS_SIGV4): POST with the parameters in the
 // body only, for 7.88 signs an unsorted query string wrongly (reference apis.md).
@@ -49,6 +51,7 @@ typedef struct http_request {
     int64_t connect_ms, total_ms;  //  timeouts; 0: 5000 and 15000
     size_t answer_max;             //  bytes of the body; 0: 16 MiB
     bool direct;                   //  never by the proxy that the environment names
+    bool http2;                    //  over TLS, where the server offers it (ALPN); else HTTP/1.1
     bool connect_only;             //  see http_call_read
 } http_request_t;
 

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define CONNECT_MS     5000
 #define TOTAL_MS       15000
@@ -171,7 +172,6 @@ set_signature (http_options_t *self, const http_signature_t *signature, reason_t
 }
 
 //  QUICK_EXIT: a call that is given up does not wait for the thread that resolves its name.
-//  HTTP/1.1: one broken connection breaks one call, not all that share it.
 static int
 set_bounds (http_options_t *self, const http_request_t *request, reason_t *why)
 {
@@ -181,7 +181,6 @@ set_bounds (http_options_t *self, const http_request_t *request, reason_t *why)
     SET (self, NOSIGNAL, 1L);
     SET (self, QUICK_EXIT, 1L);
     SET (self, PROTOCOLS_STR, "http,https");
-    SET (self, HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
     SET (self, USERAGENT, USER_AGENT);
     if (request->direct) {
         SET (self, NOPROXY, "*");
@@ -189,6 +188,29 @@ set_bounds (http_options_t *self, const http_request_t *request, reason_t *why)
     SET (self, CONNECTTIMEOUT_MS, request->connect_ms ? (long) request->connect_ms : CONNECT_MS);
     SET (self, TIMEOUT_MS, request->total_ms ? (long) request->total_ms : TOTAL_MS);
     return outcome_of (rc, self->host, why);
+}
+
+//  HTTP/1.1 unless asked for, and without TLS, where nobody offers anything: there one broken connection breaks one call, not all that share it.
+//  With HTTP/2 libcurl does not close a connection when a call on it times out, for it is others'
+//  too. So each begins with the word that its connection is not to be used again and takes that
+//  back with the first byte of an answer: the last one to leave a dead one closes it.
+static int
+set_version (http_options_t *self, const http_request_t *request, reason_t *why)
+{
+    bool is_tls = strncasecmp (request->url, "https:", 6) == 0;
+    bool shares = request->http2 && is_tls && !request->connect_only;
+    CURLcode rc = CURLE_OK;
+
+    SET (self, HTTP_VERSION, (long) (shares ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
+    SET (self, PIPEWAIT, shares ? 1L : 0L);
+    SET (self, FORBID_REUSE, shares ? 1L : 0L);
+    return outcome_of (rc, self->host, why);
+}
+
+void
+http_options_keep_connection (http_options_t *self)
+{
+    (void) curl_easy_setopt (self->easy, CURLOPT_FORBID_REUSE, 0L);
 }
 
 int
@@ -203,7 +225,8 @@ http_options_set (http_options_t *self, const http_request_t *request, reason_t 
     rc = rc < 0 ? rc : set_method (self, request, why);
     rc = rc < 0 ? rc : set_trust (self, request, why);
     rc = rc < 0 ? rc : set_signature (self, request->signature, why);
-    return rc < 0 ? rc : set_bounds (self, request, why);
+    rc = rc < 0 ? rc : set_bounds (self, request, why);
+    return rc < 0 ? rc : set_version (self, request, why);
 }
 
 void

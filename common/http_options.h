@@ -22,6 +22,9 @@ typedef struct http_options {
 int http_options_set (http_options_t *self, const http_request_t *request, reason_t *why);
 void http_options_clear (http_options_t *self);
 
+//  Something has been answered: what it came over may be used again (see set_version).
+void http_options_keep_connection (http_options_t *self);
+
 //  libcurl's handle of a call with connect_only that was answered; borrowed.
 CURL *http_call_connection (const http_call_t *self);
 

@@ -4,6 +4,7 @@
 
 #include "../../common/buffer.h"
 #include "../../common/cleanup.h"
+#include "../../common/digest.h"
 #include "../../common/ini_file.h"
 #include "endpoints.h"
 #include "origin.h"
@@ -19,6 +20,7 @@ struct aws_accounts {
     size_t count;
     const char *otherwise;  //  regions of an account that names none; borrowed while reading
     buffer_t regions;
+    uint64_t digest;
     const char *names [AWS_ACCOUNTS_MAX];  //  scratch of aws_accounts_of_region
 };
 
@@ -75,7 +77,9 @@ static int
 take_line (void *argument, const char *section, const char *key, const char *value, reason_t *why)
 {
     aws_accounts_t *self = argument;
+    uint64_t line = digest_more (DIGEST_START, section);
 
+    self->digest += key ? digest_more (digest_more (line, key), value) : line;
     if (!key) {
         return begin_account (self, section, why);
     }
@@ -298,6 +302,47 @@ aws_accounts_of_region (aws_accounts_t *self, const char *region, size_t *count)
         }
     }
     return self->names;
+}
+
+uint64_t
+aws_accounts_digest (const aws_accounts_t *self)
+{
+    return self->digest;
+}
+
+int
+aws_accounts_check (const void *settings, reason_t *why)
+{
+    const collector_settings_t *own = settings;
+    _cleanup_ (aws_accounts_destroy) aws_accounts_t *self =
+        aws_accounts_read (own->accounts, own->regions, why);
+
+    return self ? 0 : -EINVAL;
+}
+
+aws_span_t
+aws_accounts_span (aws_accounts_t *self)
+{
+    aws_span_t span = {.accounts = self->count};
+    const char *list = self->regions.data;
+
+    for (list += strspn (list, ", "); *list; list += strspn (list, ", ")) {
+        size_t size = strcspn (list, ", ");
+        for (size_t i = 0; i < self->count; i++) {
+            span.units += lists (self->list [i].regions, list, size);
+        }
+        list += size;
+    }
+    return span;
+}
+
+aws_span_t
+aws_accounts_span_of (const collector_settings_t *settings)
+{
+    _cleanup_ (aws_accounts_destroy) aws_accounts_t *self =
+        aws_accounts_read (settings->accounts, settings->regions, NULL);
+
+    return self ? aws_accounts_span (self) : (aws_span_t){0};
 }
 
 bool

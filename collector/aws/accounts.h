@@ -49,6 +49,21 @@ const char *aws_accounts_regions (const aws_accounts_t *self);
 //  The names of the accounts that read this region; borrowed, until the next call.
 const char *const *aws_accounts_of_region (aws_accounts_t *self, const char *region, size_t *count);
 
+//  Of the list as it is written, but for comments, white space and the order of its lines; 0 without.
+uint64_t aws_accounts_digest (const aws_accounts_t *self);
+
+//  For a source's table: are the accounts of these settings (collector_settings_t) well said?
+int aws_accounts_check (const void *settings, reason_t *why);
+
+//  What is read, for estimates: `units` are the (region, account) pairs, each with rounds of its own.
+typedef struct aws_span {
+    size_t accounts, units;
+} aws_span_t;
+
+aws_span_t aws_accounts_span (aws_accounts_t *self);
+//  The same of what the settings say, which have been checked; all 0 when the list is gone since.
+aws_span_t aws_accounts_span_of (const collector_settings_t *settings);
+
 //  True when the worker is to be asked for with this account's keys. One whose account is not
 //  known yet is nobody's, unless a single account reads its region.
 bool aws_accounts_owns (const aws_accounts_t *self, const aws_account_t *account,

@@ -2,8 +2,11 @@
 //
 // The command is cut into words and run without a shell, in a group of processes of its own. Its
 // output is read as it comes, up to a bound; its end is heard by a pidfd. What has not ended in
-// time is killed with all its children. Nothing of its output is ever logged; the first line of
-// what it says on stderr is part of the reason when it fails.
+// time is killed, the whole group: also a child that holds the output open when the command itself
+// has long ended. For that the command is reaped last, as its number is the group's and would be
+// another's after that. What it leaves behind with its output closed is its own affair (some
+// commands start an agent). Nothing of its output is ever logged; the first line of what it says
+// on stderr is part of the reason when it fails.
 //
 // SPDX-License-Identifier: MIT
 
@@ -34,7 +37,7 @@ struct aws_fetch {
     unsigned magic;
     loop_t *loop;
     loop_timer_t *timer;
-    pid_t pid;
+    pid_t pid;                     //  0: not begun, or reaped
     int pid_fd, out_fd, error_fd;  //  -1: none
     buffer_t out;
     char said [SAID_MAX + 1];
@@ -54,14 +57,20 @@ close_watched (aws_fetch_t *self, int *fd_p)
     }
 }
 
-//  Reaps it too, for a killed process ends at once.
+//  It has ended, or was killed and ends at once.
 static void
-kill_it (aws_fetch_t *self)
+reap (aws_fetch_t *self)
 {
-    if (self->pid > 0 && !self->ended) {
+    (void) waitpid (self->pid, &self->status, 0);
+    self->pid = 0;
+}
+
+static void
+kill_group (aws_fetch_t *self)
+{
+    if (self->pid > 0) {
         (void) kill (-self->pid, SIGKILL);
-        (void) waitpid (self->pid, &self->status, 0);
-        self->ended = true;
+        reap (self);
     }
 }
 
@@ -71,7 +80,7 @@ cancel (aws_fetch_t **self_p)
     aws_fetch_t *self = take_ptr (*self_p);
 
     if (self) {
-        kill_it (self);
+        kill_group (self);
         close_watched (self, &self->pid_fd);
         close_watched (self, &self->out_fd);
         close_watched (self, &self->error_fd);
@@ -127,6 +136,7 @@ static void
 end_when_done (aws_fetch_t *self)
 {
     if (self->ended && self->out_fd < 0 && self->error_fd < 0) {
+        reap (self);
         end (self);
     }
 }
@@ -134,7 +144,7 @@ end_when_done (aws_fetch_t *self)
 static void
 give_up (aws_fetch_t *self)
 {
-    kill_it (self);
+    kill_group (self);
     end (self);
 }
 
@@ -204,9 +214,10 @@ on_exit_of_it (void *argument, uint32_t events)
 {
     aws_fetch_t *self = argument;
     assert (self->magic == PROCESS_MAGIC);
+    siginfo_t what = {0};
     (void) events;
 
-    if (waitpid (self->pid, &self->status, WNOHANG) != self->pid) {
+    if (waitid (P_PID, (id_t) self->pid, &what, WEXITED | WNOHANG | WNOWAIT) < 0 || !what.si_pid) {
         return;
     }
     self->ended = true;

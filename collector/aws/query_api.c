@@ -282,6 +282,8 @@ send_form (aws_call_t *self, const aws_keys_t *keys, const buffer_t *form, reaso
         .body_size = form->size,
         .signature = self->query.is_unsigned ? NULL : &signature,
         .verify = HTTP_VERIFY_FULL,
+        .ca_file = aws_variable (self->api->read_variable, "AWS_CA_BUNDLE"),
+        .http2 = true,
         .connect_ms = CONNECT_MS,
         .total_ms = TOTAL_MS,
         .answer_max = ANSWER_MAX,

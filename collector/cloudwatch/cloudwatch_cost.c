@@ -4,6 +4,8 @@
 
 #include "cloudwatch_cost.h"
 
+#include "cloudwatch_batch.h"
+
 #define MICRO   1000000.0
 #define METRICS 3  //  of a worker with the agent: CPU, memory, disk
 
@@ -52,14 +54,21 @@ cw_cost_of (const cw_load_t *load, cw_api_t wanted, const cw_prices_t *prices)
     return cost;
 }
 
+//  How often a worker is read, by its monitoring.
+static int64_t
+interval_of (int64_t interval_ms, int64_t otherwise)
+{
+    return interval_ms > 0 ? interval_ms : otherwise;
+}
+
 void
 cw_cost_explain (const cw_prices_t *prices, int64_t interval_ms, FILE *out)
 {
     const struct {
         const char *kind;
         int64_t every_ms;
-    } KINDS [] = {{"detailed monitoring:", interval_ms > 0 ? interval_ms : CW_DETAILED_MS},
-                  {"basic monitoring:   ", interval_ms > 0 ? interval_ms : CW_BASIC_MS}};
+    } KINDS [] = {{"detailed monitoring:", interval_of (interval_ms, CW_DETAILED_MS)},
+                  {"basic monitoring:   ", interval_of (interval_ms, CW_BASIC_MS)}};
 
     fprintf (
         out,
@@ -75,4 +84,16 @@ cw_cost_explain (const cw_prices_t *prices, int64_t interval_ms, FILE *out)
                  KINDS [i].kind, load.metrics, usd_of_data (load.metrics, prices),
                  (double) prices->free_requests / load.metrics);
     }
+}
+
+void
+cw_cost_explain_requests (int64_t interval_ms, size_t accounts, size_t units, FILE *out)
+{
+    double each = CW_MONTH_MS / (double) interval_of (interval_ms, CW_BASIC_MS);
+
+    fprintf (
+        out,
+        "# Requests of GetMetricData, each of up to %d metrics: at least %.0f for each region\n"
+        "# of an account where a worker runs; of %zu account%s, %zu in all: at least %.0f.\n",
+        CW_QUERIES_MAX, each, accounts, accounts == 1 ? "" : "s", units, each * (double) units);
 }

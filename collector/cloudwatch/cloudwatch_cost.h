@@ -45,5 +45,7 @@ cw_cost_t cw_cost_of (const cw_load_t *load, cw_api_t wanted, const cw_prices_t 
 
 //  For --check-config: what a worker costs, at this interval (0: CloudWatch's own).
 void cw_cost_explain (const cw_prices_t *prices, int64_t interval_ms, FILE *out);
+//  What it is at least in all: units are regions, each counted in every account that reads it.
+void cw_cost_explain_requests (int64_t interval_ms, size_t accounts, size_t units, FILE *out);
 
 #endif

@@ -73,21 +73,15 @@ typedef struct cw_round {
 static void ask_data (cw_round_t *self);
 static void look_on (cw_round_t *self);
 
-static int
-check (const void *settings, reason_t *why)
-{
-    const cloudwatch_settings_t *own = settings;
-    _cleanup_ (aws_accounts_destroy) aws_accounts_t *accounts_read =
-        aws_accounts_read (own->collector.accounts, own->collector.regions, why);
-    return accounts_read ? 0 : -EINVAL;
-}
-
 static void
 explain (const void *settings, FILE *out)
 {
     const cloudwatch_settings_t *own = settings;
 
+    aws_span_t span = aws_accounts_span_of (&own->collector);
+
     cw_cost_explain (&own->prices, own->collector.interval_ms, out);
+    cw_cost_explain_requests (own->collector.interval_ms, span.accounts, span.units, out);
 }
 
 //  --- the round's end
@@ -455,6 +449,13 @@ accounts (void *state, const char *region, size_t *count)
     return aws_accounts_of_region (aws_api_accounts (self->api), region, count);
 }
 
+static uint64_t
+lists (void *state)
+{
+    const cloudwatch_t *self = state;
+    return aws_accounts_digest (aws_api_accounts (self->api));
+}
+
 static const char *
 regions (void *state)
 {
@@ -478,7 +479,7 @@ const collector_source_t collector_source = {
     .keys = KEYS,
     .default_region = aws_default_region,
     .settings_size = sizeof (cloudwatch_settings_t),
-    .check = check,
+    .check = aws_accounts_check,
     .explain = explain,
     .init = init,
     .destroy = destroy,
@@ -489,6 +490,7 @@ const collector_source_t collector_source = {
     .unit_clear = unit_clear,
     .accounts = accounts,
     .regions = regions,
+    .lists = lists,
     .leased = leased,
     .unit_interval_ms = unit_interval_ms,
 };

@@ -3,6 +3,7 @@
 #include "cml_servers.h"
 
 #include "../../common/cleanup.h"
+#include "../../common/digest.h"
 #include "cml_address.h"
 
 #include <assert.h>
@@ -22,6 +23,7 @@ typedef struct server {
 
 struct cml_servers {
     char *region;
+    uint64_t digest;
     zlistx_t *in_order;  //  of server_t
     zhashx_t *by_id;     //  the same
     server_t **places;   //  the same, once all are read
@@ -93,6 +95,8 @@ add (cml_servers_t *self, const char *name, const char *address)
         return -EEXIST;
     }
     zlistx_add_end (self->in_order, server);
+    self->digest += digest_more (
+        digest_more (digest_more (DIGEST_START, self->region), server->name), server->address);
     return 0;
 }
 
@@ -185,7 +189,7 @@ cml_servers_new (const char *region, const char *path, reason_t *why)
     self->in_order = zlistx_new ();
     self->by_id = zhashx_new ();
     zlistx_set_destructor (self->in_order, server_destroy);
-    if (*path && read_file (self, path, why) < 0) {
+    if (self->region && *path && read_file (self, path, why) < 0) {
         return NULL;
     }
     if (!self->region || make_places (self) < 0) {
@@ -215,6 +219,12 @@ const char *
 cml_servers_region (const cml_servers_t *self)
 {
     return self->region;
+}
+
+uint64_t
+cml_servers_digest (const cml_servers_t *self)
+{
+    return self->digest;
 }
 
 size_t

@@ -31,6 +31,8 @@ cml_servers_t *cml_servers_new (const char *region, const char *path, reason_t *
 void cml_servers_destroy (cml_servers_t **self_p);
 
 const char *cml_servers_region (const cml_servers_t *self);
+//  Of the region and all names and addresses, whatever their order; 0 without a file.
+uint64_t cml_servers_digest (const cml_servers_t *self);
 size_t cml_servers_count (const cml_servers_t *self);
 const cml_listed_t *cml_servers_at (const cml_servers_t *self, size_t place);
 

@@ -273,6 +273,13 @@ unit_forget (void *state, void *unit)
     cml_worker_forget (unit);
 }
 
+static uint64_t
+lists (void *state)
+{
+    const cml_t *self = state;
+    return cml_servers_digest (self->servers);
+}
+
 const collector_source_t collector_source = {
     .kind = "cml",
     .program = "cmlwatch-collector-cml",
@@ -288,6 +295,7 @@ const collector_source_t collector_source = {
     .start = start,
     .plan = plan,
     .leased = leased,
+    .lists = lists,
     .unit_size = sizeof (cml_worker_t),
     .unit_clear = unit_clear,
     .unit_forget = unit_forget,

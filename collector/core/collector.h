@@ -154,6 +154,10 @@ typedef struct collector_source {
     //  The regions to ask for, a comma list; null: those of the settings. Optional.
     const char *(*regions) (void *state);
 
+    //  A digest of the files that every collector of this kind is to have alike, 0 for none: the
+    //  aggregator is told, and says when two have not. Optional.
+    uint64_t (*lists) (void *state);
+
     //  How long from one round of this unit to its next; 0 or null: interval_ms.
     int64_t (*unit_interval_ms) (void *state, const char *region);
 } collector_source_t;

@@ -5,6 +5,7 @@
 #include "modes.h"
 
 #include "../../common/cleanup.h"
+#include "../../common/digest.h"
 #include "../../common/log.h"
 
 #include <assert.h>
@@ -24,6 +25,7 @@ struct lease {
     const collector_settings_t *settings;  //  borrowed
     const char *regions;                   //  borrowed
     char *source;
+    uint64_t lists;  //  0: none
     bus_client_t *client;
     loop_timer_t *timer;
     lease_fn *fn;
@@ -97,6 +99,12 @@ lease_destroy (lease_t **self_p)
         free (self);
         *self_p = NULL;
     }
+}
+
+void
+lease_tell_lists (lease_t *self, uint64_t digest)
+{
+    self->lists = digest;
 }
 
 const lease_list_t *
@@ -223,6 +231,7 @@ static int
 write_question (const lease_t *self, buffer_t *out)
 {
     lease_list_t own = {0};
+    char lists [DIGEST_TEXT_SIZE];
     json_writer_t json = json_writer (out);
 
     if (lease_list_configured (&own, self->regions) < 0) {
@@ -240,6 +249,10 @@ write_question (const lease_t *self, buffer_t *out)
     //  A list of our own making has no revision to be unchanged from.
     json_member_text (&json, "revision", self->answered == TIME_UNKNOWN ? "" : self->list.revision);
     json_member_bool (&json, "leaving", self->leaving);
+    if (self->lists) {
+        digest_text (lists, self->lists);
+        json_member_text (&json, "lists", lists);
+    }
     if (modes_is_observer (self->settings)) {
         json_member_bool (&json, "observing", true);
     }

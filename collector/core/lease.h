@@ -72,6 +72,9 @@ lease_t *lease_new (loop_t *loop, const char *kind, const char *source,
                     reason_t *why);
 void lease_destroy (lease_t **self_p);
 
+//  To be told with each question from the first on: see collector_source_t, lists.
+void lease_tell_lists (lease_t *self, uint64_t digest);
+
 const lease_list_t *lease_list (const lease_t *self);
 
 //  Hands the work back: asks no more and holds the loop until that was heard, at most

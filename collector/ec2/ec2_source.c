@@ -25,7 +25,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROUND_MAGIC 0xec20d001u
+#define ROUND_MAGIC   0xec20d001u
+#define CALLS_A_ROUND 2  //  at least
 
 typedef struct ec2_settings {
     collector_settings_t collector;
@@ -106,9 +107,8 @@ check (const void *settings, reason_t *why)
     const ec2_settings_t *own = settings;
     _cleanup_ (buffer_clear) buffer_t filter = {0};
 
-    _cleanup_ (aws_accounts_destroy) aws_accounts_t *accounts_read =
-        aws_accounts_read (own->collector.accounts, own->collector.regions, why);
-    return accounts_read ? write_filter (&filter, own->tag_filter, why) : -EINVAL;
+    int rc = aws_accounts_check (settings, why);
+    return rc < 0 ? rc : write_filter (&filter, own->tag_filter, why);
 }
 
 static void
@@ -116,12 +116,16 @@ explain (const void *settings, FILE *out)
 {
     const ec2_settings_t *own = settings;
     double rounds = 30.0 * 86400 * 1000 / (double) own->collector.interval_ms;
+    aws_span_t span = aws_accounts_span_of (&own->collector);
 
-    fprintf (out,
-             "# API calls for each region and 30 days: %.0f rounds of DescribeInstances (one call\n"
-             "# for each 500 instances) and DescribeInstanceStatus (one for each 1,000).\n"
-             "# EC2's Describe calls are free of charge; their rate is limited by account.\n",
-             rounds);
+    fprintf (
+        out,
+        "# API calls for each region of an account and 30 days: %.0f rounds of DescribeInstances\n"
+        "# (one call for each 500 instances) and DescribeInstanceStatus (one for each 1,000).\n"
+        "# Regions of %zu account%s, %zu in all: at least %.0f calls.\n"
+        "# EC2's Describe calls are free of charge; their rate is limited by account.\n",
+        rounds, span.accounts, span.accounts == 1 ? "" : "s", span.units,
+        rounds * CALLS_A_ROUND * (double) span.units);
 }
 
 //  --- publishing
@@ -413,6 +417,13 @@ accounts (void *state, const char *region, size_t *count)
     return aws_accounts_of_region (aws_api_accounts (self->api), region, count);
 }
 
+static uint64_t
+lists (void *state)
+{
+    const ec2_t *self = state;
+    return aws_accounts_digest (aws_api_accounts (self->api));
+}
+
 static const char *
 regions (void *state)
 {
@@ -449,4 +460,5 @@ const collector_source_t collector_source = {
     .unit_clear = unit_clear,
     .accounts = accounts,
     .regions = regions,
+    .lists = lists,
 };

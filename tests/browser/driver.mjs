@@ -4,8 +4,8 @@
 //
 // {"id", "page", "call": "keyboard.press", "args": [...]} calls that method of the page; without a page,
 // "open" {context, init, ...} makes one: pages of one context are tabs of one browser, `init` runs before the page's own
-// scripts, the rest goes to newContext. "log" answers and forgets what a page complained of; "endWorkers" ends all
-// SharedWorkers. The answer to each is {"id", "value"} or {"id", "error"}. SPDX-License-Identifier: MIT
+// scripts, the rest goes to newContext. "log" answers and forgets what a page complained of, "metrics" what
+// Chromium has counted of it; "endWorkers" ends all SharedWorkers. The answer to each is {"id", "value"} or {"id", "error"}. SPDX-License-Identifier: MIT
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
 
@@ -34,10 +34,19 @@ async function endWorkers() {
   return targetInfos.length;
 }
 
+// What Chromium has counted of a page: TaskDuration, ScriptDuration, JSHeapUsedSize, Nodes, ...
+async function metrics(page) {
+  page.session ??= await page.context().newCDPSession(page);
+  await page.session.send('Performance.enable');
+  const { metrics: counted } = await page.session.send('Performance.getMetrics');
+  return Object.fromEntries(counted.map(({ name, value }) => [name, value]));
+}
+
 async function serve({ page: id, call, args = [] }) {
   if (call === 'endWorkers') return endWorkers();
   if (!id) return open(args[0] ?? {});
   const page = pages.get(id);
+  if (call === 'metrics') return metrics(page);
   if (call === 'log') return page.complaints.splice(0);
   const path = call.split('.'), name = path.pop();
   const owner = path.reduce((object, each) => object[each], page);

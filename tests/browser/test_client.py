@@ -259,6 +259,19 @@ def test_filter_changes_on_the_open_stream(fleet, tab):
         page.run("seen.client.filter({ regionz: 'x' })")
 
 
+def test_rates_that_the_server_keeps_down_make_the_same_picture(fleet, tab):
+    page = tab(fleet.gateway.url, filter={"max_hz": 4, "batch_ms": 200})
+    for value in range(1, 9):
+        fleet.change(value)
+    is_marked(page, 8)
+    page.wait("[...seen.client.workers.values()].every(w => w.cpu_utilization === 8)", "the last load")
+    page.run("seen.digest = null")
+    page.wait("seen.digest", "a heartbeat with a digest")
+
+    assert page.run("seen.types").count("worker.metrics.batch") > 0
+    assert page.run(f"{STATUS}.counters")["mismatches"] == 0
+
+
 def test_page_and_worker_are_within_the_policy(fleet, chromium, request):
     page = chromium.open(context=request.node.name)
     page.goto(fleet.gateway.url + "/")

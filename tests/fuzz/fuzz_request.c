@@ -283,7 +283,7 @@ start (void)
     CHECK (world.loop && replica && log && metrics);
     fill (replica, log);
     hub_t *hub = hub_new (world.loop, &SETTINGS, replica, log, metrics, &why);
-    asks_t *asks = asks_new (world.loop, NOBODY, 100, metrics, &why);
+    asks_t *asks = asks_new (world.loop, NOBODY, NULL, 100, metrics, &why);
     CHECK (hub && asks);
     mask_t *mask = mask_new (MASK_DEFAULT, &why);
     auth_settings_t login = {.method = AUTH_NONE,

@@ -1,5 +1,6 @@
 """Several accounts: each region of each is read with the keys of its own role, side by side.
 SPDX-License-Identifier: MIT"""
+import signal
 import subprocess
 
 import pytest
@@ -122,6 +123,50 @@ def test_wrong_list_is_refused_with_its_line(tmp_path, text, said):
                             capture_output=True, text=True, timeout=30)
 
     assert result.returncode == 2 and said in result.stderr, result.stderr
+
+
+def test_collectors_whose_lists_differ_are_named_until_they_agree(start, bus, sim, tmp_path):
+    paths = {name: tmp_path / name for name in ("one", "two")}
+    for path in paths.values():
+        path.write_text("[own]\n")
+    aggregator = start(harness.Aggregator, bus, "--renew-ms", 200)
+    collectors = {name: start(harness.Collector, "ec2", bus, "--accounts", path, environment=sim.environment(), collector_id=name)
+                  for name, path in paths.items()}
+
+    def lists():
+        return metric(aggregator.url, "cmlwatch_collector_lists", kind="ec2")
+    wait_until(lambda: metric(aggregator.url, "cmlwatch_collectors") == 2, "both are known")
+    assert lists() == 1 and "different files" not in aggregator.log
+
+    paths["two"].write_text("[own]\n[lab]\nrole_arn = arn:aws:iam::111122223333:role/x\n")
+    collectors["two"].process.send_signal(signal.SIGHUP)
+    wait_until(lambda: lists() == 2, "it is seen")
+    aggregator.wait_log("different files of accounts or servers")
+    line = next(line for line in aggregator.log.splitlines() if "different files" in line)
+    assert "/collector/ec2/one" in line and "/collector/ec2/two" in line
+
+    paths["one"].write_text("[lab]\nrole_arn=arn:aws:iam::111122223333:role/x\n# the keys' own\n[own]\n")
+    collectors["one"].process.send_signal(signal.SIGHUP)
+    wait_until(lambda: lists() == 1, "they agree again")
+    assert aggregator.log.count("different files") <= 2, "it is said when it changes, not with each question"
+
+
+@pytest.mark.parametrize("kind, interval, calls", [("ec2", 30000, 2), ("cloudwatch", 300000, 1)])
+def test_estimate_is_of_each_region_in_each_account(tmp_path, kind, interval, calls):
+    path = tmp_path / "accounts"
+    path.write_text("[own]\nregions = us-east-1, eu-west-1\n"
+                    "[lab]\nrole_arn = arn:aws:iam::111122223333:role/x\nregions = us-east-1\n"
+                    "[exam]\nrole_arn = arn:aws:iam::444455556666:role/x\n")
+    month = 30 * 86400 * 1000 // interval * calls
+
+    def estimate(*arguments):
+        shown = subprocess.run([harness.BUILD / f"cmlwatch-collector-{kind}", "--check-config", "--regions", "eu-west-1,us-west-2",
+                                *arguments], capture_output=True, text=True, timeout=30)
+        assert shown.returncode == 0, shown.stderr
+        return " ".join(shown.stdout.replace("#", "").split())
+
+    assert f"of 1 account, 2 in all: at least {2 * month}" in estimate()
+    assert f"of 3 accounts, 5 in all: at least {(2 + 1 + 2) * month}" in estimate("--accounts", path)
 
 
 def test_list_that_is_not_there_is_refused(tmp_path):

@@ -1,6 +1,9 @@
 """Where the AWS collectors take their keys: each provider with a real collector against the simulator, which
 checks signature, session token and end of every key; the test is the aggregator.
 SPDX-License-Identifier: MIT"""
+import os
+import pathlib
+import signal
 import stat
 
 import pytest
@@ -169,8 +172,42 @@ def test_credential_process_that_fails_is_bounded_and_told(start, bus, sim, list
     wait_until(lambda: not running(path), "nothing of it is left", 10)
 
 
+@pytest.mark.parametrize("script", ["sleep 600 & echo $! >{0}; sleep 600", "sleep 600 & echo $! >{0}; exit 0"])
+def test_child_of_a_credential_process_does_not_outlive_the_deadline(start, bus, sim, listener, home, script):
+    child = home.folder / "child"
+    process(home, script.format(child) + "\n")
+    program = collector(start, bus, sim, home)
+    wait_until(lambda: child.exists() and child.read_text().strip(), "the child runs")
+    first = child.read_text().strip()
+
+    program.wait_log("did not end within")
+
+    wait_until(lambda: not lives(first), f"process {first} has ended", 10)
+
+
+def test_agent_that_a_credential_process_leaves_behind_is_left_alone(start, bus, sim, listener, home):
+    child = home.folder / "agent"
+    process(home, f"sleep 600 >/dev/null 2>&1 & echo $! >{child}\n"
+                  f'echo \'{{"Version": 1, "AccessKeyId": "{harness.ACCESS_KEY_ID}", '
+                  f'"SecretAccessKey": "{harness.SECRET_ACCESS_KEY}"}}\'\n')
+    program = collector(start, bus, sim, home)
+    try:
+        assert reads(listener)
+        assert program.stop() == 0
+        assert lives(child.read_text().strip())
+    finally:
+        os.kill(int(child.read_text()), signal.SIGKILL)
+
+
+def lives(pid):
+    """A process that has ended and that nobody has asked about is none."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
 def running(path):
-    import pathlib
     for stat_file in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
         try:
             if str(path).encode() in stat_file.read_bytes():

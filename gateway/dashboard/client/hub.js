@@ -12,6 +12,7 @@ import { Model, noChange } from './model.js';
 import { Stream } from './stream.js';
 
 const SILENT_MS = 180_000;   // a tab that has said nothing for so long is frozen or gone
+const GATHER_MS = 8;
 const REPAIR_MS = 10_000, REPAIR_MOST_MS = 300_000, PATCH_TRIES = 5;
 const BUFFERED = 'Something between here and the gateway holds the stream back: heartbeats come late and several at once. ' +
   'A proxy that buffers must be told not to (nginx: proxy_buffering off).';
@@ -28,7 +29,7 @@ export class Hub {
   #status = { state: 'reconnecting', reason: 'opening', message: '', attempt: 0, retryAt: null };
   #about = { clientId: null, user: null, epoch: null, beatAt: null, heldBack: 0 };
   #counters = { events: 0, duplicates: 0, malformed: 0, oversized: 0, missed: 0, replayed: 0, resyncs: 0, repaired: 0, mismatches: 0 };
-  #missedBefore = 0; #lost = null; #returning = null; #repair = { at: 0, wait: REPAIR_MS }; #out = [];
+  #missedBefore = 0; #lost = null; #returning = null; #repair = { at: 0, wait: REPAIR_MS }; #out = []; #flushed = 0; #flushing;
   #resyncing = false; #sweep;
 
   // options: {url, params, heartbeat, init, limit}; fetch and random for tests
@@ -64,6 +65,7 @@ export class Hub {
   }
 
   #join(port) {
+    this.#flush();  // what waits is in the picture already
     this.#ports.set(port, Date.now());
     port.postMessage({ op: 'welcome' });
     if (this.#synced) port.postMessage(this.#state('joined'));
@@ -77,8 +79,11 @@ export class Hub {
       if (!this.#stream.running) this.#stream.start();
     }
     this.#ports.set(port, Date.now());
-    if (op === 'state') port.postMessage(this.#state('asked'));
-    else if (op === 'reconnect') {
+    if (op === 'state') {
+      this.#flush();
+      port.postMessage(this.#state('asked'));
+    }
+    if (op === 'reconnect') {
       if (headers) this.#options.init = { ...this.#options.init, headers };
       this.#stream.reconnect();
     } else if (op === 'forget') this.#forget('forgotten');
@@ -108,7 +113,16 @@ export class Hub {
     return { op: 'state', workers, jobs, stats, reason };
   }
 
+  // At once when it is quiet; in a flood all tabs have fewer and larger messages, a frame's half later at most.
+  #flushSoon() {
+    if (performance.now() - this.#flushed > GATHER_MS) this.#flush();
+    else this.#flushing ??= setTimeout(() => this.#flush(), GATHER_MS);
+  }
+
   #flush() {
+    clearTimeout(this.#flushing);
+    this.#flushing = undefined;
+    this.#flushed = performance.now();
     if (this.#out.length) this.#tell({ op: 'events', events: this.#out });
     this.#out = [];
   }
@@ -126,10 +140,12 @@ export class Hub {
     this.#status = status;
     this.#tellStatus();
     if (status.reason === 'silent') this.#ask();
-    else if (status.state === 'connected') this.#about.heldBack = 0;
   }
 
-  #tellStatus() { this.#tell({ op: 'status', status: this.#whole() }); }
+  #tellStatus() {
+    this.#flush();
+    this.#tell({ op: 'status', status: this.#whole() });
+  }
 
   #whole() {
     const { offset, lag, buffered } = this.#arrivals, { beatAt, clientId, user, epoch, heldBack } = this.#about;
@@ -161,7 +177,8 @@ export class Hub {
     }
     if (!this.#gather && !this.#resyncing && position) this.#stream.position = position;
     this.#cameBack();
-    this.#flush();
+    if (events.some(({ type }) => this.#OWN[type])) this.#flush();
+    else this.#flushSoon();
   }
 
   #isKnown(id) {
@@ -200,6 +217,7 @@ export class Hub {
     },
     heartbeat: data => {
       this.#about.beatAt = Date.now();
+      this.#about.heldBack = 0;
       this.#arrivals.beat(Date.parse(data.server_time), Date.now(), this.#options.heartbeat * 1000);
       this.#counters.missed = this.#missedBefore + data.events_missed;
       this.#stream.lives();
@@ -282,7 +300,7 @@ export class Hub {
         return { ok: false, message: (await answer.json().catch(() => null))?.detail ?? `the gateway answers ${answer.status}` };
       }
       Object.assign(this.#params, patch);
-      if (answer?.ok) { this.#narrow(); return { ok: true }; }
+      if (answer?.ok && clientId === this.#about.clientId) { this.#narrow(); return { ok: true }; }
     }
     Object.assign(this.#params, patch);
     this.#resync('another filter');

@@ -29,13 +29,14 @@ const PARTS = {
   'worker.terminated': e => ({ status: 'terminated', terminated_at: e.terminated_at }),
 };
 
-// Plain values first: most of what differs does so in a time.
+// b's keys have these values in a, too. Plain values first: most of what differs does so in a time.
 const isObject = value => typeof value === 'object' && value !== null;
-function alike(a, b) {
+function says(a, b) {
   const keys = Object.keys(b);
-  return keys.length === Object.keys(a).length && keys.every(key => a[key] === b[key] || (isObject(a[key]) && isObject(b[key]))) &&
+  return keys.every(key => a[key] === b[key] || (isObject(a[key]) && isObject(b[key]))) &&
     keys.every(key => a[key] === b[key] || JSON.stringify(a[key]) === JSON.stringify(b[key]));
 }
+const alike = (a, b) => Object.keys(a).length === Object.keys(b).length && says(a, b);
 
 export const noChange = () => ({ workers: new Set(), jobs: new Set(), stats: false, whole: false });
 
@@ -58,9 +59,9 @@ export class Model {
   #worker(type, data, changed) {
     const known = this.workers.get(data.worker_id);
     if (!known && type !== 'worker.snapshot' && type !== 'worker.created') return;  // its snapshot is on the way
-    const part = PARTS[type](data), next = type === 'worker.snapshot' ? part : { ...known, ...part };
-    if (known && alike(known, next)) return;
-    this.workers.set(data.worker_id, next);
+    const part = PARTS[type](data), whole = type === 'worker.snapshot';
+    if (known && (whole ? alike : says)(known, part)) return;
+    this.workers.set(data.worker_id, whole ? part : { ...known, ...part });
     changed.workers.add(data.worker_id);
   }
 

@@ -136,6 +136,8 @@ export interface Options {
   login?: (ask: { message: string; signal: AbortSignal }) => void | { headers?: { [name: string]: string } } | Promise<void | { headers?: { [name: string]: string } }>;
   /** false: a stream of this page's own. */
   shared?: boolean;
+  /** Where worker.js lies, when a bundler has put it elsewhere; of the page's own origin. */
+  worker?: string;
   /** Events kept while paused (1,000); beyond it, the whole state is taken at the end. */
   maxWaiting?: number;
   /** Characters of one event (4 Mi); a longer one is left out and counted. */
@@ -169,7 +171,7 @@ export class SseClient {
   onStatus(handler: (status: Status) => void): Unsubscribe;
   /** After each batch that changed something. */
   onChange(handler: (change: Change) => void): Unsubscribe;
-  /** Live updates off: the maps stay as they are. */
+  /** Live updates off: the maps stay as they are; events of the link itself (`heartbeat`, ...) are told on. */
   pause(): void;
   resume(): void;
   /** Now, in place of when its turn comes; exact. */

@@ -9,11 +9,13 @@ import { Model, noChange } from './model.js';
 const VERSION = 1;             // of what is said through the port: tabs of another version have another worker
 const WELCOME_MS = 3000, HERE_MS = 20_000, GONE = 2.5;
 
-const workerUrl = () => {
-  const url = new URL('./worker.js', import.meta.url).href;
+const workerUrl = named => {
+  const url = named ?? new URL('./worker.js', import.meta.url).href;
   return globalThis.trustedTypes?.createPolicy('cmlwatch-client', { createScriptURL: () => url }).createScriptURL('') ?? url;
 };
 let trusted;
+
+const LINK = /^(connected|heartbeat|system\.(state|reset|sse)\b.*)$/;
 
 const report = error => { (globalThis.reportError ?? console.error)(error); };
 
@@ -24,20 +26,21 @@ const call = (handlers, argument) => {
 };
 
 export class SseClient {
-  #options; #login; #waitingMost; #port = null; #model = new Model();
+  #options; #login; #worker; #waitingMost; #port = null; #model = new Model();
   #handlers = new Map(); #onStatus = new Set(); #onChange = new Set();
   #status = { state: 'reconnecting', reason: 'opening', message: '', attempt: 0, retryAt: null, beatAt: null, lag: 0, offset: 0,
     notice: '', synced: false, counters: {} };
   #shared = false; #paused = false; #held = []; #waiting = 0; #stale = false;
   #asking = null; #answers = new Map(); #asked = 0; #here; #welcome; #silent; #listeners = new AbortController();
 
-  constructor(url = '/api/events/stream', { heartbeat = 5, filter = {}, name, headers, credentials, login, shared = true,
+  constructor(url = '/api/events/stream', { heartbeat = 5, filter = {}, name, headers, credentials, login, shared = true, worker,
     maxWaiting = 1000, maxEventLength, fetch, random } = {}) {
     const init = { ...(headers && { headers }), ...(credentials && { credentials }) };
     const at = new URL(url, globalThis.location?.href), params = { ...Object.fromEntries(at.searchParams), ...filter, ...(name && { client: name }) };
     at.search = at.hash = '';
     this.#options = { url: at.href, heartbeat, params, init, limit: maxEventLength };
     this.#login = login;
+    this.#worker = worker;
     this.#waitingMost = maxWaiting;
     if (!shared || fetch || !this.#share()) this.#own({ ...(fetch && { fetch }), ...(random && { random }) });
     this.#here = setInterval(() => this.#post('here'), HERE_MS);
@@ -111,7 +114,7 @@ export class SseClient {
   #share() {
     if (!globalThis.SharedWorker) return false;
     try {
-      const worker = new SharedWorker(trusted ??= workerUrl(), { type: 'module', name: `cmlwatch ${VERSION} ${JSON.stringify(this.#options)}` });
+      const worker = new SharedWorker(trusted ??= workerUrl(this.#worker), { type: 'module', name: `cmlwatch ${VERSION} ${JSON.stringify(this.#options)}` });
       const instead = () => {
         if (this.#port !== worker.port) return;
         this.#leave('the worker does not start');
@@ -217,7 +220,7 @@ export class SseClient {
       this.#held = [];
       this.#waiting++;
       this.#tell();
-      return;
+      if (state.reason !== 'forgotten') return;  // which no pause holds up
     }
     const changed = noChange();
     this.#model.replace(state, changed, false);  // the hub's is the whole
@@ -225,20 +228,25 @@ export class SseClient {
   }
 
   #events(events) {
-    if (this.#paused) {
-      this.#waiting += events.length;
-      if (!this.#stale) this.#held.push(...events);
-      if (this.#held.length > this.#waitingMost) { this.#held = []; this.#stale = true; }
-      this.#tell();
-      return;
-    }
+    if (this.#paused) events = this.#hold(events);
     const changed = noChange();
     for (const [type, id, text] of events) {
-      const event = { ...JSON.parse(text), id };
+      const event = JSON.parse(text);
+      event.id = id;
       this.#model.apply(type, event.data, changed);
       this.#dispatch(type, event);
     }
     if (changed.workers.size || changed.jobs.size || changed.stats) call(this.#onChange, { ...changed, reason: 'events' });
+  }
+
+  // All but what tells of the link itself, which is returned.
+  #hold(events) {
+    const news = events.filter(([type]) => !LINK.test(type));
+    this.#waiting += news.length;
+    if (!this.#stale) this.#held.push(...news);
+    if (this.#held.length > this.#waitingMost) { this.#held = []; this.#stale = true; }
+    if (news.length) this.#tell();
+    return events.filter(([type]) => LINK.test(type));
   }
 
   #dispatch(type, event) {

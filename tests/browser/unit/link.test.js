@@ -113,6 +113,12 @@ test('when the stream is silent twice and the gateway answers, the way is at fau
   assert.match(notice, /proxy/);
 });
 
+test('also when the first words come through and what follows is held', async t => {
+  const { client } = await start(t, voice => voice.begin(0).connected(5).state(5, []), { others: (request, response) => response.end('{}'), heartbeat: 0.2 });
+
+  await until(() => client.status.notice, 'said');
+});
+
 test('a proxy that holds heartbeats back is told of in plain words', async t => {
   const { client } = await start(t, voice => {
     voice.begin().connected(0).state(0, []);
@@ -161,6 +167,15 @@ test('closed is closed: no request follows', async t => {
   await until(() => voices[0].closed, 'let go');
   assert.equal(client.status.state, 'disconnected');
   assert.equal(voices.length, 1);
+});
+
+test('closed at once, before it has begun, it leaves nothing open either', async t => {
+  const { client, voices } = await start(t, live);
+  client.close();
+  const other = await start(t, live);
+  await until(() => other.client.status.synced, 'another is live');
+
+  assert.ok(voices.every(voice => voice.closed) && voices.length <= 1);
 });
 
 test('how old the last heartbeat is, and the server\'s clock, are known', async t => {

@@ -110,13 +110,16 @@ test('a difference that stays is not asked about for ever', async t => {
 
 test('while paused nothing moves and what waits is counted; then it is told in order', async t => {
   let speak;
-  const { client, events } = await start(t, voice => { speak = voice; voice.begin().connected(5).state(5, [worker('a')]); });
+  const { client, events, types } = await start(t, voice => { speak = voice; voice.begin().connected(5).state(5, [worker('a')]); });
   await until(() => client.status.synced, 'live');
   client.pause();
   for (let n = 6; n < 16; n++) status(speak, 'a', 'x', `s${n}`, n);
   await until(() => client.status.waiting === 10, 'ten wait');
   assert.equal(client.workers.get('a').status, 'running');
   assert.ok(client.status.paused && client.status.state === 'connected');
+  speak.heartbeat(15);
+  await until(() => types().includes('heartbeat'), 'the link is told of');
+  assert.equal(client.status.waiting, 10);
   client.resume();
 
   assert.equal(client.workers.get('a').status, 's15');
@@ -143,13 +146,13 @@ test('what waits has a bound: beyond it the whole state is taken', async t => {
 test('handlers are found by type, by family and by star, and can leave; one that fails harms nobody', async t => {
   t.mock.method(console, 'error', () => {});
   let speak;
-  const { client } = await start(t, voice => { speak = voice; voice.begin().connected(5).state(5, [worker('a')]); });
+  const { client, types } = await start(t, voice => { speak = voice; voice.begin().connected(5).state(5, [worker('a')]); });
   const seen = [];
   client.on('worker.status.updated', () => { throw new Error('not mine'); });
   for (const type of ['worker.status.updated', 'worker.status.*', 'worker.*', '*', 'job.*', 'worker']) client.on(type, event => seen.push([type, event.seq, client.workers.get('a').status]));
   const leave = client.on('worker.*', () => seen.push('left'));
   leave();
-  await until(() => client.status.synced, 'live');
+  await until(() => types().includes('system.state.end'), 'live');
   seen.length = 0;
   status(speak, 'a', 'running', 'stopped', 6);
 
@@ -189,6 +192,17 @@ test('another filter is asked for on the open stream, and holds when it is opene
   assert.equal(voices[1].query.get('regions'), 'eu-west-1');
 });
 
+test('a filter that was given to a stream that has just been replaced is asked for anew', async t => {
+  let cut;
+  const { client, voices } = await start(t, (voice, n) => { voice.begin(0).connected(5, { client_id: `c${n}` }).state(5, [worker('a')]).beats(5, 100); cut = () => voice.end(); },
+    { others: (request, response) => { cut(); until(() => voices.length === 2 && client.status.clientId === 'c2', 'the next').then(() => response.end('{}')); } });
+  await until(() => client.workers.size, 'live');
+  await client.filter({ regions: ['us-east-1'] });
+
+  await until(() => voices.length === 3, 'the third');
+  assert.deepEqual(voices.map(voice => voice.query.get('regions')), [null, null, 'us-east-1']);
+});
+
 test('a filter that is refused says why, and nothing changes', async t => {
   const { client, voices } = await start(t, voice => { voice.begin(0).connected(5).state(5, [worker('a')]).beats(5, 100); },
     { others: (request, response) => { response.writeHead(400, { 'Content-Type': 'application/problem+json' }); response.end('{"detail":"regionz: unknown"}'); } });
@@ -220,6 +234,18 @@ test('after a logout nothing of what was seen is left, and nothing of it is resu
   assert.deepEqual([client.workers.size, client.jobs.size, client.status.synced, client.status.user], [0, 0, false, null]);
   assert.equal(voices[1].query.get('last_event_id'), null);
   assert.equal(changes.at(-1).reason, 'forgotten');
+});
+
+test('no pause keeps what a logout takes away', async t => {
+  const { client } = await start(t, (voice, n) => (n === 1 ? voice.begin(0).connected(5).state(5, [worker('a')]).beats(5, 100) : voice.status(401)));
+  await until(() => client.workers.size, 'live');
+  client.pause();
+  client.forget();
+
+  await until(() => client.workers.size === 0, 'empty');
+  client.resume();
+  await until(() => client.status.reason === 'login', 'asked');
+  assert.equal(client.workers.size, 0);
 });
 
 test('another user does not see what the one before saw', async t => {

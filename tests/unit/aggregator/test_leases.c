@@ -346,6 +346,33 @@ kinds_that_ever_asked_are_known_each_once (void **state)
     assert_string_equal (leases_kind (leases, 1), "kind1");
 }
 
+static void
+collectors_of_a_kind_with_other_lists_are_told_of_each_other_once (void **state)
+{
+    (void) state;
+    _cleanup_ (leases_destroy) leases_t *leases = leases_of (3, 0);
+    leases_renew (leases, "/collector/ec2/a", "ec2", 0);
+
+    assert_null (leases_take_lists (leases, "/collector/ec2/a", "aa"));
+    for (int i = 0; i < 3; i++) {
+        leases_take_lists (leases, IDS [i], "aa");
+    }
+    assert_null (leases_take_lists (leases, "/collector/ec2/a", "bb"));
+    assert_int_equal (leases_lists (leases, "cml"), 1);
+
+    assert_string_equal (leases_take_lists (leases, IDS [1], "cc"), IDS [0]);
+    assert_null (leases_take_lists (leases, IDS [1], "cc"));
+    assert_int_equal (leases_lists (leases, "cml"), 2);
+    assert_non_null (leases_take_lists (leases, IDS [2], ""));
+    assert_int_equal (leases_lists (leases, "cml"), 3);
+    assert_int_equal (leases_lists (leases, "ec2"), 1);
+
+    leases_leave (leases, IDS [1]);
+    assert_null (leases_take_lists (leases, IDS [2], "aa"));
+    assert_int_equal (leases_lists (leases, "cml"), 1);
+    assert_null (leases_take_lists (leases, "/collector/cml/nobody", "dd"));
+}
+
 int
 main (void)
 {
@@ -364,6 +391,7 @@ main (void)
         cmocka_unit_test (told_collectors_read_each_unit_once),
         cmocka_unit_test (one_that_joins_reads_beside_the_old_owner_until_that_has_heard_of_it),
         cmocka_unit_test (what_one_that_left_has_read_is_nobodys_until_its_heir_has_heard),
+        cmocka_unit_test (collectors_of_a_kind_with_other_lists_are_told_of_each_other_once),
         cmocka_unit_test (kinds_that_ever_asked_are_known_each_once)};
 
     return cmocka_run_group_tests (TESTS, NULL, NULL);

@@ -66,6 +66,41 @@ list_gives_roles_regions_and_ids (void **state)
 }
 
 static void
+what_is_read_is_each_region_of_each_account_once (void **state)
+{
+    (void) state;
+    _cleanup_ (aws_accounts_destroy) aws_accounts_t *one =
+        aws_accounts_read ("", "us-east-1,eu-west-1", NULL);
+    _cleanup_ (aws_accounts_destroy) aws_accounts_t *twice =
+        aws_accounts_read ("", "us-east-1, us-east-1", NULL);
+    _cleanup_ (aws_accounts_destroy) aws_accounts_t *three = read_list (LIST);
+
+    assert_int_equal (aws_accounts_span (one).units, 2);
+    assert_int_equal (aws_accounts_span (twice).units, 1);
+    assert_int_equal (aws_accounts_span (three).accounts, 3);
+    assert_int_equal (aws_accounts_span (three).units, 2 + 2 + 1);
+}
+
+static void
+digest_is_of_what_the_list_says_and_not_of_how_it_looks (void **state)
+{
+    (void) state;
+    _cleanup_ (aws_accounts_destroy) aws_accounts_t *none =
+        aws_accounts_read ("", "us-east-1", NULL);
+    _cleanup_ (aws_accounts_destroy) aws_accounts_t *list =
+        read_list ("[a]\nregions = us-east-1\n[b]\nrole_arn = arn:aws:iam::111122223333:role/x\n");
+    _cleanup_ (aws_accounts_destroy) aws_accounts_t *same = read_list (
+        "# mine\n[b]\nrole_arn=arn:aws:iam::111122223333:role/x\n\n[a]\nregions =  us-east-1 \n");
+    _cleanup_ (aws_accounts_destroy) aws_accounts_t *other =
+        read_list ("[a]\nregions = us-east-2\n[b]\nrole_arn = arn:aws:iam::111122223333:role/x\n");
+
+    assert_int_equal (aws_accounts_digest (none), 0);
+    assert_true (aws_accounts_digest (list) != 0);
+    assert_true (aws_accounts_digest (list) == aws_accounts_digest (same));
+    assert_true (aws_accounts_digest (list) != aws_accounts_digest (other));
+}
+
+static void
 worker_is_asked_for_with_the_keys_of_its_account_alone (void **state)
 {
     (void) state;
@@ -104,6 +139,8 @@ main (void)
     const struct CMUnitTest tests [] = {
         TEST (without_a_list_there_is_one_account_without_a_name),
         TEST (list_gives_roles_regions_and_ids),
+        TEST (what_is_read_is_each_region_of_each_account_once),
+        TEST (digest_is_of_what_the_list_says_and_not_of_how_it_looks),
         TEST (worker_is_asked_for_with_the_keys_of_its_account_alone),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

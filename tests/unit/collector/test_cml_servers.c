@@ -45,6 +45,22 @@ names_become_ids_that_are_the_same_after_any_restart (void **state)
 }
 
 static void
+digest_is_of_the_servers_and_not_of_how_they_are_written (void **state)
+{
+    (void) state;
+    reason_t why = {0};
+    _cleanup_ (cml_servers_destroy) cml_servers_t *none = cml_servers_new ("desks", "", &why);
+    _cleanup_ (cml_servers_destroy) cml_servers_t *two = servers_of ("a 10.0.0.1\nb b.x\n", &why);
+    _cleanup_ (cml_servers_destroy) cml_servers_t *same =
+        servers_of ("# two\n  b\tb.x\n\na 10.0.0.1\n", &why);
+    _cleanup_ (cml_servers_destroy) cml_servers_t *other = servers_of ("a 10.0.0.2\nb b.x\n", &why);
+
+    assert_true (cml_servers_digest (none) == 0 && cml_servers_digest (two) != 0);
+    assert_true (cml_servers_digest (two) == cml_servers_digest (same));
+    assert_true (cml_servers_digest (two) != cml_servers_digest (other));
+}
+
+static void
 only_what_is_listed_and_of_the_region_is_found (void **state)
 {
     (void) state;
@@ -101,6 +117,7 @@ main (void)
 {
     const struct CMUnitTest tests [] = {
         cmocka_unit_test (names_become_ids_that_are_the_same_after_any_restart),
+        cmocka_unit_test (digest_is_of_the_servers_and_not_of_how_they_are_written),
         cmocka_unit_test (only_what_is_listed_and_of_the_region_is_found),
         cmocka_unit_test (no_file_lists_nobody),
         cmocka_unit_test (wrong_line_is_named),
