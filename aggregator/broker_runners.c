@@ -124,17 +124,27 @@ hand_out (broker_t *self)
 }
 
 static void
-answer_those_due (broker_t *self)
+answer_those (broker_t *self, bool (*is_due) (const runner_t *runner, time_us_t now))
 {
-    time_us_t now = broker_now (self).steady;
-
     for (runner_t *runner = runners_waiting (self->runners), *next; runner; runner = next) {
         next = runner->next;
-        if (zlistx_size (runner->given) > 0 || zlistx_size (runner->stopped) > 0 ||
-            runner->until <= now) {
+        if (is_due (runner, broker_now (self).steady)) {
             answer (self, runner);
         }
     }
+}
+
+static bool
+is_to_stop (const runner_t *runner, time_us_t now)
+{
+    (void) now;
+    return zlistx_size (runner->stopped) > 0;
+}
+
+static bool
+is_due (const runner_t *runner, time_us_t now)
+{
+    return zlistx_size (runner->given) > 0 || runner->until <= now;
 }
 
 void
@@ -147,11 +157,13 @@ broker_match (broker_t *self)
         job_queue_share (jobs_queue (self->jobs));
         self->is_stirred = true;
     }
+    //  Whoever is to stop with a job is not given it again in one breath.
+    answer_those (self, is_to_stop);
     if (self->is_stirred && !feed_is_held (self->feed, &why)) {
         self->is_stirred = false;
         hand_out (self);
     }
-    answer_those_due (self);
+    answer_those (self, is_due);
 }
 
 //  --- its question

@@ -42,7 +42,7 @@ bool
 job_queue_before (const queued_t *a, const queued_t *b)
 {
     return a->job->priority != b->job->priority ? a->job->priority > b->job->priority
-                                                : a->order < b->order;
+                                                : a->job->order < b->job->order;
 }
 
 static bool

@@ -8,7 +8,7 @@
 //     of a built-in type   o:<collector>, who owns the worker by lease; asked for when the lane is
 //                          made and when leases have changed (job_queue_share)
 //
-// Higher priority first, then older first. Finding the first costs nothing, putting in and taking
+// Higher priority first, then older (job_t.order) first. Finding the first costs nothing, putting in and taking
 // out O(log n), however many wait. Pure.
 //
 // SPDX-License-Identifier: MIT
@@ -23,7 +23,6 @@ typedef struct job_queue job_queue_t;
 //  Stands in what waits.
 typedef struct queued {
     const job_t *job;
-    uint64_t order;  //  of age: smaller is older
     size_t place;
     struct lane *lane;  //  null: it does not wait
 } queued_t;

@@ -94,38 +94,10 @@ put_in (jobs_t *self, job_entry_t *entry)
     *(self->newest ? &self->newest->newer : &self->oldest) = entry;
     self->newest = entry;
     entry->queued.job = job;
-    entry->queued.order = ++self->order;
     self->counts [job->status]++;
 }
 
 //  --- what is over
-
-//  Payload and result are in the store; without one the job goes.
-static void
-leave_state (jobs_t *self, job_entry_t *entry)
-{
-    entry->is_recent = false;
-    if (self->rules->is_stored) {
-        job_set_text (&entry->job.payload, NULL);
-        job_set_text (&entry->job.result, NULL);
-        job_set_text (&entry->job.gathered, NULL);
-    }
-}
-
-void
-jobs_keep_ended (jobs_t *self, job_entry_t *entry)
-{
-    job_recent_t *recent = &self->recent [entry->job.status - JOB_COMPLETED];
-    job_entry_t **place = &recent->entries [recent->next++ % JOBS_RECENT];
-
-    if (*place) {
-        leave_state (self, *place);
-    }
-    *place = entry;
-    entry->is_recent = true;
-    *(self->ended_last ? &self->ended_last->ended_next : &self->ended_first) = entry;
-    self->ended_last = entry;
-}
 
 static void
 unlink_entry (jobs_t *self, job_entry_t *entry)
@@ -134,20 +106,20 @@ unlink_entry (jobs_t *self, job_entry_t *entry)
 
     *(entry->newer ? &entry->newer->older : &self->newest) = entry->older;
     *(entry->older ? &entry->older->newer : &self->oldest) = entry->newer;
+    *(entry->ended_previous ? &entry->ended_previous->ended_next : &self->ended_first) =
+        entry->ended_next;
+    *(entry->ended_next ? &entry->ended_next->ended_previous : &self->ended_last) =
+        entry->ended_previous;
     for (size_t i = 0; entry->is_recent && i < JOBS_RECENT; i++) {
         if (recent->entries [i] == entry) {
             recent->entries [i] = NULL;
         }
     }
-    self->ended_first = entry->ended_next;
-    self->ended_last = self->ended_first ? self->ended_last : NULL;
 }
 
-//  The first of those that are over (J7).
 static void
-forget (jobs_t *self)
+forget (jobs_t *self, job_entry_t *entry)
 {
-    job_entry_t *entry = self->ended_first;
     const job_t *job = &entry->job;
     char key [KEY_SIZE];
 
@@ -164,6 +136,36 @@ forget (jobs_t *self)
     zhashx_delete (self->by_id, job->id);
 }
 
+//  Payload and result are in the store; without one the job goes.
+static void
+leave_state (jobs_t *self, job_entry_t *entry)
+{
+    if (self->rules->is_stored) {
+        entry->is_recent = false;
+        job_set_text (&entry->job.payload, NULL);
+        job_set_text (&entry->job.result, NULL);
+        job_set_text (&entry->job.gathered, NULL);
+    } else {
+        forget (self, entry);
+    }
+}
+
+void
+jobs_keep_ended (jobs_t *self, job_entry_t *entry)
+{
+    job_recent_t *recent = &self->recent [entry->job.status - JOB_COMPLETED];
+    job_entry_t **place = &recent->entries [recent->next++ % JOBS_RECENT];
+
+    if (*place) {
+        leave_state (self, *place);
+    }
+    *place = entry;
+    entry->is_recent = true;
+    entry->ended_previous = self->ended_last;
+    *(self->ended_last ? &self->ended_last->ended_next : &self->ended_first) = entry;
+    self->ended_last = entry;
+}
+
 static size_t
 count_ended (const jobs_t *self)
 {
@@ -174,33 +176,44 @@ void
 jobs_trim (jobs_t *self, moment_t now)
 {
     while (self->ended_first && (count_ended (self) > (size_t) self->rules->jobs_keep ||
-                                 (!self->rules->is_stored && !self->ended_first->is_recent) ||
                                  now.wall - job_ended_at (&self->ended_first->job) >
                                      self->rules->jobs_keep_hours * HOUR_US)) {
-        forget (self);
+        forget (self, self->ended_first);
     }
 }
 
 //  --- those of a store
 
 static int
+compare (int64_t a, int64_t b)
+{
+    return a < b ? -1 : a > b;
+}
+
+//  A program before us gave no numbers: by their times then, which are older than any number.
+static int
 by_creation (const void *a, const void *b)
 {
     const job_t *first = a, *second = b;
-    int ids = strcmp (first->id, second->id);
+    int numbers = compare (first->order, second->order);
 
-    return first->created_at < second->created_at   ? -1
-           : first->created_at > second->created_at ? 1
-                                                    : ids;
+    return numbers ? numbers : compare (first->created_at, second->created_at);
 }
 
 static int
 by_end (const void *a, const void *b)
 {
     const job_entry_t *const *first = a, *const *second = b;
-    time_us_t one = job_ended_at (&(*first)->job), two = job_ended_at (&(*second)->job);
 
-    return one < two ? -1 : one > two ? 1 : by_creation (&(*first)->job, &(*second)->job);
+    return compare ((*first)->job.end_order, (*second)->job.end_order);
+}
+
+//  The count goes on from the largest.
+static void
+follow_count (jobs_t *self, const job_t *job)
+{
+    self->order = job->order > self->order ? job->order : self->order;
+    self->order = job->end_order > self->order ? job->end_order : self->order;
 }
 
 void
@@ -211,6 +224,9 @@ jobs_restore (jobs_t *self, job_t *jobs, size_t count, moment_t now)
 
     assert (ended && "a pointer for each job of the store");
     qsort (jobs, count, sizeof *jobs, by_creation);
+    for (size_t i = 0; i < count; i++) {
+        follow_count (self, &jobs [i]);
+    }
     for (size_t i = 0; i < count; i++) {
         job_entry_t *entry = calloc (1, sizeof *entry);
         assert (entry && "what fitted into memory before");
@@ -322,6 +338,7 @@ jobs_submit (jobs_t *self, const job_order_t *order, moment_t now, const job_t *
         return verdict;
     }
     job_entry_t *entry = make (order, now.wall);
+    entry->job.order = ++self->order;
     put_in (self, entry);
     jobs_begin (self, entry, now);
     *job = &entry->job;

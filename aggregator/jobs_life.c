@@ -99,6 +99,7 @@ finish (jobs_t *self, job_entry_t *entry, job_status_t to, event_type_t event, m
     job_change_t change = {
         .event = event, .old_status = entry->job.status, .runner_id = entry->job.runner_id};
 
+    entry->job.end_order = ++self->order;
     move (self, entry, to, now);
     tell (self, entry, &change);
     jobs_keep_ended (self, entry);

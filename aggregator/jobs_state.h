@@ -15,8 +15,8 @@
 typedef struct entry {
     job_t job;  //  first: a job that was handed out is found again by it
     queued_t queued;
-    struct entry *older, *newer;  //  by creation
-    struct entry *ended_next;     //  by end
+    struct entry *older, *newer;                //  by creation
+    struct entry *ended_next, *ended_previous;  //  by end
     bool is_recent;
     //  Steady; INT64_MAX: never. due is the first of them.
     size_t due_place;
@@ -44,7 +44,7 @@ struct jobs {
     size_t counts [JOB_STATUS_COUNT];
     job_queue_t *queue;
     heap_t deadlines;
-    uint64_t order;
+    int64_t order;  //  the count of submissions and ends
 };
 
 static inline job_entry_t *

@@ -9,6 +9,7 @@
 #include "schema_table.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,9 +17,9 @@
 
 typedef struct operation {
     const char *path, *method, *id, *summary;
-    const char *query;     //  a line of schema_table.h: members are parameters
+    const char *query;     //  a line of schema_table.h: members are parameters, in capitals headers
     const char *body;      //  likewise, of the request's object; null: none
-    const char *status;    //  of success
+    const char *status;    //  of success; apart by blanks
     const char *schema;    //  of its body; null: content alone
     const char *content;   //  null: application/json
     const char *problems;  //  statuses of problem+json, apart by blanks
@@ -30,6 +31,10 @@ typedef struct operation {
 #define STREAM_QUERY                                                                 \
     FILTER_QUERY " max_hz?:number batch_ms?:integer state?:text heartbeat?:integer " \
                  "last_event_id?:text client?:text"
+
+#define COMMAND_BODY     "reason?:text priority?:integer"
+#define COMMAND_PROBLEMS "400 404 409 413 415 429 503"
+#define KEY              "Idempotency-Key?:text"
 
 //  Rows of one path stand together.
 // clang-format off
@@ -44,6 +49,17 @@ static const operation_t OPERATIONS [] = {
     {"/api/workers/{id}/activity", "get", "getActivity", "When and how it was last used", "", NULL, "200", "rest.worker.activity", NULL, "400 404 503"},
     {"/api/workers/{id}/history", "get", "getHistory", "Samples of one metric, oldest first: one a minute, older ones one each ten minutes", "metric:metric since?:time limit?:integer", NULL, "200", "rest.worker.history", NULL, "400 404 503"},
     {"/api/workers/{id}/idle-detection", "put", "setIdleDetection", "Turns its idle detection on or off", "", "enabled:flag", "202", "rest.worker.idle_detection", NULL, "400 404 413 415 503"},
+    {"/api/workers/{id}/refresh", "post", "refreshWorker", "A job that reads all of it anew; 200 and the job that has this Idempotency-Key, 409 when one is on its way (job_id) or the worker is not running, 429 shortly after the last", KEY, COMMAND_BODY, "202 200", "rest.job", NULL, COMMAND_PROBLEMS},
+    {"/api/workers/{id}/labs/refresh", "post", "refreshLabs", "A job that reads its labs anew", KEY, COMMAND_BODY, "202 200", "rest.job", NULL, COMMAND_PROBLEMS},
+    {"/api/workers/{id}/pause", "post", "pauseWorker", "A job that stops its instance", KEY, COMMAND_BODY, "202 200", "rest.job", NULL, COMMAND_PROBLEMS},
+    {"/api/workers/{id}/resume", "post", "resumeWorker", "A job that starts its instance", KEY, COMMAND_BODY, "202 200", "rest.job", NULL, COMMAND_PROBLEMS},
+    {"/api/workers/{id}/detailed-monitoring", "post", "enableDetailedMonitoring", "A job that has CloudWatch measure it each minute", KEY, COMMAND_BODY, "202 200", "rest.job", NULL, COMMAND_PROBLEMS},
+    {"/api/jobs", "get", "listJobs", "Jobs, the newest first; status is a list apart by commas", "status?:text job_type?:text worker_id?:text workflow_id?:text limit?:integer cursor?:uuid", NULL, "200", "rest.jobs", NULL, "400 503"},
+    {"/api/jobs", "post", "submitJob", "A job of any type, for whoever runs such; 200 and the job that has this key already", KEY, "job_type:text worker_id?:text priority?:integer workflow_id?:text payload?:object client_key?:text timeout_seconds?:integer", "202 200", "rest.job", NULL, COMMAND_PROBLEMS},
+    {"/api/jobs/{id}", "get", "getJob", "One job as it stands", "", NULL, "200", "rest.job", NULL, "400 404 503"},
+    {"/api/jobs/{id}", "delete", "cancelJob", "Ends it; 409 when it has ended already", "", NULL, "202", "rest.job", NULL, "400 404 409 503"},
+    {"/api/alerts", "get", "listAlerts", "Alerts that are raised", "", NULL, "200", "rest.alerts", NULL, "400 503"},
+    {"/api/alerts/{id}/acknowledge", "post", "acknowledgeAlert", "Somebody has seen it and says so; 409 when somebody had before, or it is cleared", "", NULL, "202", "rest.alert", NULL, "400 404 409 503"},
     {"/api/state", "get", "getState", "Everything at once, and the id of the last event it covers", "", NULL, "200", "rest.state", NULL, ""},
     {"/api/session", "get", "getSession", "Who asks, as what, and until when", "", NULL, "200", "rest.session", NULL, ""},
     {"/api/session", "post", "beginSession", "Gives a browser a cookie for its token; 409 where nobody has to log in", "", "token:text", "201", "rest.session", NULL, "400 401 409 413 429 503"},
@@ -110,7 +126,8 @@ put_parameters (json_writer_t *out, const operation_t *operation)
         put_parameter (out, "path", &member);
     }
     while (schema_next_member (&query, &member)) {
-        put_parameter (out, "query", &member);
+        put_parameter (out, isupper ((unsigned char) *member.name.text) ? "header" : "query",
+                       &member);
     }
     json_close_array (out);
 }
@@ -132,13 +149,23 @@ put_content (json_writer_t *out, const char *type, const char *schema)
     json_close_object (out);
 }
 
+static const char LOCATION [] = "{\"Location\":{\"description\":\"where it is\","
+                                "\"schema\":{\"type\":\"string\"}}}";
+static const char RETRY_AFTER [] =
+    "{\"Retry-After\":{\"description\":\"seconds, where it is known\","
+    "\"schema\":{\"type\":\"integer\"}}}";
+
+//  headers is an object's text, or null.
 static void
 put_response (json_writer_t *out, const char *status, const char *description, const char *type,
-              const char *schema)
+              const char *schema, const char *headers)
 {
     json_key (out, status);
     json_open_object (out);
     json_member_text (out, "description", description);
+    if (headers) {
+        json_member_raw (out, "headers", headers, strlen (headers));
+    }
     if (strcmp (status, "204") != 0) {
         put_content (out, type, schema);
     }
@@ -152,6 +179,12 @@ is_for_somebody (const operation_t *operation)
     return strncmp (operation->path, "/api/", 5) == 0 &&
            (strcmp (operation->path, "/api/session") != 0 ||
             strcmp (operation->method, "post") != 0);
+}
+
+static const char *
+headers_of_problem (const char *status)
+{
+    return strcmp (status, "429") == 0 || strcmp (status, "503") == 0 ? RETRY_AFTER : NULL;
 }
 
 static bool
@@ -169,26 +202,32 @@ put_responses (json_writer_t *out, const operation_t *operation)
                   {"403", "Somebody who may not do this"},
                   {"429", "More than requests_per_second of one client"},
                   {"503", "Nobody can be known at the moment; try again"}};
-    const char *problems = operation->problems;
-    schema_member_t problem;
+    const char *problems = operation->problems, *successes = operation->status;
+    bool is_made = strstr (operation->query, KEY) != NULL;
+    schema_member_t answer;
     char status [8];
 
     json_key (out, "responses");
     json_open_object (out);
-    put_response (out, operation->status, operation->summary,
-                  operation->content ? operation->content : "application/json", operation->schema);
-    if (strcmp (operation->path, "/readyz") == 0) {
-        put_response (out, "503", "Not ready, and why", "application/json", operation->schema);
+    while (schema_next_member (&successes, &answer)) {
+        snprintf (status, sizeof status, "%.*s", (int) answer.name.size, answer.name.text);
+        put_response (out, status, operation->summary,
+                      operation->content ? operation->content : "application/json",
+                      operation->schema, is_made ? LOCATION : NULL);
     }
-    while (schema_next_member (&problems, &problem)) {
-        snprintf (status, sizeof status, "%.*s", (int) problem.name.size, problem.name.text);
+    if (strcmp (operation->path, "/readyz") == 0) {
+        put_response (out, "503", "Not ready, and why", "application/json", operation->schema,
+                      NULL);
+    }
+    while (schema_next_member (&problems, &answer)) {
+        snprintf (status, sizeof status, "%.*s", (int) answer.name.size, answer.name.text);
         put_response (out, status, "What is wrong, and what would be right",
-                      "application/problem+json", "rest.problem");
+                      "application/problem+json", "rest.problem", headers_of_problem (status));
     }
     for (size_t i = 0; is_for_somebody (operation) && i < sizeof LOGIN / sizeof *LOGIN; i++) {
         if (!names_status (operation->problems, LOGIN [i].status)) {
             put_response (out, LOGIN [i].status, LOGIN [i].meaning, "application/problem+json",
-                          "rest.problem");
+                          "rest.problem", headers_of_problem (LOGIN [i].status));
         }
     }
     json_close_object (out);
@@ -217,6 +256,18 @@ put_security (json_writer_t *out)
     json_close_object (out);
 }
 
+static bool
+has_required (const char *line)
+{
+    schema_member_t member;
+    bool any = false;
+
+    while (schema_next_member (&line, &member)) {
+        any |= !member.optional;
+    }
+    return any;
+}
+
 static void
 put_body (json_writer_t *out, const char *line)
 {
@@ -224,7 +275,7 @@ put_body (json_writer_t *out, const char *line)
 
     json_key (out, "requestBody");
     json_open_object (out);
-    json_member_bool (out, "required", true);
+    json_member_bool (out, "required", has_required (line));
     json_key (out, "content");
     json_open_object (out);
     json_key (out, "application/json");
@@ -235,7 +286,9 @@ put_body (json_writer_t *out, const char *line)
     json_key (out, "required");
     json_open_array (out);
     for (const char *at = line; schema_next_member (&at, &member);) {
-        json_put_text_n (out, member.name.text, member.name.size);
+        if (!member.optional) {
+            json_put_text_n (out, member.name.text, member.name.size);
+        }
     }
     json_close_array (out);
     json_key (out, "properties");

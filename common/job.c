@@ -191,6 +191,8 @@ job_save (buffer_t *out, const job_t *self)
     json_member_text (&json, "region", self->region);
     json_member_text (&json, "instance_id", self->instance_id);
     json_member_integer (&json, "attempt", self->attempt);
+    json_member_integer (&json, "order", self->order);
+    json_member_integer (&json, "end_order", self->end_order);
     write_object (&json, "gathered", self->gathered);
     json_close_object (&json);
     json_close_object (&json);
@@ -240,6 +242,8 @@ read_rest (job_t *self, struct json_object *row)
     (void) json_get_integer (row, "timeout_seconds", &self->timeout_seconds);
     self->attempt = self->attempts;
     (void) json_get_integer (kept, "attempt", &self->attempt);
+    (void) json_get_integer (kept, "order", &self->order);
+    (void) json_get_integer (kept, "end_order", &self->end_order);
     read_tree (&self->gathered, kept, "gathered");
 }
 

@@ -66,6 +66,8 @@ typedef struct job {
     int64_t attempts;  //  at the present step
     int64_t attempt;   //  the number of the last assignment: grows with each
     int64_t timeout_seconds;
+    //  Which came first: numbers of its submission and of its end, from one count (0: not yet).
+    int64_t order, end_order;
     char *gathered;  //  what steps that are done brought, an object; it becomes the result
 } job_t;
 

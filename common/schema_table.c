@@ -76,6 +76,7 @@ const schema_row_t SCHEMA_OBJECTS [] = {
     {"license_detail", "status:license|null token:text|null info:object|null"},
     {NULL, NULL}};
 
+//  A line may go on with another's words: no comma is missing. NOLINTBEGIN(bugprone-suspicious-missing-comma)
 const char *const SCHEMA_EVENTS [EVENT_TYPE_COUNT] = {
     [EVENT_WORKER_CREATED]                = "worker_id:uuid name:text region:text status:status instance_type:text|null created_at:time",
     [EVENT_WORKER_STATUS_UPDATED]         = "worker_id:uuid old_status:status new_status:status updated_at:time transition_initiated_at?:time",
@@ -114,6 +115,7 @@ const char *const SCHEMA_EVENTS [EVENT_TYPE_COUNT] = {
     [EVENT_HEARTBEAT]                     = "server_time:time last_event_id:event_id events_missed:count conflated:count lag_ms:count digest:digest|null",
     [EVENT_SYSTEM_SSE_SHUTDOWN]           = "message:text retry_ms:count",
 };
+//  NOLINTEND(bugprone-suspicious-missing-comma)
 
 const schema_row_t SCHEMA_REST [] = {
     {"rest.workers", "workers:[snapshot] next_cursor:uuid|null last_event_id:event_id"},
@@ -131,7 +133,7 @@ const schema_row_t SCHEMA_REST [] = {
     {"rest.jobs",    "jobs:[job] next_cursor:uuid|null last_event_id:event_id"},
     {"rest.alerts",  "alerts:[alert] last_event_id:event_id"},
     {"rest.alert",   ALERT},
-    {"rest.problem", "type:text title:text status:count detail:text"},
+    {"rest.problem", "type:text title:text status:count detail:text job_id?:uuid"},
     {"rest.healthz", "status:text version:text"},
     {"rest.readyz",  "status:text reason:text|null"},
     {NULL, NULL}};

@@ -22,8 +22,8 @@ static const char *const STATUSES [] = {
     "pending",       "starting",   "running", "stopping", "stopped",
     "shutting-down", "terminated", "failed",  "unknown",  NULL};
 
-static void
-member_last_id (json_writer_t *json, const event_log_t *log)
+void
+api_member_last_id (json_writer_t *json, const event_log_t *log)
 {
     char id [40];
 
@@ -96,7 +96,7 @@ api_workers (replica_t *replica, const event_log_t *log, const view_t *view, api
     }
     json_close_array (&json);
     json_member_text (&json, "next_cursor", more);
-    member_last_id (&json, log);
+    api_member_last_id (&json, log);
     json_close_object (&json);
     return 0;
 }
@@ -233,27 +233,31 @@ member_digest (json_writer_t *json, replica_t *replica, const view_t *view)
     json_member_text (json, "digest", known ? text : NULL);
 }
 
+//  The jobs as /api/state groups them; each, masked if it has to be, as far as it may be seen.
 static void
 member_jobs (json_writer_t *json, replica_t *replica, const view_t *view)
 {
-    static const char *const OTHERS [] = {"active", "completed", "failed"};
+    static const struct {
+        const char *name;
+        replica_group_t group;
+        bool is_active;
+    } ROWS [] = {{"pending", JOBS_OPEN, false},
+                 {"active", JOBS_OPEN, true},
+                 {"completed", JOBS_COMPLETED, false},
+                 {"failed", JOBS_FAILED, false}};
 
     json_key (json, "jobs");
     json_open_object (json);
-    json_key (json, "pending");
-    json_open_array (json);
-    for (frame_t *job = replica_next_job (replica); job; job = replica_next_job (replica)) {
-        const frame_t *shown = view->mask ? frame_masked (job, view->mask) : job;
-        size_t size;
-        if (shown && view_shows (view, job->region, job->worker_id)) {
-            const char *data = frame_data (shown, &size);
-            json_put_raw (json, data, size);
-        }
-    }
-    json_close_array (json);
-    for (size_t i = 0; i < sizeof OTHERS / sizeof *OTHERS; i++) {
-        json_key (json, OTHERS [i]);
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        json_key (json, ROWS [i].name);
         json_open_array (json);
+        for (const replica_job_t *job = replica_jobs_first (replica_jobs (replica), ROWS [i].group);
+             job; job = job->next) {
+            if (job->is_active == ROWS [i].is_active &&
+                view_shows (view, job->what.region, job->what.worker_id)) {
+                mask_put (view->mask, job->record.data, job->record.size, json);
+            }
+        }
         json_close_array (json);
     }
     json_close_object (json);
@@ -283,7 +287,7 @@ api_state (replica_t *replica, const event_log_t *log, const view_t *view, buffe
     } else {
         json_put_raw (&json, stats, strlen (stats));
     }
-    member_last_id (&json, log);
+    api_member_last_id (&json, log);
     member_digest (&json, replica, view);
     json_close_object (&json);
 }

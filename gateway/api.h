@@ -21,6 +21,8 @@ int api_worker (replica_t *replica, const view_t *view, const char *id, const bu
                 buffer_t *out, reason_t *why);
 //  The worker of this id, by worker or EC2 instance, if it may be seen; else null.
 const replica_worker_t *api_find (replica_t *replica, const view_t *view, const char *id);
+//  The last event that the replica covers.
+void api_member_last_id (json_writer_t *json, const event_log_t *log);
 void api_state (replica_t *replica, const event_log_t *log, const view_t *view, buffer_t *out);
 
 #endif

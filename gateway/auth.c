@@ -215,6 +215,15 @@ is_own_origin (const auth_t *self, struct MHD_Connection *connection)
            cors_origin (self->settings.origins, connection);
 }
 
+//  Where nobody has to log in, a page from anywhere could have a browser of this host ask. Browsers
+//  say where a command comes from; who says nothing is none.
+static bool
+is_foreign_page (const auth_t *self, struct MHD_Connection *connection)
+{
+    return MHD_lookup_connection_value (connection, MHD_HEADER_KIND, "Origin") &&
+           !is_own_origin (self, connection);
+}
+
 static int
 identify_cookie (auth_t *self, struct MHD_Connection *connection, const char *method,
                  const char *cookie, size_t size, identity_t **identity, reason_t *why)
@@ -249,6 +258,11 @@ identify (auth_t *self, struct MHD_Connection *connection, const char *method,
     const char *cookie = cookie_of (
         MHD_lookup_connection_value (connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_COOKIE), &size);
 
+    if (self->anybody && !is_safe (method) && is_foreign_page (self, connection)) {
+        return reason_set (why, -EPERM,
+                           "a page of another site gives no commands; cors_origins names those "
+                           "that may");
+    }
     if (self->anybody) {
         *identity = identity_hold (self->anybody);
         return 0;

@@ -161,8 +161,7 @@ static bool
 is_owed (const client_t *self, const frame_t *frame)
 {
     return filter_wants (audience_filter (self->audience), frame) &&
-           (!self->had ||
-            (frame->type == EVENT_WORKER_SNAPSHOT && !filter_wants (self->had, frame)));
+           (!self->had || (frame->type != EVENT_SYSTEM_STATS && !filter_wants (self->had, frame)));
 }
 
 static void
@@ -208,7 +207,7 @@ write_state (client_t *self)
 
 //  --- what the log holds for it
 
-//  Left out of what it gets, for a later snapshot says it as well.
+//  Left out of what it gets, for a later one says it as well.
 static bool
 is_left_out (client_t *self, const frame_t *frame)
 {
@@ -216,48 +215,112 @@ is_left_out (client_t *self, const frame_t *frame)
            lane_is_superseded (self->shared->replica, audience_filter (self->audience), frame);
 }
 
-static size_t
-gather (client_t *self, frame_t *frames [WIRE_FRAMES_MAX], uint64_t *reached)
+//  The next frames that it gets, how many events are left out before each and behind the last, and up
+//  to where that goes.
+typedef struct gathered {
+    frame_t *frames [WIRE_FRAMES_MAX];
+    size_t left_out [WIRE_FRAMES_MAX + 1];
+    size_t count;
+    uint64_t reached;
+} gathered_t;
+
+static void
+gather (client_t *self, gathered_t *out)
 {
     const filter_t *filter = audience_filter (self->audience);
     uint64_t seq = self->cursor [LANE_DIRECT], target = audience_cursor (self->audience);
-    size_t count = 0;
 
-    while (seq < target && count < WIRE_FRAMES_MAX) {
+    out->count = 0;
+    out->left_out [0] = 0;
+    while (seq < target && out->count < WIRE_FRAMES_MAX) {
         frame_t *frame = event_log_get (self->shared->log, ++seq);
         if (!filter_wants (filter, frame) || lane_of (filter, frame) != LANE_DIRECT) {
             continue;
         }
         if (is_left_out (self, frame)) {
-            self->conflated++;
-            metric_increment (self->shared->conflated);
-        } else if ((frames [count] = filter_form (filter, frame))) {
-            count++;
+            out->left_out [out->count]++;
+        } else if ((out->frames [out->count] = filter_form (filter, frame))) {
+            out->left_out [++out->count] = 0;
         }
     }
-    *reached = seq;
-    return count;
+    out->reached = seq;
+}
+
+//  So many of them went out; what was left out before the others is looked at again.
+static void
+count_taken (client_t *self, const gathered_t *gathered, size_t taken)
+{
+    size_t left_out = 0;
+
+    for (size_t i = 0; i < taken + (taken == gathered->count); i++) {
+        left_out += gathered->left_out [i];
+    }
+    self->conflated += left_out;
+    metric_count (self->shared->conflated, (double) left_out);
+    metric_count (self->shared->frames, (double) taken);
 }
 
 static wire_result_t
 write_frames (client_t *self)
 {
-    frame_t *frames [WIRE_FRAMES_MAX];
-    uint64_t reached;
-    size_t taken = 0, count = gather (self, frames, &reached);
-    wire_result_t result = count == 0
-                               ? WIRE_CLEAR
-                               : wire_send_frames (&self->wire, self->shared->alone, frames, count,
-                                                   loop_now (self->shared->loop).steady, &taken);
+    gathered_t next;
+    size_t taken = 0;
 
+    gather (self, &next);
+    wire_result_t result =
+        next.count == 0
+            ? WIRE_CLEAR
+            : wire_send_frames (&self->wire, self->shared->alone, next.frames, next.count,
+                                loop_now (self->shared->loop).steady, &taken);
     if (taken > 0) {
-        self->cursor [LANE_DIRECT] = self->told = frames [taken - 1]->seq;
-        metric_count (self->shared->frames, (double) taken);
+        self->cursor [LANE_DIRECT] = self->told = next.frames [taken - 1]->seq;
     }
-    if (taken == count) {
-        self->cursor [LANE_DIRECT] = reached;
+    if (taken == next.count) {
+        self->cursor [LANE_DIRECT] = next.reached;
     }
+    count_taken (self, &next, taken);
     return result;
+}
+
+static void
+write_tick (client_t *self, lane_t lane, uint64_t to)
+{
+    fanout_t *shared = self->shared;
+    const filter_t *filter = audience_filter (self->audience);
+
+    if (lane_is_used (filter, lane) && self->cursor [lane] < to) {
+        size_t count =
+            lane_write_tick (shared, filter, lane, self->cursor [lane], to, &shared->words);
+        metric_count (shared->frames, (double) count);
+        self->cursor [lane] = to;
+    }
+}
+
+//  What its ticks have told, as far as it has had the rest: a job's progress never comes before it.
+static void
+write_ticks (client_t *self)
+{
+    const filter_t *filter = audience_filter (self->audience);
+
+    for (int lane = LANE_SNAPSHOTS; lane < LANE_COUNT; lane++) {
+        uint64_t base = audience_base (self->audience, (lane_t) lane),
+                 had = self->cursor [LANE_DIRECT];
+        write_tick (self, (lane_t) lane, base < had ? base : had);
+        if (!lane_is_used (filter, (lane_t) lane)) {
+            self->cursor [lane] = base;
+        }
+    }
+}
+
+void
+client_tell_rest (client_t *self)
+{
+    for (int lane = LANE_SNAPSHOTS; lane < LANE_COUNT; lane++) {
+        write_tick (self, (lane_t) lane, self->cursor [LANE_DIRECT]);
+    }
+    if (self->shared->words.size > 0) {
+        client_say (self);
+    }
 }
 
 //  One that has a rhythm: the same without ids, and what its ticks have told.
@@ -265,24 +328,16 @@ static wire_result_t
 write_in_rhythm (client_t *self)
 {
     fanout_t *shared = self->shared;
-    const filter_t *filter = audience_filter (self->audience);
-    frame_t *frames [WIRE_FRAMES_MAX];
+    gathered_t next;
 
-    for (int lane = LANE_SNAPSHOTS; lane < LANE_COUNT; lane++) {
-        uint64_t base = audience_base (self->audience, (lane_t) lane);
-        if (lane_is_used (filter, (lane_t) lane) && self->cursor [lane] < base) {
-            size_t count = lane_write_tick (shared, filter, (lane_t) lane, self->cursor [lane],
-                                            base, &shared->words);
-            metric_count (shared->frames, (double) count);
-        }
-        self->cursor [lane] = base;
+    gather (self, &next);
+    for (size_t i = 0; i < next.count; i++) {
+        buffer_append (&shared->words, next.frames [i]->bytes + next.frames [i]->id_size,
+                       next.frames [i]->size - next.frames [i]->id_size);
     }
-    size_t count = gather (self, frames, &self->cursor [LANE_DIRECT]);
-    for (size_t i = 0; i < count; i++) {
-        buffer_append (&shared->words, frames [i]->bytes + frames [i]->id_size,
-                       frames [i]->size - frames [i]->id_size);
-    }
-    metric_count (shared->frames, (double) count);
+    self->cursor [LANE_DIRECT] = next.reached;
+    count_taken (self, &next, next.count);
+    write_ticks (self);
     if (shared->words.size > 0) {
         client_say (self);
     }

@@ -62,6 +62,9 @@ void client_say (client_t *self);
 //  nothing, is left out, and so are the marks then.
 void client_begin_state (client_t *self, image_t *image, filter_t *had);
 
+//  What waits for ticks of a client that has left the live ones is told now.
+void client_tell_rest (client_t *self);
+
 //  Its cursor cannot be served from the log: it is told, and waits for a state.
 void client_reset (client_t *self, const char *reason, const char *requested);
 

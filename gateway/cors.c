@@ -9,7 +9,8 @@
 #include <string.h>
 
 #define MAX_AGE "600"  //  seconds a browser need not ask again
-#define HEADERS "Authorization, Content-Type, Last-Event-ID"
+#define HEADERS "Authorization, Content-Type, Idempotency-Key, Last-Event-ID"
+#define EXPOSED "Location, Retry-After"
 
 //  The next word of the list; null: no more.
 static const char *
@@ -79,6 +80,7 @@ cors_add (const char *origins, struct MHD_Connection *connection, struct MHD_Res
     }
     MHD_add_response_header (response, "Access-Control-Allow-Origin", origin);
     MHD_add_response_header (response, "Access-Control-Allow-Credentials", "true");
+    MHD_add_response_header (response, "Access-Control-Expose-Headers", EXPOSED);
     if (methods) {
         MHD_add_response_header (response, "Access-Control-Allow-Methods", methods);
         MHD_add_response_header (response, "Access-Control-Allow-Headers", HEADERS);

@@ -145,6 +145,16 @@ event_log_get (const event_log_t *self, uint64_t seq)
     return seq >= self->first && seq <= self->last ? self->ring [seq % self->max] : NULL;
 }
 
+void
+event_log_supersede (event_log_t *self, uint64_t seq, event_type_t type)
+{
+    frame_t *frame = seq > 0 ? event_log_get (self, seq) : NULL;
+
+    if (frame) {
+        frame->superseded_by = type;
+    }
+}
+
 size_t
 event_log_bytes (const event_log_t *self)
 {

@@ -33,6 +33,9 @@ const char *event_log_check (const event_log_t *self, const char *id, uint64_t *
 //  Null when it is not held.
 frame_t *event_log_get (const event_log_t *self, uint64_t seq);
 
+//  An event of this type came behind number seq that says, or ends, what it said; 0: behind none.
+void event_log_supersede (event_log_t *self, uint64_t seq, event_type_t type);
+
 size_t event_log_bytes (const event_log_t *self);
 //  Of the events behind this number: what a client there has not had, before its filter.
 size_t event_log_bytes_after (const event_log_t *self, uint64_t seq);

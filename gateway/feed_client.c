@@ -5,7 +5,6 @@
 #include "feed_client.h"
 
 #include "../common/cleanup.h"
-#include "../common/job.h"
 #include "../common/json.h"
 #include "../common/log.h"
 #include "feed_past.h"
@@ -87,67 +86,19 @@ data_of (const char *json, size_t size, size_t *data_size)
     return at;
 }
 
-static void
-copy_text (char *out, size_t size, const char *text)
-{
-    snprintf (out, size, "%s", text ? text : "");
-}
-
-//  The region that a job is in is its worker's.
-static void
-put_job (feed_client_t *self, struct json_object *job, const char *json, size_t size)
-{
-    feed_header_t header = {0};
-    int64_t priority = 0;
-
-    copy_text (header.worker_id, sizeof header.worker_id, json_get_text (job, "worker_id"));
-    copy_text (header.job_type, sizeof header.job_type, json_get_text (job, "job_type"));
-    const replica_worker_t *worker = replica_find (self->replica, header.worker_id);
-    copy_text (header.region, sizeof header.region, worker ? worker->region : "");
-    (void) json_get_integer (job, "priority", &priority);
-    header.priority = (int) priority;
-    replica_put_job (self->replica, &header, json_get_text (job, "id"), json, size);
-}
-
-static void
-take_job (feed_client_t *self, event_type_t type, const char *json, size_t size)
-{
-    _cleanup_ (json_destroy) struct json_object *job = NULL;
-    const char *id =
-        json_parse (&job, json, size, size, NULL) == 0 ? json_get_text (job, "job_id") : NULL;
-
-    if (id && type == EVENT_JOB_SUBMITTED) {
-        put_job (self, job, json, size);
-    } else if (id && type >= EVENT_JOB_COMPLETED) {
-        replica_remove_job (self->replica, id);
-    }
-}
-
 //  What of an event a replica keeps besides snapshots.
 static void
-take_data (feed_client_t *self, event_type_t type, const char *json, size_t size)
+take_data (feed_client_t *self, const feed_header_t *header, const char *json, size_t size)
 {
     size_t data_size;
     const char *data = data_of (json, size, &data_size);
 
-    if (type == EVENT_SYSTEM_STATS) {
+    if (header->type == EVENT_SYSTEM_STATS) {
         replica_set_stats (self->replica, data, data_size);
-    } else if (type >= EVENT_JOB_SUBMITTED && type <= EVENT_JOB_CANCELLED) {
-        take_job (self, type, data, data_size);
-    }
-}
-
-static void
-take_jobs (feed_client_t *self, struct json_object *jobs)
-{
-    for (size_t i = 0; jobs && i < json_object_array_length (jobs); i++) {
-        struct json_object *job = json_object_array_get_idx (jobs, i);
-        if (job_status_parse (json_get_text (job, "status")) < JOB_COMPLETED) {
-            json_object_object_add (job, "job_id", json_object_get (json_get (job, "id")));
-            const char *text = json_object_to_json_string_ext (
-                job, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
-            take_job (self, EVENT_JOB_SUBMITTED, text, strlen (text));
-        }
+    } else if (replica_jobs_is_event (header->type)) {
+        event_log_supersede (
+            self->log, replica_jobs_apply (replica_jobs (self->replica), header, data, data_size),
+            header->type);
     }
 }
 
@@ -159,7 +110,7 @@ apply_event (feed_client_t *self, const feed_header_t *header, const char *json,
     if (!event_log_append (self->log, header, json, size)) {
         return;
     }
-    take_data (self, header->type, json, size);
+    take_data (self, header, json, size);
     if (header->snapshot_size > 0 && header->snapshot_offset + header->snapshot_size < size) {
         buffer_append (&snapshot, json + header->snapshot_offset, header->snapshot_size);
         buffer_append (&snapshot, "}", 1);
@@ -352,6 +303,7 @@ on_page (void *argument, const bus_answer_t *answer)
         snprintf (self->epoch, sizeof self->epoch, "%s", epoch);
         self->seq = (uint64_t) seq;
         self->first_page = false;
+        replica_put_jobs (self->replica, json_get_array (answer->json, "jobs"));
     } else if (strcmp (epoch, self->epoch) != 0) {
         start_over (self, "another epoch between two pages");
         return;
@@ -361,7 +313,6 @@ on_page (void *argument, const bus_answer_t *answer)
         const char *text = json_object_to_json_string_ext (stats, JSON_C_TO_STRING_PLAIN);
         replica_set_stats (self->replica, text, strlen (text));
     }
-    take_jobs (self, json_get_array (answer->json, "jobs"));
     take_pairs (self, answer->payload);
     if (cursor) {
         ask_page (self, cursor);

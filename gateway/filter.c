@@ -119,44 +119,62 @@ add_name (const filter_t *self, name_set_t *names, const char *word, const char 
                : reason_set (why, -EINVAL, "%s: out of memory", parameter);
 }
 
-static int
-add_type (filter_t *self, const char *word, const char *name, reason_t *why)
+//  All types that begin so, but the one; or the type of this very name. False: there is none.
+static bool
+choose (filter_t *self, const char *word, bool begins, const char *but)
 {
     size_t size = strlen (word);
-    bool star = size > 0 && word [size - 1] == '*', found = false;
+    bool found = false;
 
+    self->all_types = false;
     for (int type = 0; type < EVENT_TYPE_COUNT; type++) {
         const char *row = event_type_name ((event_type_t) type);
         if (event_type_place ((event_type_t) type) != EVENT_PLACE_INGEST &&
-            (star ? strncmp (row, word, size - 1) == 0 : strcmp (row, word) == 0)) {
+            (begins ? strncmp (row, word, size) == 0 : strcmp (row, word) == 0) &&
+            !(but && strcmp (row, but) == 0)) {
             self->types [type] = true;
             found = true;
         }
     }
-    self->all_types = false;
-    return found ? 0 : reason_set (why, -EINVAL, "%s: no event has the type '%.60s'", name, word);
+    return found;
+}
+
+static int
+add_type (filter_t *self, const char *word, const char *name, reason_t *why)
+{
+    char stem [WORD_SIZE];
+    size_t size = strlen (word);
+    bool star = size > 0 && word [size - 1] == '*';
+
+    snprintf (stem, sizeof stem, "%.*s", (int) (star ? size - 1 : size), word);
+    return choose (self, stem, star, NULL)
+               ? 0
+               : reason_set (why, -EINVAL, "%s: no event has the type '%.60s'", name, word);
 }
 
 static int
 add_topic (filter_t *self, const char *word, const char *name, reason_t *why)
 {
     static const struct {
-        const char *topic, *types;
-    } TOPICS [] = {{"workers", "worker.*"},    {"system_stats", "system.stats"},
-                   {"heartbeat", "heartbeat"}, {"jobs", "job.*"},
-                   {"jobs:progress", NULL},    {"jobs:status", "job.*"}};
+        const char *topic, *types, *but;
+    } TOPICS [] = {{"workers", "worker.", NULL},
+                   {"jobs", "job.", NULL},
+                   {"jobs:progress", "job.progress", NULL},
+                   {"jobs:status", "job.", "job.progress"},
+                   {"alerts", "alert.", NULL},
+                   {"system_stats", "system.stats", NULL},
+                   {"heartbeat", "heartbeat", NULL}};
 
     for (size_t i = 0; i < sizeof TOPICS / sizeof *TOPICS; i++) {
         if (strcmp (TOPICS [i].topic, word) == 0) {
-            self->all_types = false;
-            return TOPICS [i].types ? add_type (self, TOPICS [i].types, name, why) : 0;
+            (void) choose (self, TOPICS [i].types, true, TOPICS [i].but);
+            return 0;
         }
     }
-    return reason_set (
-        why, -EINVAL,
-        "%s: '%.60s' is none of workers, jobs, jobs:progress, jobs:status, system_stats, "
-        "heartbeat",
-        name, word);
+    return reason_set (why, -EINVAL,
+                       "%s: '%.60s' is none of workers, jobs, jobs:progress, jobs:status, alerts, "
+                       "system_stats, heartbeat",
+                       name, word);
 }
 
 static int
@@ -329,15 +347,23 @@ filter_form (const filter_t *self, frame_t *frame)
     return filter_is_masked (self) ? frame_masked (frame, self->view->mask) : frame;
 }
 
+//  A job of no worker is none of those that are asked for.
+static bool
+wants_job (const filter_t *self, const frame_t *frame)
+{
+    return names_allow (&self->regions, frame->region) &&
+           names_allow (&self->workers, frame->worker_id) &&
+           names_allow (&self->job_types, frame->job_type) &&
+           frame->priority >= self->priority_least && frame->priority <= self->priority_most;
+}
+
 bool
 filter_wants (const filter_t *self, const frame_t *frame)
 {
     return filter_wants_type (self, frame->type) &&
-           filter_wants_worker (self, frame->region, frame->worker_id) &&
            filter_shows (self, frame->region, frame->worker_id) &&
-           (*frame->job_type == '\0' ||
-            (names_allow (&self->job_types, frame->job_type) &&
-             frame->priority >= self->priority_least && frame->priority <= self->priority_most));
+           (*frame->job_type ? wants_job (self, frame)
+                             : filter_wants_worker (self, frame->region, frame->worker_id));
 }
 
 void

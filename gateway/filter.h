@@ -21,10 +21,10 @@ typedef struct filter {
     bool all_types;
     name_set_t regions, workers, job_types;  //  empty: all are wanted
     int priority_least, priority_most;       //  of jobs
-    time_us_t snapshot_period;               //  of a worker; 0: each is told at once
-    time_us_t metrics_period;                //  metrics are told in batches; 0: one by one
-    bool batches;                            //  asked for: batch_ms, even if it is 0
-    view_t *view;                            //  what its owner may see at all; null: everything
+    time_us_t snapshot_period;  //  of a worker, a job's progress; 0: each is told at once
+    time_us_t metrics_period;   //  metrics are told in batches; 0: one by one
+    bool batches;               //  asked for: batch_ms, even if it is 0
+    view_t *view;               //  what its owner may see at all; null: everything
 } filter_t;
 
 filter_t *filter_new (size_t names_max);

@@ -29,6 +29,7 @@ make (const feed_header_t *what, const char *head, size_t head_size, const void 
 
     if (self) {
         *self = (frame_t){.references = 1,
+                          .superseded_by = EVENT_UNKNOWN,
                           .priority = what->priority,
                           .json_offset = (uint32_t) head_size,
                           .size = whole};
@@ -89,7 +90,8 @@ frame_of_bytes (const void *bytes, size_t size)
     frame_t *self = malloc (sizeof *self + size + 1);
 
     if (self) {
-        *self = (frame_t){.references = 1, .type = EVENT_UNKNOWN, .size = size};
+        *self = (frame_t){
+            .references = 1, .type = EVENT_UNKNOWN, .superseded_by = EVENT_UNKNOWN, .size = size};
         memcpy (self->bytes, bytes, size);
         self->bytes [size] = '\0';
         self->region = self->worker_id = self->job_type = self->bytes + size;

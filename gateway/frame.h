@@ -1,4 +1,4 @@
-// frame.h - bytes that go to clients as they are, shared by all of them, never changed.
+// frame.h - bytes that go to clients as they are, shared by all of them, their bytes never changed.
 //
 // One event framed once (`id:`, `event:`, `data:`, blank line), or several in a row for one
 // write. The parts that own clients hold references; nobody copies a frame for a client. Each
@@ -33,6 +33,7 @@ typedef struct frame {
     struct frame *masked;  //  null: not made yet; itself: there is nothing to mask
     unsigned references;
     event_type_t type;
+    event_type_t superseded_by;  //  of a job's progress: what came of the job next; or unknown
     int priority;
     uint32_t id_size;      //  the id's line at the beginning; 0: none
     uint32_t json_offset;  //  the event's JSON within bytes; it ends 2 before the frame does

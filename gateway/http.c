@@ -107,7 +107,7 @@ static enum MHD_Result
 answer (http_t *self, struct MHD_Connection *connection, const char *url, request_t *request)
 {
     const char *rest;
-    const route_t *route = routes_find (request->method, url, &rest);
+    const route_t *route = request->route = routes_find (request->method, url, &rest);
 
     if (!route) {
         return routes_refuse (connection, url, request->method);
@@ -136,8 +136,8 @@ begin_request (const http_t *self, const char *url, const char *method)
         bool fits = strlen (method) < sizeof request->method;
         snprintf (request->method, sizeof request->method, "%s", fits ? method : "?");
         request->is_head = strcmp (method, "HEAD") == 0;
-        if (self->parts.access_log) {
-            request->began = clock_now ().steady;
+        request->began = clock_now ().steady;
+        if (self->parts.access_log || strcmp (method, "GET") != 0) {
             request->path = strndup (url, PATH_BYTES_MOST);
         }
     }
@@ -208,20 +208,46 @@ log_access (struct MHD_Connection *connection, const request_t *request)
                    LOG_TEXT ("user", request->identity ? request->identity->name : ""), LOG_END});
 }
 
+//  One that was turned away for asking too often was not looked at, and is counted elsewhere.
+static void
+audit (const http_t *self, struct MHD_Connection *connection, const request_t *request)
+{
+    char address [PROXIES_ADDRESS_SIZE];
+    size_t bytes;
+    const identity_t *identity = request->identity;
+    audit_record_t record = {.action = request->route->action,
+                             .user = identity ? identity->name : "",
+                             .role = role_text (identity ? identity->role : ROLE_NONE),
+                             .client = connections_client (connection, address),
+                             .method = request->method,
+                             .path = request->path ? request->path : "",
+                             .subject = request->subject,
+                             .status = connections_noted (connection, &bytes)};
+
+    if (request->admitted || record.status != MHD_HTTP_TOO_MANY_REQUESTS) {
+        audit_note (self->parts.audit, &record);
+    }
+}
+
 static void
 on_completed (void *argument, struct MHD_Connection *connection, void **state,
               enum MHD_RequestTerminationCode code)
 {
+    const http_t *self = argument;
     request_t *request = *state;
 
-    (void) argument, (void) code;
+    (void) code;
     if (request) {
-        if (request->path) {
+        if (self->parts.access_log && request->path) {
             log_access (connection, request);
+        }
+        if (request->route && request->route->action) {
+            audit (self, connection, request);
         }
         free (request->path);
         identity_release (&request->identity);
         buffer_clear (&request->body);
+        buffer_clear (&request->found);
         ask_destroy (&request->ask);
         free (request);
         *state = NULL;
@@ -279,7 +305,7 @@ start (http_t *self, const char *listen, reason_t *why)
         NULL, on_request, self, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned) self->parts.connections.most + REFUSALS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t) self->parts.head_max_bytes, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned) TIMEOUT_SECONDS, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+        (unsigned) TIMEOUT_SECONDS, MHD_OPTION_NOTIFY_COMPLETED, on_completed, self,
         MHD_OPTION_NOTIFY_CONNECTION, connections_notify, self->connections,
         MHD_OPTION_UNESCAPE_CALLBACK, request_unescape, NULL, MHD_OPTION_ARRAY,
         self->parts.tls ? more : &more [2], MHD_OPTION_END);

@@ -6,6 +6,7 @@
 #define GATEWAY_HTTP_H
 
 #include "ask.h"
+#include "audit.h"
 #include "auth.h"
 #include "connections.h"
 #include "feed_client.h"
@@ -21,6 +22,7 @@ typedef struct http_parts {
     feed_client_t *feed;
     asks_t *asks;
     auth_t *auth;
+    audit_t *audit;
     metrics_t *metrics;
     int64_t clients_max, heartbeat_seconds, body_max_bytes, filter_names_max, streams_per_user,
         requests_per_second, head_max_bytes;

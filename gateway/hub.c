@@ -428,6 +428,8 @@ hub_change (hub_t *self, const char *client_id, filter_t *filter)
     int64_t heartbeat_seconds = audience_heartbeat_seconds (client->audience);
     audience_t *old = client->audience;
     filter_t *had = filter_hold (audience_filter_shared (old));
+    audience_leave (client);
+    client_tell_rest (client);
     audience_dismiss (client);
     if (audiences_admit (self->audiences, client, &filter, heartbeat_seconds) < 0) {
         audience_admit (old, client);

@@ -27,7 +27,8 @@ frame_of_stats (const replica_t *replica)
 image_t *
 image_new (replica_t *replica, const event_log_t *log, time_us_t now)
 {
-    size_t workers = replica_size (replica), jobs = replica_jobs (replica);
+    size_t workers = replica_size (replica),
+           jobs = replica_jobs_count (replica_jobs (replica), JOBS_OPEN);
     image_t *self = calloc (1, sizeof *self + (workers + jobs + 1) * sizeof (frame_t *));
     frame_t *stats = frame_of_stats (replica);
 
@@ -46,8 +47,15 @@ image_new (replica_t *replica, const event_log_t *log, time_us_t now)
          worker = replica_next (replica, worker->worker_id)) {
         self->frames [self->count++] = frame_hold (worker->frame);
     }
-    for (frame_t *job = replica_next_job (replica); job; job = replica_next_job (replica)) {
-        self->frames [self->count++] = frame_hold (job);
+    for (replica_job_t *job = replica_jobs_first (replica_jobs (replica), JOBS_OPEN); job;
+         job = job->next) {
+        frame_t *frame = replica_job_frame (job);
+        if (!frame) {
+            frame_release (&stats);
+            image_release (&self);
+            return NULL;
+        }
+        self->frames [self->count++] = frame_hold (frame);
     }
     self->frames [self->count++] = stats;
     return self;

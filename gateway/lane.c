@@ -23,9 +23,12 @@ lane_has_rhythm (const filter_t *filter)
 static lane_t
 lane_of_type (event_type_t type)
 {
-    return type == EVENT_WORKER_SNAPSHOT          ? LANE_SNAPSHOTS
-           : type == EVENT_WORKER_METRICS_UPDATED ? LANE_METRICS
-                                                  : LANE_DIRECT;
+    switch (type) {
+    case EVENT_WORKER_SNAPSHOT:
+    case EVENT_JOB_PROGRESS: return LANE_SNAPSHOTS;
+    case EVENT_WORKER_METRICS_UPDATED: return LANE_METRICS;
+    default: return LANE_DIRECT;
+    }
 }
 
 lane_t
@@ -45,6 +48,9 @@ lane_period (const filter_t *filter, lane_t lane)
 bool
 lane_is_superseded (replica_t *replica, const filter_t *filter, const frame_t *frame)
 {
+    if (frame->type == EVENT_JOB_PROGRESS) {
+        return frame->superseded_by == EVENT_JOB_PROGRESS;  //  which passes the filter as this one
+    }
     if (lane_of_type (frame->type) == LANE_DIRECT ||
         !filter_wants_type (filter, EVENT_WORKER_SNAPSHOT)) {
         return false;
@@ -53,16 +59,24 @@ lane_is_superseded (replica_t *replica, const filter_t *filter, const frame_t *f
     return worker && worker->event > frame->seq;
 }
 
+//  What a tick would tell too late: what came of the job next has been told already.
+static bool
+is_over (const filter_t *filter, const frame_t *frame)
+{
+    return frame->type == EVENT_JOB_PROGRESS && frame->superseded_by != EVENT_UNKNOWN &&
+           filter_wants_type (filter, frame->superseded_by);
+}
+
 static size_t
-write_snapshots (const fanout_t *shared, const filter_t *filter, uint64_t from, uint64_t to,
-                 buffer_t *out)
+write_newest (const fanout_t *shared, const filter_t *filter, uint64_t from, uint64_t to,
+              buffer_t *out)
 {
     size_t count = 0;
 
     while (from < to) {
         frame_t *frame = event_log_get (shared->log, ++from);
-        if (frame && frame->type == EVENT_WORKER_SNAPSHOT && filter_wants (filter, frame) &&
-            !lane_is_superseded (shared->replica, filter, frame) &&
+        if (frame && lane_of_type (frame->type) == LANE_SNAPSHOTS && filter_wants (filter, frame) &&
+            !is_over (filter, frame) && !lane_is_superseded (shared->replica, filter, frame) &&
             (frame = filter_form (filter, frame))) {
             buffer_append (out, frame->bytes + frame->id_size, frame->size - frame->id_size);
             count++;
@@ -122,6 +136,6 @@ size_t
 lane_write_tick (const fanout_t *shared, const filter_t *filter, lane_t lane, uint64_t from,
                  uint64_t to, buffer_t *out)
 {
-    return lane == LANE_SNAPSHOTS ? write_snapshots (shared, filter, from, to, out)
+    return lane == LANE_SNAPSHOTS ? write_newest (shared, filter, from, to, out)
                                   : write_batch (shared, filter, from, to, out);
 }

@@ -1,7 +1,8 @@
 // lane.h - which events of the log a client gets now, at its next tick, or not at all.
 //
-// A filter with max_hz keeps the snapshots back until a tick, and then tells the newest of each
-// worker; one with batch_ms gathers metrics. Each such lane is a second cursor into the same log:
+// A filter with max_hz keeps snapshots and the progress of jobs back until a tick, and then tells
+// the newest of each worker and job, but no progress behind what came of the job next; one with
+// batch_ms gathers metrics. Each such lane is a second cursor into the same log:
 // what waits there is not copied anywhere, and a client that is behind reads it from the log as
 // one that is not. Events of a filter with such a lane go without an id, since an id claims all
 // before it; an id alone follows when all lanes have reached it.
@@ -19,7 +20,8 @@ bool lane_has_rhythm (const filter_t *filter);
 lane_t lane_of (const filter_t *filter, const frame_t *frame);
 time_us_t lane_period (const filter_t *filter, lane_t lane);
 
-//  A later snapshot of the worker is in the log, and the filter lets it through.
+//  A later snapshot of the worker, or progress of the job, is in the log, and the filter lets it
+//  through.
 bool lane_is_superseded (replica_t *replica, const filter_t *filter, const frame_t *frame);
 
 //  What a tick tells of the events in (from, to]: appended as whole frames without ids. The number

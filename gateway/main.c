@@ -27,13 +27,15 @@ typedef struct settings {
         jwt_audience [CONFIG_TEXT_SIZE], jwt_algorithms [CONFIG_TEXT_SIZE],
         jwt_keys [CONFIG_TEXT_SIZE], jwt_role_claim [CONFIG_TEXT_SIZE],
         jwt_ca_file [CONFIG_TEXT_SIZE], trusted_proxies [CONFIG_TEXT_SIZE],
-        tls_certificate [CONFIG_TEXT_SIZE], tls_key [CONFIG_TEXT_SIZE];
+        tls_certificate [CONFIG_TEXT_SIZE], tls_key [CONFIG_TEXT_SIZE],
+        audit_log [CONFIG_TEXT_SIZE];
     bool allow_unauthenticated_remote, allow_cleartext_remote, access_log, metrics_open;
     int auth;
     int64_t session_seconds, jwt_leeway_seconds, jwt_refresh_seconds, requests_per_second,
         streams_per_user, head_max_bytes, connections_max;
     int64_t event_log_max, event_log_max_bytes, feed_buffer_max, replay_max, ask_timeout_ms,
-        body_max_bytes, filter_names_max, request_timeout_seconds, connections_per_address;
+        asks_max, audit_queue_max_bytes, body_max_bytes, filter_names_max, request_timeout_seconds,
+        connections_per_address;
     bus_keys_settings_t keys;
     hub_settings_t hub;
     otlp_settings_t otlp;
@@ -69,6 +71,8 @@ static const config_key_t KEYS [] = {
     {"streams_per_user",    CONFIG_INTEGER, offsetof (settings_t, streams_per_user),    "100",               0, 1000000,         NULL, "open streams of one user; beyond it a stream is answered with retry and ended; 0: no bound"},
     {"head_max_bytes",      CONFIG_INTEGER, offsetof (settings_t, head_max_bytes),      "4096",              2048, 65536,        NULL, "memory of a connection for a request's head and the answer's; a larger head is refused; large tokens want 8192"},
     {"access_log",          CONFIG_FLAG,    offsetof (settings_t, access_log),          "no",                0, 0,               NULL, "a line for each request when it is over"},
+    {"audit_log",           CONFIG_TEXT,    offsetof (settings_t, audit_log),           "",                  0, 0,               NULL, "file to which each command is appended as a line of JSON, beside the log's line; opened anew at SIGHUP; empty: none"},
+    {"audit_queue_max_bytes", CONFIG_INTEGER, offsetof (settings_t, audit_queue_max_bytes), "1048576",       4096, 1073741824, NULL, "of these, what waits while the file cannot be written; beyond it records are left out of it, and counted"},
     {"metrics_open",        CONFIG_FLAG,    offsetof (settings_t, metrics_open),        "no",                0, 0,               NULL, "/metrics for anybody, although one has to log in"},
     {"drain_delay_ms",      CONFIG_INTEGER, offsetof (settings_t, hub.drain_delay_ms),  "500",               0, 60000,           NULL, "from SIGTERM, when /readyz turns red, to the end of the streams"},
     {"clients_max",         CONFIG_INTEGER, offsetof (settings_t, hub.clients_max),     "10000",             1, 1000000,         NULL, "open streams; beyond it a stream is answered with retry and ended"},
@@ -88,8 +92,9 @@ static const config_key_t KEYS [] = {
     {"event_log_max_bytes", CONFIG_INTEGER, offsetof (settings_t, event_log_max_bytes), "134217728",         65536, 17179869184, NULL, "bytes of these; the oldest go first"},
     {"feed_buffer_max",     CONFIG_INTEGER, offsetof (settings_t, feed_buffer_max),     "100000",            100, 10000000,      NULL, "feed messages kept while the state is asked for; beyond it the join starts over"},
     {"replay_max",          CONFIG_INTEGER, offsetof (settings_t, replay_max),          "10000",             0, 10000000,        NULL, "events asked of the aggregator at a join, so that clients can come back to where they were"},
-    {"ask_timeout_ms",      CONFIG_INTEGER, offsetof (settings_t, ask_timeout_ms),      "2000",              100, 60000,         NULL, "longest wait for the aggregator's answer to a request; then 503"},
-    {"body_max_bytes",      CONFIG_INTEGER, offsetof (settings_t, body_max_bytes),      "16384",             64, 1048576,        NULL, "largest body of a request; a larger one is refused with 413"},
+    {"ask_timeout_ms",      CONFIG_INTEGER, offsetof (settings_t, ask_timeout_ms),      "2000",              1000, 60000,        NULL, "longest wait for the aggregator's answer to a request; then 503, and what has not reached it by then never does"},
+    {"asks_max",            CONFIG_INTEGER, offsetof (settings_t, asks_max),            "1000",              1, 1000000,         NULL, "requests that wait for the aggregator at once; beyond it they are answered 503"},
+    {"body_max_bytes",      CONFIG_INTEGER, offsetof (settings_t, body_max_bytes),      "20480",             64, 1048576,        NULL, "largest body of a request; a larger one is refused with 413"},
     {"dashboard_dir",       CONFIG_TEXT,    offsetof (settings_t, dashboard_dir),       "",                  0, 0,               NULL, "folder to serve the page from, instead of the embedded one"},
     {"request_timeout_seconds", CONFIG_INTEGER, offsetof (settings_t, request_timeout_seconds), "30",        1, 3600,            NULL, "time for a request to be there, head and body; a slower connection is closed"},
     {"connections_per_address", CONFIG_INTEGER, offsetof (settings_t, connections_per_address), "0",         0, 1000000,         NULL, "connections of one address at once, streams among them; more are closed; 0: no bound, as behind a proxy"},
@@ -262,9 +267,13 @@ run (const settings_t *settings, reason_t *why)
                                &listener, metrics, why)
             : NULL;
     _cleanup_ (asks_destroy) asks_t *asks =
-        feed ? asks_new (loop, settings->control, keys, settings->ask_timeout_ms, metrics, why)
+        feed ? asks_new (loop, settings->control, keys, settings->ask_timeout_ms,
+                         settings->asks_max, metrics, why)
              : NULL;
-    if (!asks) {
+    _cleanup_ (audit_destroy) audit_t *audit =
+        asks ? audit_new (loop, settings->audit_log, settings->audit_queue_max_bytes, metrics, why)
+             : NULL;
+    if (!audit) {
         return -1;
     }
     http_parts_t parts = parts_of (settings);
@@ -274,6 +283,7 @@ run (const settings_t *settings, reason_t *why)
     parts.log = log;
     parts.feed = feed;
     parts.asks = asks;
+    parts.audit = audit;
     parts.metrics = metrics;
     return serve (settings, &parts, mask, why);
 }

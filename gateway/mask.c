@@ -6,6 +6,7 @@
 
 #include "../common/cleanup.h"
 #include "names.h"
+#include "scan.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -14,7 +15,6 @@
 #define NAMES_MOST     64
 #define NAME_SIZE      64
 #define NAME_SIGNS     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
-#define BLANKS         " \t\r\n"
 #define NULL_TEXT      "null"
 #define NULL_TEXT_SIZE 4
 
@@ -67,48 +67,6 @@ mask_is_empty (const mask_t *self)
     return self->names.count == 0;
 }
 
-//  Behind the closing quote of the text that begins here, or the end.
-static const char *
-skip_text (const char *at, const char *end)
-{
-    for (at++; at < end && *at != '"'; at++) {
-        at += *at == '\\' && at + 1 < end;
-    }
-    return at < end ? at + 1 : end;
-}
-
-//  Behind the object or list that begins here.
-static const char *
-skip_nested (const char *at, const char *end)
-{
-    int depth = 0;
-
-    do {
-        depth += (*at == '{' || *at == '[') - (*at == '}' || *at == ']');
-        at = *at == '"' ? skip_text (at, end) : at + 1;
-    } while (at < end && depth > 0);
-    return at;
-}
-
-//  Behind the value that begins here.
-static const char *
-skip_value (const char *at, const char *end)
-{
-    while (at < end && strchr (BLANKS, *at) && *at) {
-        at++;
-    }
-    if (at < end && *at == '"') {
-        return skip_text (at, end);
-    }
-    if (at < end && (*at == '{' || *at == '[')) {
-        return skip_nested (at, end);
-    }
-    while (at < end && !strchr (",}]" BLANKS, *at)) {
-        at++;
-    }
-    return at;
-}
-
 static bool
 is_masked (const mask_t *self, const char *text, const char *behind)
 {
@@ -134,15 +92,29 @@ mask_write (const mask_t *self, const char *json, size_t size, buffer_t *out)
         if (!text) {
             break;
         }
-        at = skip_text (text, end);
+        at = scan_text (text, end);
         if (at >= end || *at != ':' || !is_masked (self, text, at)) {
             continue;
         }
         buffer_append (out, from, (size_t) (at + 1 - from));
-        from = at = skip_value (at + 1, end);
+        from = at = scan_value (at + 1, end);
         buffer_append (out, NULL_TEXT, NULL_TEXT_SIZE);
         any = true;
     }
     buffer_append (out, from, (size_t) (end - from));
     return any;
+}
+
+void
+mask_put (const mask_t *self, const char *value, size_t size, json_writer_t *out)
+{
+    buffer_t masked = {0};
+
+    if (self && mask_write (self, value, size, &masked)) {
+        json_put_raw (out, masked.data, masked.size);
+    } else {
+        json_put_raw (out, value, size);
+    }
+    out->out->failed |= buffer_failed (&masked);
+    buffer_clear (&masked);
 }

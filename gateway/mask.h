@@ -9,7 +9,7 @@
 #ifndef GATEWAY_MASK_H
 #define GATEWAY_MASK_H
 
-#include "../common/buffer.h"
+#include "../common/json.h"
 #include "../common/reason.h"
 
 #include <stdbool.h>
@@ -26,5 +26,7 @@ bool mask_is_empty (const mask_t *self);
 
 //  Appends the JSON with null in the place of each value to mask. True when there was any.
 bool mask_write (const mask_t *self, const char *json, size_t size, buffer_t *out);
+//  The same as the next value; self null: as it is.
+void mask_put (const mask_t *self, const char *value, size_t size, json_writer_t *out);
 
 #endif

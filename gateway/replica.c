@@ -4,6 +4,7 @@
 
 #include "replica.h"
 
+#include "../common/cleanup.h"
 #include "../common/digest.h"
 #include "../common/snapshot.h"
 
@@ -21,15 +22,15 @@ typedef struct region {
 } region_t;
 
 struct replica {
-    zhashx_t *workers;     //  by worker id; owns them
-    zhashx_t *instances;   //  by EC2 instance id; of two with one id, either
-    zhashx_t *jobs;        //  frames by id
-    bool telling;          //  of jobs
-    zhashx_t *regions;     //  digests by region
-    uint64_t digests [2];  //  of all, as they are and masked
-    const mask_t *mask;    //  null: nothing is masked
-    bool taking;           //  a state
-    unsigned state;        //  counts the states taken
+    zhashx_t *workers;    //  by worker id; owns them
+    zhashx_t *instances;  //  by EC2 instance id; of two with one id, either
+    replica_jobs_t *jobs;
+    struct json_object *coming;  //  jobs of the state that is being taken
+    zhashx_t *regions;           //  digests by region
+    uint64_t digests [2];        //  of all, as they are and masked
+    const mask_t *mask;          //  null: nothing is masked
+    bool taking;                 //  a state
+    unsigned state;              //  counts the states taken
     replica_worker_t **sorted;
     size_t sorted_count;
     bool sorted_stale;
@@ -49,15 +50,6 @@ worker_destroy (void **self_p)
 }
 
 static void
-job_destroy (void **frame_p)
-{
-    frame_t *frame = *frame_p;
-
-    frame_release (&frame);
-    *frame_p = NULL;
-}
-
-static void
 region_destroy (void **region_p)
 {
     free (*region_p);
@@ -73,11 +65,13 @@ replica_new (const mask_t *mask)
         self->mask = mask && !mask_is_empty (mask) ? mask : NULL;
         self->workers = zhashx_new ();
         self->instances = zhashx_new ();
-        self->jobs = zhashx_new ();
+        self->jobs = replica_jobs_new ();
         self->regions = zhashx_new ();
         zhashx_set_destructor (self->regions, region_destroy);
-        zhashx_set_destructor (self->jobs, job_destroy);
         zhashx_set_destructor (self->workers, worker_destroy);
+        if (!self->jobs) {
+            replica_destroy (&self);
+        }
     }
     return self;
 }
@@ -89,7 +83,8 @@ replica_destroy (replica_t **self_p)
     replica_t *self = *self_p;
 
     if (self) {
-        zhashx_destroy (&self->jobs);
+        replica_jobs_destroy (&self->jobs);
+        json_destroy (&self->coming);
         zhashx_destroy (&self->regions);
         zhashx_destroy (&self->instances);
         zhashx_destroy (&self->workers);
@@ -260,7 +255,40 @@ replica_begin (replica_t *self)
 {
     self->state++;
     self->taking = true;
-    zhashx_purge (self->jobs);
+    json_destroy (&self->coming);
+}
+
+void
+replica_put_jobs (replica_t *self, struct json_object *jobs)
+{
+    json_destroy (&self->coming);
+    self->coming = json_object_get (jobs);
+}
+
+//  A job's region is its worker's, and all workers are known by now.
+static void
+take_jobs (replica_t *self)
+{
+    replica_jobs_clear (self->jobs);
+    for (size_t i = 0; self->coming && i < json_object_array_length (self->coming); i++) {
+        struct json_object *job = json_object_array_get_idx (self->coming, i);
+        const char *worker_id = json_get_text (job, "worker_id"),
+                   *type = json_get_text (job, "job_type");
+        feed_header_t what = {.type = EVENT_JOB_SUBMITTED};
+        const replica_worker_t *worker =
+            worker_id ? zhashx_lookup (self->workers, worker_id) : NULL;
+        const char *record = json_object_to_json_string_ext (
+            job, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+        int64_t priority = 0;
+
+        snprintf (what.worker_id, sizeof what.worker_id, "%s", worker_id ? worker_id : "");
+        snprintf (what.job_type, sizeof what.job_type, "%s", type ? type : "");
+        snprintf (what.region, sizeof what.region, "%s", worker ? worker->region : "");
+        (void) json_get_integer (job, "priority", &priority);
+        what.priority = (int) priority;
+        replica_jobs_put (self->jobs, &what, record, strlen (record));
+    }
+    json_destroy (&self->coming);
 }
 
 void
@@ -275,6 +303,7 @@ replica_end (replica_t *self)
         }
     }
     zlistx_destroy (&ids);
+    take_jobs (self);
     self->sorted_stale = true;
     self->taking = false;
 }
@@ -370,43 +399,10 @@ replica_write_worker (const replica_worker_t *worker, const mask_t *mask, json_w
     buffer_text (out->out, "}");
 }
 
-void
-replica_put_job (replica_t *self, const feed_header_t *header, const char *id, const char *json,
-                 size_t size)
+replica_jobs_t *
+replica_jobs (replica_t *self)
 {
-    buffer_t event = {0};
-
-    frame_write_envelope (&event, EVENT_JOB_SUBMITTED);
-    buffer_append (&event, json, size);
-    buffer_text (&event, "}");
-    frame_t *frame = buffer_failed (&event)
-                         ? NULL
-                         : frame_of_state (header, EVENT_JOB_SUBMITTED, event.data, event.size);
-    if (frame) {
-        zhashx_update (self->jobs, id, frame);
-    }
-    buffer_clear (&event);
-}
-
-void
-replica_remove_job (replica_t *self, const char *id)
-{
-    zhashx_delete (self->jobs, id);
-}
-
-size_t
-replica_jobs (const replica_t *self)
-{
-    return zhashx_size (self->jobs);
-}
-
-frame_t *
-replica_next_job (replica_t *self)
-{
-    frame_t *job = self->telling ? zhashx_next (self->jobs) : zhashx_first (self->jobs);
-
-    self->telling = job != NULL;
-    return job;
+    return self->jobs;
 }
 
 void

@@ -1,4 +1,4 @@
-// replica.h - the workers as the aggregator last told them, as bytes.
+// replica.h - the workers, and the jobs (replica_jobs.h), as the aggregator last told them, as bytes.
 //
 // A worker's snapshot is kept as the frame that a client gets in a full state, made of the JSON
 // that came, with the few facts that lists filter by; nothing is parsed for a client. Each worker
@@ -12,6 +12,7 @@
 
 #include "../common/json.h"
 #include "frame.h"
+#include "replica_jobs.h"
 
 typedef struct replica replica_t;
 
@@ -58,15 +59,10 @@ const replica_worker_t *replica_next (replica_t *self, const char *after);
 //  The canonical snapshot, whole, as the next value, masked unless mask is null.
 void replica_write_worker (const replica_worker_t *worker, const mask_t *mask, json_writer_t *out);
 
-//  Open jobs by id, each as the data of its job.submitted; and that one is open no more. header
-//  says the worker, the job's type and its priority.
-void replica_put_job (replica_t *self, const feed_header_t *header, const char *id,
-                      const char *json, size_t size);
-void replica_remove_job (replica_t *self, const char *id);
-size_t replica_jobs (const replica_t *self);
-//  As a client gets them in a full state, in no order; null: no more. The first call after null
-//  begins anew.
-frame_t *replica_next_job (replica_t *self);
+//  Of the state that is being taken: an array of records, which is held; they are the jobs when the
+//  state ends.
+void replica_put_jobs (replica_t *self, struct json_object *jobs);
+replica_jobs_t *replica_jobs (replica_t *self);
 
 //  The data of the last system.stats, "{}" before the first.
 void replica_set_stats (replica_t *self, const char *json, size_t size);

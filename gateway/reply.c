@@ -9,6 +9,7 @@
 #include "cors.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,8 +69,8 @@ reply_send (struct MHD_Connection *connection, unsigned status, const char *type
 }
 
 static enum MHD_Result
-send_problem (struct MHD_Connection *connection, unsigned status, const char *title,
-              const char *detail, const char *name, const char *value)
+send_problem_of (struct MHD_Connection *connection, unsigned status, const char *title,
+                 const char *detail, const char *job_id, const char *name, const char *value)
 {
     buffer_t out = {0};
     json_writer_t json = json_writer (&out);
@@ -79,8 +80,57 @@ send_problem (struct MHD_Connection *connection, unsigned status, const char *ti
     json_member_text (&json, "title", title);
     json_member_integer (&json, "status", status);
     json_member_text (&json, "detail", detail);
+    if (job_id) {
+        json_member_text (&json, "job_id", job_id);
+    }
     json_close_object (&json);
     return reply_send_header (connection, status, "application/problem+json", &out, name, value);
+}
+
+static enum MHD_Result
+send_problem (struct MHD_Connection *connection, unsigned status, const char *title,
+              const char *detail, const char *name, const char *value)
+{
+    return send_problem_of (connection, status, title, detail, NULL, name, value);
+}
+
+static const char *
+title_of (unsigned status)
+{
+    static const struct {
+        unsigned status;
+        const char *title;
+    } TITLES [] = {{MHD_HTTP_FORBIDDEN, "Forbidden"},
+                   {MHD_HTTP_NOT_FOUND, "Not found"},
+                   {MHD_HTTP_CONFLICT, "Conflict"},
+                   {MHD_HTTP_CONTENT_TOO_LARGE, "Too large"},
+                   {MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "Unsupported media type"},
+                   {MHD_HTTP_TOO_MANY_REQUESTS, "Too many requests"},
+                   {MHD_HTTP_SERVICE_UNAVAILABLE, "Unavailable"}};
+
+    for (size_t i = 0; i < sizeof TITLES / sizeof *TITLES; i++) {
+        if (TITLES [i].status == status) {
+            return TITLES [i].title;
+        }
+    }
+    return status >= 500 ? "Server error" : "Bad request";
+}
+
+enum MHD_Result
+reply_refuse (struct MHD_Connection *connection, unsigned status, const char *detail)
+{
+    return send_problem (connection, status, title_of (status), detail, NULL, NULL);
+}
+
+enum MHD_Result
+reply_refuse_command (struct MHD_Connection *connection, unsigned status, const char *detail,
+                      const char *job_id, int64_t retry_after)
+{
+    char seconds [24];
+
+    snprintf (seconds, sizeof seconds, "%lld", (long long) retry_after);
+    return send_problem_of (connection, status, title_of (status), detail, job_id,
+                            MHD_HTTP_HEADER_RETRY_AFTER, retry_after > 0 ? seconds : NULL);
 }
 
 enum MHD_Result

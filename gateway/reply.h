@@ -9,6 +9,7 @@
 
 #include <microhttpd.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 //  What every answer says beside its own: nothing is guessed or framed, and who may read it.
 void reply_add_rules (struct MHD_Connection *connection, struct MHD_Response *response,
@@ -22,6 +23,12 @@ enum MHD_Result reply_send (struct MHD_Connection *connection, unsigned status, 
                             buffer_t *body, const char *allow);
 enum MHD_Result reply_problem (struct MHD_Connection *connection, unsigned status,
                                const char *title, const char *detail, const char *allow);
+//  The same, titled by its status.
+enum MHD_Result reply_refuse (struct MHD_Connection *connection, unsigned status,
+                              const char *detail);
+//  To a command: job_id is the one that stands in the way, or null; retry_after 0: it is not said.
+enum MHD_Result reply_refuse_command (struct MHD_Connection *connection, unsigned status,
+                                      const char *detail, const char *job_id, int64_t retry_after);
 //  With one header more; type may be null, for an answer without a body.
 enum MHD_Result reply_send_header (struct MHD_Connection *connection, unsigned status,
                                    const char *type, buffer_t *body, const char *name,

@@ -14,17 +14,24 @@
 
 #include <microhttpd.h>
 
+typedef struct route route_t;
+
 typedef struct request {
-    bool is_head;    //  the answer's head alone is wanted
-    bool is_stream;  //  suspended for good; when it is resumed it is over
+    const route_t *route;  //  that answers it; null: none does
+    bool is_head;          //  the answer's head alone is wanted
+    bool is_stream;        //  suspended for good; when it is resumed it is over
     buffer_t body;
     bool body_too_large;
     bool is_probe;
     bool admitted;         //  its client may ask, and is who it says
     identity_t *identity;  //  null where anybody may ask
     ask_t *ask;
-    time_us_t began;         //  steady
-    char method [8], *path;  //  for the access log
+    bool has_looked;  //  whether who asks may see what the command is about
+    buffer_t found;   //  of a list that takes several questions, and how many are in it
+    int64_t found_count;
+    char subject [FEED_WORKER_ID_SIZE];  //  the job or alert that it is about; or ""
+    time_us_t began;                     //  steady
+    char method [8], *path;              //  for the logs
 } request_t;
 
 //  rest is what follows the route's prefix.
@@ -36,12 +43,13 @@ int route_check_parameters (struct MHD_Connection *connection, const char *const
                             reason_t *why);
 
 //  In routes.c: a row of the table of all paths.
-typedef struct route {
+struct route {
     const char *method, *path;
     route_fn *fn;
-    role_t role;    //  who may ask, at least
-    bool is_probe;  //  asked by machines all the time: no quota, no access log
-} route_t;
+    role_t role;         //  who may ask, at least
+    bool is_probe;       //  asked by machines all the time: no quota, no access log
+    const char *action;  //  what it is called in the audit log; null: it changes nothing
+};
 
 //  The row that answers; *rest is the path behind the row's. Null when none does.
 const route_t *routes_find (const char *method, const char *url, const char **rest);
@@ -62,6 +70,16 @@ route_fn route_session, route_session_begin, route_session_end;
 
 //  routes_worker.c: /api/workers/{id}, its parts, and the switch of its idle detection.
 route_fn route_worker, route_worker_put;
+//  `{id}` or `{id}/{part}` into its two; false when there is no such part or no such id.
+#define ROUTE_WORKER_BYTES_MOST 64
+bool route_split_worker (const char *rest, char id [ROUTE_WORKER_BYTES_MOST + 1],
+                         const char **tail);
+
+//  routes_commands.c: /api/workers/{id}/pause and the others. routes_jobs.c: /api/jobs.
+//  routes_alerts.c: /api/alerts.
+route_fn route_worker_command;
+route_fn route_jobs, route_job, route_job_submit, route_job_cancel;
+route_fn route_alerts, route_alert_acknowledge;
 
 //  routes_events.c: /api/events, past events as JSON.
 route_fn route_events;

@@ -102,6 +102,9 @@ on_readyz (const http_parts_t *parts, struct MHD_Connection *connection, const c
     if (loop_is_draining (parts->loop)) {
         reason_set (&why, -ESHUTDOWN, "the gateway ends");
     }
+    if (ready) {
+        (void) audit_is_well (parts->audit, &why);
+    }
     admin_write_readyz (&out, ready, &why);
     return reply_send (connection, ready ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE,
                        "application/json", &out, NULL);
@@ -128,25 +131,35 @@ on_file (const http_parts_t *parts, struct MHD_Connection *connection, const cha
 }
 
 //  A path that ends with '*' is a prefix; the first row that fits path and method is taken.
-//  GET answers HEAD too; others have a body. Whoever asks has at least this role.
+//  GET answers HEAD too; others have a body. Whoever asks has at least this role. What changes
+//  anything has a name, under which it stands in the audit log.
+// clang-format off
 static const route_t ROUTES [] = {
-    {"GET", "/api/events/stream", route_stream, ROLE_VIEWER, false},
-    {"GET", "/api/events", route_events, ROLE_VIEWER, false},
-    {"GET", "/api/clients", route_clients, ROLE_OPERATOR, false},
-    {"PATCH", "/api/clients/*", route_client_change, ROLE_VIEWER, false},
-    {"GET", "/api/workers", on_workers, ROLE_VIEWER, false},
-    {"GET", "/api/workers/*", route_worker, ROLE_VIEWER, false},
-    {"PUT", "/api/workers/*", route_worker_put, ROLE_OPERATOR, false},
-    {"GET", "/api/state", on_state, ROLE_VIEWER, false},
-    {"GET", "/api/schema", route_schema, ROLE_NONE, false},
-    {"GET", "/api/schema/*", route_schema, ROLE_NONE, false},
-    {"GET", "/api/session", route_session, ROLE_VIEWER, false},
-    {"POST", "/api/session", route_session_begin, ROLE_NONE, false},
-    {"DELETE", "/api/session", route_session_end, ROLE_VIEWER, false},
-    {"GET", "/healthz", on_healthz, ROLE_NONE, true},
-    {"GET", "/readyz", on_readyz, ROLE_NONE, true},
-    {"GET", "/metrics", route_metrics, ROLE_VIEWER, false},
-    {"GET", "/*", on_file, ROLE_NONE, false}};
+    {"GET",    "/api/events/stream", route_stream,            ROLE_VIEWER,   false, NULL},
+    {"GET",    "/api/events",        route_events,            ROLE_VIEWER,   false, NULL},
+    {"GET",    "/api/clients",       route_clients,           ROLE_OPERATOR, false, NULL},
+    {"PATCH",  "/api/clients/*",     route_client_change,     ROLE_VIEWER,   false, "client.change"},
+    {"GET",    "/api/workers",       on_workers,              ROLE_VIEWER,   false, NULL},
+    {"GET",    "/api/workers/*",     route_worker,            ROLE_VIEWER,   false, NULL},
+    {"PUT",    "/api/workers/*",     route_worker_put,        ROLE_OPERATOR, false, "worker.idle_detection"},
+    {"POST",   "/api/workers/*",     route_worker_command,    ROLE_OPERATOR, false, "worker.command"},
+    {"GET",    "/api/jobs",          route_jobs,              ROLE_VIEWER,   false, NULL},
+    {"POST",   "/api/jobs",          route_job_submit,        ROLE_OPERATOR, false, "job.submit"},
+    {"GET",    "/api/jobs/*",        route_job,               ROLE_VIEWER,   false, NULL},
+    {"DELETE", "/api/jobs/*",        route_job_cancel,        ROLE_OPERATOR, false, "job.cancel"},
+    {"GET",    "/api/alerts",        route_alerts,            ROLE_VIEWER,   false, NULL},
+    {"POST",   "/api/alerts/*",      route_alert_acknowledge, ROLE_OPERATOR, false, "alert.acknowledge"},
+    {"GET",    "/api/state",         on_state,                ROLE_VIEWER,   false, NULL},
+    {"GET",    "/api/schema",        route_schema,            ROLE_NONE,     false, NULL},
+    {"GET",    "/api/schema/*",      route_schema,            ROLE_NONE,     false, NULL},
+    {"GET",    "/api/session",       route_session,           ROLE_VIEWER,   false, NULL},
+    {"POST",   "/api/session",       route_session_begin,     ROLE_NONE,     false, "session.begin"},
+    {"DELETE", "/api/session",       route_session_end,       ROLE_VIEWER,   false, "session.end"},
+    {"GET",    "/healthz",           on_healthz,              ROLE_NONE,     true,  NULL},
+    {"GET",    "/readyz",            on_readyz,               ROLE_NONE,     true,  NULL},
+    {"GET",    "/metrics",           route_metrics,           ROLE_VIEWER,   false, NULL},
+    {"GET",    "/*",                 on_file,                 ROLE_NONE,     false, NULL}};
+// clang-format on
 #define ROUTES_COUNT (sizeof ROUTES / sizeof *ROUTES)
 
 //  The rest of the path behind the row's; null when it does not fit.

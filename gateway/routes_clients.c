@@ -12,17 +12,6 @@
 #include <errno.h>
 #include <string.h>
 
-static enum MHD_Result
-refuse (struct MHD_Connection *connection, unsigned status, const char *detail)
-{
-    return reply_problem (connection, status,
-                          status == MHD_HTTP_NOT_FOUND             ? "Not found"
-                          : status == MHD_HTTP_CONFLICT            ? "Conflict"
-                          : status == MHD_HTTP_SERVICE_UNAVAILABLE ? "Unavailable"
-                                                                   : "Bad request",
-                          detail, NULL);
-}
-
 enum MHD_Result
 route_clients (const http_parts_t *parts, struct MHD_Connection *connection, const char *rest,
                request_t *request)
@@ -34,7 +23,7 @@ route_clients (const http_parts_t *parts, struct MHD_Connection *connection, con
 
     (void) rest;
     if (route_check_parameters (connection, KNOWN, &why) < 0) {
-        return refuse (connection, MHD_HTTP_BAD_REQUEST, why.text);
+        return reply_refuse (connection, MHD_HTTP_BAD_REQUEST, why.text);
     }
     json_open_object (&json);
     json_key (&json, "clients");
@@ -118,15 +107,15 @@ answer_change (const http_parts_t *parts, struct MHD_Connection *connection, con
     case 0: break;
     case -ENOENT:
         buffer_clear (&key);
-        return refuse (connection, MHD_HTTP_NOT_FOUND, "no open stream has this client id");
+        return reply_refuse (connection, MHD_HTTP_NOT_FOUND, "no open stream has this client id");
     case -EBUSY:
         buffer_clear (&key);
-        return refuse (connection, MHD_HTTP_CONFLICT,
-                       "the stream is behind, or its state is on the way; try again");
+        return reply_refuse (connection, MHD_HTTP_CONFLICT,
+                             "the stream is behind, or its state is on the way; try again");
     default:
         buffer_clear (&key);
-        return refuse (connection, MHD_HTTP_SERVICE_UNAVAILABLE,
-                       "too many states are asked for at once; try again");
+        return reply_refuse (connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+                             "too many states are asked for at once; try again");
     }
     json_open_object (&json);
     json_member_text (&json, "id", id);
@@ -157,12 +146,13 @@ route_client_change (const http_parts_t *parts, struct MHD_Connection *connectio
     if (!type || (strncmp (type, "application/json", strlen ("application/json")) != 0 &&
                   strncmp (type, "application/merge-patch+json",
                            strlen ("application/merge-patch+json")) != 0)) {
-        return refuse (connection, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE,
-                       "Content-Type must be application/json or application/merge-patch+json");
+        return reply_refuse (
+            connection, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE,
+            "Content-Type must be application/json or application/merge-patch+json");
     }
     const filter_t *old = hub_filter (parts->hub, rest);
     if (!old || !may_change (parts, rest, request->identity)) {
-        return refuse (connection, MHD_HTTP_NOT_FOUND, "no open stream has this client id");
+        return reply_refuse (connection, MHD_HTTP_NOT_FOUND, "no open stream has this client id");
     }
     filter_t *filter = filter_copy (old);
     if (!filter) {
@@ -171,8 +161,8 @@ route_client_change (const http_parts_t *parts, struct MHD_Connection *connectio
     int rc = read_patch (request, filter, &why);
     if (rc < 0) {
         filter_release (&filter);
-        return refuse (connection, rc == -E2BIG ? MHD_HTTP_CONTENT_TOO_LARGE : MHD_HTTP_BAD_REQUEST,
-                       why.text);
+        return reply_refuse (
+            connection, rc == -E2BIG ? MHD_HTTP_CONTENT_TOO_LARGE : MHD_HTTP_BAD_REQUEST, why.text);
     }
     return answer_change (parts, connection, rest, filter);
 }

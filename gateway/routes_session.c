@@ -111,8 +111,11 @@ route_session_begin (const http_parts_t *parts, struct MHD_Connection *connectio
         return reply_problem (connection, MHD_HTTP_BAD_REQUEST, "Bad request", why.text, NULL);
     }
     int rc = auth_identify_token (parts->auth, token, strlen (token), &identity, &why);
-    return rc == 0 ? begin_session (parts, connection, identity)
-                   : reply_unknown (connection, rc, why.text);
+    if (rc < 0) {
+        return reply_unknown (connection, rc, why.text);
+    }
+    request->identity = identity_hold (identity);
+    return begin_session (parts, connection, identity);
 }
 
 enum MHD_Result

@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ID_BYTES_MAX     64
 #define SAMPLES_MOST     10000
 #define BODY_EXPECTATION "the body must be {\"enabled\": true} or {\"enabled\": false}"
 
@@ -31,18 +30,6 @@ static const part_t PARTS [] = {{"others", {NULL}},
                                 {"history", {"metric", "since", "limit", NULL}}};
 
 static enum MHD_Result
-refuse (struct MHD_Connection *connection, unsigned status, const char *detail)
-{
-    const char *title = status == MHD_HTTP_NOT_FOUND                ? "Not found"
-                        : status == MHD_HTTP_SERVICE_UNAVAILABLE    ? "Unavailable"
-                        : status == MHD_HTTP_UNSUPPORTED_MEDIA_TYPE ? "Unsupported media type"
-                        : status == MHD_HTTP_CONTENT_TOO_LARGE      ? "Too large"
-                                                                    : "Bad request";
-
-    return reply_problem (connection, status, title, detail, NULL);
-}
-
-static enum MHD_Result
 pass_on (struct MHD_Connection *connection, const request_t *request)
 {
     buffer_t out = {0};
@@ -51,7 +38,7 @@ pass_on (struct MHD_Connection *connection, const request_t *request)
     int status = ask_status (ask);
 
     if (status < 200 || status > 299) {
-        return refuse (connection, (unsigned) status, ask_detail (ask));
+        return reply_refuse (connection, (unsigned) status, ask_detail (ask));
     }
     if (mask) {
         mask_write (mask, ask_payload (ask)->data, ask_payload (ask)->size, &out);
@@ -72,7 +59,7 @@ show_worker (const http_parts_t *parts, struct MHD_Connection *connection, const
 
     if (api_worker (parts->replica, request_view (request), id, others, &out, &why) < 0) {
         buffer_clear (&out);
-        return refuse (connection, MHD_HTTP_NOT_FOUND, why.text);
+        return reply_refuse (connection, MHD_HTTP_NOT_FOUND, why.text);
     }
     return reply_send (connection, MHD_HTTP_OK, "application/json", &out, NULL);
 }
@@ -120,23 +107,22 @@ ask_part (const http_parts_t *parts, struct MHD_Connection *connection, const ch
     if (route_check_parameters (connection, part->parameters, &why) < 0 ||
         put_parameters (connection, &json, &why) < 0) {
         buffer_clear (&out);
-        return refuse (connection, MHD_HTTP_BAD_REQUEST, why.text);
+        return reply_refuse (connection, MHD_HTTP_BAD_REQUEST, why.text);
     }
     json_close_object (&json);
     request->ask = asks_begin (parts->asks, connection, "worker", &out);
     buffer_clear (&out);
     return request->ask ? MHD_YES
-                        : refuse (connection, MHD_HTTP_SERVICE_UNAVAILABLE,
-                                  "too many requests wait for the aggregator; try again");
+                        : reply_refuse (connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+                                        "too many requests wait for the aggregator; try again");
 }
 
-//  `{id}` or `{id}/{part}` into its two; false when there is no such part or no such id.
-static bool
-split (const char *rest, char id [ID_BYTES_MAX + 1], const char **tail)
+bool
+route_split_worker (const char *rest, char id [ROUTE_WORKER_BYTES_MOST + 1], const char **tail)
 {
     size_t size = strcspn (rest, "/");
 
-    if (size == 0 || size > ID_BYTES_MAX) {
+    if (size == 0 || size > ROUTE_WORKER_BYTES_MOST) {
         return false;
     }
     memcpy (id, rest, size);
@@ -149,12 +135,12 @@ enum MHD_Result
 route_worker (const http_parts_t *parts, struct MHD_Connection *connection, const char *rest,
               request_t *request)
 {
-    char id [ID_BYTES_MAX + 1];
+    char id [ROUTE_WORKER_BYTES_MOST + 1];
     const char *tail;
     size_t at = 0;
 
-    if (!split (rest, id, &tail)) {
-        return refuse (connection, MHD_HTTP_NOT_FOUND, "no worker has such an id");
+    if (!route_split_worker (rest, id, &tail)) {
+        return reply_refuse (connection, MHD_HTTP_NOT_FOUND, "no worker has such an id");
     }
     if (request->ask) {
         return *tail ? pass_on (connection, request) : show_worker (parts, connection, id, request);
@@ -166,8 +152,8 @@ route_worker (const http_parts_t *parts, struct MHD_Connection *connection, cons
         at++;
     }
     if (at == sizeof PARTS / sizeof *PARTS || strcmp (tail, "others") == 0) {
-        return refuse (connection, MHD_HTTP_NOT_FOUND,
-                       "a worker has labs, activity and history, nothing else");
+        return reply_refuse (connection, MHD_HTTP_NOT_FOUND,
+                             "a worker has labs, activity and history, nothing else");
     }
     return ask_part (parts, connection, id, &PARTS [at], request);
 }
@@ -202,7 +188,7 @@ enum MHD_Result
 route_worker_put (const http_parts_t *parts, struct MHD_Connection *connection, const char *rest,
                   request_t *request)
 {
-    char id [ID_BYTES_MAX + 1];
+    char id [ROUTE_WORKER_BYTES_MOST + 1];
     const char *tail;
     buffer_t out = {0};
     json_writer_t json = json_writer (&out);
@@ -212,13 +198,13 @@ route_worker_put (const http_parts_t *parts, struct MHD_Connection *connection, 
     if (request->ask) {
         return pass_on (connection, request);
     }
-    if (!split (rest, id, &tail) || strcmp (tail, "idle-detection") != 0) {
-        return refuse (connection, MHD_HTTP_NOT_FOUND,
-                       "of a worker only idle-detection can be put");
+    if (!route_split_worker (rest, id, &tail) || strcmp (tail, "idle-detection") != 0) {
+        return reply_refuse (connection, MHD_HTTP_NOT_FOUND,
+                             "of a worker only idle-detection can be put");
     }
     int status = read_switch (connection, request, &enabled, &why);
     if (status != MHD_HTTP_OK) {
-        return refuse (connection, (unsigned) status, why.text);
+        return reply_refuse (connection, (unsigned) status, why.text);
     }
     if (!api_find (parts->replica, request_view (request), id)) {
         return show_worker (parts, connection, id, request);
@@ -227,10 +213,13 @@ route_worker_put (const http_parts_t *parts, struct MHD_Connection *connection, 
     json_member_text (&json, "command", "idle_detection");
     json_member_text (&json, "id", id);
     json_member_bool (&json, "enabled", enabled);
+    if (*request->identity->name) {
+        json_member_text (&json, "by", request->identity->name);
+    }
     json_close_object (&json);
     request->ask = asks_begin (parts->asks, connection, "command", &out);
     buffer_clear (&out);
     return request->ask ? MHD_YES
-                        : refuse (connection, MHD_HTTP_SERVICE_UNAVAILABLE,
-                                  "too many requests wait for the aggregator; try again");
+                        : reply_refuse (connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+                                        "too many requests wait for the aggregator; try again");
 }

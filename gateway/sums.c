@@ -42,22 +42,33 @@ write_counts (json_writer_t *json, const char *key, zhashx_t *counts)
     json_close_object (json);
 }
 
-static int64_t
-open_jobs (replica_t *replica, const view_t *view)
+static void
+write_jobs (json_writer_t *json, replica_t *replica, const view_t *view)
 {
-    int64_t jobs = 0;
+    int64_t counts [JOBS_GROUPS] = {0}, active = 0, total = 0;
 
-    for (frame_t *job = replica_next_job (replica); job; job = replica_next_job (replica)) {
-        jobs += view_shows (view, job->region, job->worker_id);
+    for (int group = 0; group < JOBS_GROUPS; group++) {
+        for (const replica_job_t *job =
+                 replica_jobs_first (replica_jobs (replica), (replica_group_t) group);
+             job; job = job->next) {
+            bool shown = view_shows (view, job->what.region, job->what.worker_id);
+            counts [group] += shown;
+            active += shown && job->is_active;
+        }
+        total += counts [group];
     }
-    return jobs;
+    json_member_integer (json, "total_jobs", total);
+    json_member_integer (json, "pending_jobs", counts [JOBS_OPEN] - active);
+    json_member_integer (json, "active_jobs", active);
+    json_member_integer (json, "completed_jobs", counts [JOBS_COMPLETED]);
+    json_member_integer (json, "failed_jobs", counts [JOBS_FAILED]);
 }
 
 void
 sums_write (replica_t *replica, const view_t *view, json_writer_t *json)
 {
     zhashx_t *by_status = zhashx_new (), *by_region = zhashx_new ();
-    int64_t workers = 0, jobs = open_jobs (replica, view);
+    int64_t workers = 0;
 
     zhashx_set_destructor (by_status, destroy_count);
     zhashx_set_destructor (by_region, destroy_count);
@@ -75,11 +86,7 @@ sums_write (replica_t *replica, const view_t *view, json_writer_t *json)
     json_member_integer (json, "active_workers", running ? *running : 0);
     write_counts (json, "by_status", by_status);
     write_counts (json, "by_region", by_region);
-    json_member_integer (json, "total_jobs", jobs);
-    json_member_integer (json, "pending_jobs", jobs);
-    json_member_integer (json, "active_jobs", 0);
-    json_member_integer (json, "completed_jobs", 0);
-    json_member_integer (json, "failed_jobs", 0);
+    write_jobs (json, replica, view);
     json_close_object (json);
     zhashx_destroy (&by_status);
     zhashx_destroy (&by_region);

@@ -276,6 +276,7 @@ start (void)
                                             .packers_max = 4,
                                             .compression = true};
     reason_t why = {""};
+    log_open ("fuzz", LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT);
     replica_t *replica = replica_new (NULL);
     event_log_t *log = event_log_new (64, 1 << 20);
     metrics_t *metrics = metrics_new (1000);
@@ -283,8 +284,9 @@ start (void)
     CHECK (world.loop && replica && log && metrics);
     fill (replica, log);
     hub_t *hub = hub_new (world.loop, &SETTINGS, replica, log, metrics, &why);
-    asks_t *asks = asks_new (world.loop, NOBODY, NULL, 100, metrics, &why);
-    CHECK (hub && asks);
+    asks_t *asks = asks_new (world.loop, NOBODY, NULL, 100, 64, metrics, &why);
+    audit_t *audit = audit_new (world.loop, "", 4096, metrics, &why);
+    CHECK (hub && asks && audit);
     mask_t *mask = mask_new (MASK_DEFAULT, &why);
     auth_settings_t login = {.method = AUTH_NONE,
                              .tokens_file = "",
@@ -302,6 +304,7 @@ start (void)
         .log = log,
         .asks = asks,
         .auth = auth,
+        .audit = audit,
         .head_max_bytes = URL_MAX,
         .metrics = metrics,
         .clients_max = 8,

@@ -169,6 +169,13 @@ class Told:
             return condition()
         return wait_until(holds, what)
 
+    def rejoin_after(self, start):
+        """Its aggregator was killed: what that one said is heard, and what the next says from its first tick on."""
+        while self.take(50):
+            pass
+        start()
+        assert self.socket.poll(harness.PATIENCE * 1000), "a tick"
+
     def life(self, identity, *types):
         """Waits for the last of these, and says what all were."""
         self.until(lambda: any(e["type"] == types[-1] for e in self.of(identity)), f"{types[-1]} of {identity}")

@@ -218,7 +218,7 @@ def test_error_is_problem_json(fleet, method, path, status):
 
 @pytest.mark.parametrize("path, methods", [
     ("/api/state", "GET, HEAD, OPTIONS"), ("/api/events/stream", "GET, HEAD, OPTIONS"), ("/", "GET, HEAD, OPTIONS"),
-    ("/api/workers/i-0one", "GET, HEAD, PUT, OPTIONS"), ("/api/clients/c1", "PATCH, OPTIONS")])
+    ("/api/workers/i-0one", "GET, HEAD, PUT, POST, OPTIONS"), ("/api/clients/c1", "PATCH, OPTIONS")])
 def test_options_and_405_name_what_is_answered(fleet, path, methods):
     status, headers, body = http(fleet.gateway.url + path, method="OPTIONS")
     refused, why, _ = http(fleet.gateway.url + path, method="DELETE")

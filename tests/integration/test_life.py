@@ -195,7 +195,7 @@ def test_second_switch_to_the_same_side_changes_nothing(life):
     ("i-0other/idle-detection", '{"enab', "application/json", 400, ""),
     ("i-0other/idle-detection", '', "application/json", 400, ""),
     ("i-0other/idle-detection", '{"enabled":true}', "text/plain", 415, "application/json"),
-    ("i-0other/idle-detection", '{"enabled":true,"x":"' + "y" * 20000 + '"}', "application/json", 413, "enabled"),
+    ("i-0other/idle-detection", '{"enabled":true,"x":"' + "y" * 30000 + '"}', "application/json", 413, "enabled"),
     ("i-0nobody/idle-detection", '{"enabled":true}', "application/json", 404, "i-0nobody"),
     ("i-0other/labs", '{"enabled":true}', "application/json", 404, "idle-detection"),
     ("i-0other/" + "x" * 300, '{"enabled":true}', "application/json", 404, ""),
@@ -321,7 +321,7 @@ def test_idle_worker_is_asked_to_be_paused_once_and_let_off_when_someone_works(s
     cancelled = life.stream.wait("job.cancelled", "it is withdrawn")
 
     assert job.data["job_type"] == "worker.pause" and job.data["payload"] == {"reason": "idle_timeout"}
-    assert cancelled.data["job_id"] == job.data["job_id"] and pending == [job.data]
+    assert cancelled.data["job_id"] == job.data["job_id"] and [{"job_id": each["id"], **each} for each in pending] == [job.data]
     wait_until(lambda: http_json(f"{life.gateway.url}/api/state")["jobs"]["pending"] == [], "it is open no more")
     assert len([e for e in life.stream.events if e.type == "job.submitted"]) == 1
     activity = [e for e in life.stream.events if e.type == "worker.activity.updated"]

@@ -259,7 +259,7 @@ longest_header_that_can_be_written_can_be_read (void **state)
     _cleanup_ (buffer_clear) buffer_t out = {0};
     feed_header_t header = {.kind = FEED_EVENT,
                             .type = EVENT_UNKNOWN,
-                            .priority = INT32_MAX,
+                            .priority = -INT32_MAX,
                             .seq = UINT64_MAX,
                             .time = INT64_MAX,
                             .snapshot_offset = SIZE_MAX / 2,
@@ -276,7 +276,7 @@ longest_header_that_can_be_written_can_be_read (void **state)
 
     assert_int_equal (parse (&again, out.data), 0);
     assert_string_equal (again.type_name, header.type_name);
-    assert_int_equal (again.priority, INT32_MAX);
+    assert_int_equal (again.priority, -INT32_MAX);
     assert_true (again.time == INT64_MAX && again.snapshot_size == SIZE_MAX / 2);
 }
 

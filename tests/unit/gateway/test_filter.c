@@ -68,7 +68,16 @@ types_are_wanted_by_name_by_prefix_and_by_topic (void **state)
         {"topics", "jobs", EVENT_JOB_SUBMITTED, true},
         {"topics", "jobs", EVENT_WORKER_CREATED, false},
         {"topics", "jobs:progress", EVENT_JOB_SUBMITTED, false},
+        {"topics", "jobs", EVENT_JOB_PROGRESS, true},
+        {"topics", "jobs:progress", EVENT_JOB_PROGRESS, true},
         {"topics", "jobs:status", EVENT_JOB_CANCELLED, true},
+        {"topics", "jobs:status", EVENT_JOB_STATUS_UPDATED, true},
+        {"topics", "jobs:status", EVENT_JOB_PROGRESS, false},
+        {"topics", "jobs:status,jobs:progress", EVENT_JOB_PROGRESS, true},
+        {"topics", "jobs:progress,jobs:status", EVENT_JOB_PROGRESS, true},
+        {"topics", "jobs", EVENT_ALERT_RAISED, false},
+        {"topics", "alerts", EVENT_ALERT_CLEARED, true},
+        {"topics", "alerts", EVENT_JOB_FAILED, false},
     };
 
     for (size_t i = 0; i < COUNT (ROWS); i++) {
@@ -110,6 +119,35 @@ jobs_are_chosen_by_type_and_priority_and_what_is_no_job_is_left (void **state)
     assert_true (wants_job (most, EVENT_JOB_SUBMITTED, "", "", "labs.refresh", 5));
     assert_false (wants_job (most, EVENT_JOB_SUBMITTED, "", "", "labs.refresh", 6));
     assert_true (wants (least, EVENT_WORKER_SNAPSHOT, "us-east-1", WORKER_A));
+}
+
+static void
+range_of_priorities_may_lie_below_zero (void **state)
+{
+    (void) state;
+    _cleanup_ (filter_release) filter_t *range = filter_with ("min_priority", "-7");
+    assert_int_equal (filter_set (range, "max_priority", "-3", NULL), 0);
+
+    assert_true (wants_job (range, EVENT_JOB_PROGRESS, "", "", "x", -7));
+    assert_true (wants_job (range, EVENT_JOB_PROGRESS, "", "", "x", -3));
+    assert_false (wants_job (range, EVENT_JOB_PROGRESS, "", "", "x", -8));
+    assert_false (wants_job (range, EVENT_JOB_PROGRESS, "", "", "x", -2));
+    assert_false (wants_job (range, EVENT_JOB_PROGRESS, "", "", "x", 5));
+}
+
+static void
+job_of_no_worker_is_none_of_the_workers_that_are_asked_for (void **state)
+{
+    (void) state;
+    _cleanup_ (filter_release) filter_t *workers = filter_with ("worker_ids", WORKER_A);
+    _cleanup_ (filter_release) filter_t *regions = filter_with ("regions", "us-east-1");
+    _cleanup_ (filter_release) filter_t *all = filter_with ("topics", "jobs");
+
+    assert_true (wants_job (workers, EVENT_JOB_SUBMITTED, "us-east-1", WORKER_A, "x", 1));
+    assert_false (wants_job (workers, EVENT_JOB_SUBMITTED, "us-east-1", WORKER_B, "x", 1));
+    assert_false (wants_job (workers, EVENT_JOB_SUBMITTED, "", "", "x", 1));
+    assert_false (wants_job (regions, EVENT_JOB_SUBMITTED, "", "", "x", 1));
+    assert_true (wants_job (all, EVENT_JOB_SUBMITTED, "", "", "x", 1));
 }
 
 static void
@@ -263,6 +301,8 @@ main (void)
         cmocka_unit_test (types_are_wanted_by_name_by_prefix_and_by_topic),
         cmocka_unit_test (regions_and_workers_choose_what_is_of_a_worker_and_leave_the_rest),
         cmocka_unit_test (jobs_are_chosen_by_type_and_priority_and_what_is_no_job_is_left),
+        cmocka_unit_test (range_of_priorities_may_lie_below_zero),
+        cmocka_unit_test (job_of_no_worker_is_none_of_the_workers_that_are_asked_for),
         cmocka_unit_test (rhythm_is_read),
         cmocka_unit_test (filters_that_want_the_same_have_the_same_key_whatever_was_said_first),
         cmocka_unit_test (copy_is_changed_without_the_other_and_what_is_unset_is_as_never_set),

@@ -165,35 +165,33 @@ state_taken_anew_replaces_the_old_at_its_end_whatever_the_numbers (void **state)
 }
 
 static void
-put_job (replica_t *replica, const char *id, const char *json, size_t size)
-{
-    feed_header_t header = {.priority = 3, .job_type = "metrics.refresh"};
-
-    replica_put_job (replica, &header, id, json, size);
-}
-
-static void
-open_jobs_are_held_until_they_are_open_no_more (void **state)
+jobs_of_a_state_take_the_place_of_the_old_when_it_ends_each_in_its_workers_region (void **state)
 {
     (void) state;
+    static const char JOBS [] =
+        "[{\"id\":\"j1\",\"job_type\":\"labs.refresh\",\"status\":\"pending\",\"priority\":-3,"
+        "\"worker_id\":\"" WORKER_A "\",\"payload\":{\"x\":0.12345},\"created_at\":null}]";
     _cleanup_ (replica_destroy) replica_t *replica = replica_new (NULL);
+    struct json_object *jobs = NULL;
+    assert_int_equal (json_parse (&jobs, JOBS, sizeof JOBS - 1, sizeof JOBS, NULL), 0);
+    replica_jobs_put (replica_jobs (replica), &(feed_header_t){0},
+                      "{\"id\":\"old\",\"status\":\"pending\"}", 31);
 
-    put_job (replica, "j1", "{\"id\":\"j1\"}x", 11);
-    put_job (replica, "j1", "{\"id\":\"j1\"}x", 11);
-    put_job (replica, "j2", "{\"id\":\"j2\"}", 11);
-    size_t both = replica_jobs (replica), size;
-    replica_remove_job (replica, "j2");
-    const frame_t *job = replica_next_job (replica);
-
-    assert_int_equal (both, 2);
-    assert_memory_equal (frame_data (job, &size), "{\"id\":\"j1\"}", 11);
-    assert_int_equal (size, 11);
-    assert_string_equal (job->job_type, "metrics.refresh");
-    assert_int_equal (job->priority, 3);
-    assert_null (replica_next_job (replica));
-    assert_non_null (replica_next_job (replica));
     replica_begin (replica);
-    assert_int_equal (replica_jobs (replica), 0);
+    replica_put_jobs (replica, jobs);
+    json_destroy (&jobs);
+    bool before = replica_jobs_find (replica_jobs (replica), "old");
+    put (replica, WORKER_A, "i-0a", "running", 5);
+    replica_end (replica);
+    const replica_job_t *job = replica_jobs_find (replica_jobs (replica), "j1");
+
+    assert_true (before);
+    assert_null (replica_jobs_find (replica_jobs (replica), "old"));
+    assert_string_equal (job->what.region, "us-east-1");
+    assert_string_equal (job->what.worker_id, WORKER_A);
+    assert_string_equal (job->what.job_type, "labs.refresh");
+    assert_int_equal (job->what.priority, -3);
+    assert_non_null (strstr (job->record.data, "\"payload\":{\"x\":0.12345}"));
 }
 
 static void
@@ -221,7 +219,8 @@ main (void)
         cmocka_unit_test (news_of_leaving_that_is_older_than_the_state_is_ignored),
         cmocka_unit_test (workers_come_in_the_order_of_their_ids_and_go_on_after_one_that_is_gone),
         cmocka_unit_test (state_taken_anew_replaces_the_old_at_its_end_whatever_the_numbers),
-        cmocka_unit_test (open_jobs_are_held_until_they_are_open_no_more),
+        cmocka_unit_test (
+            jobs_of_a_state_take_the_place_of_the_old_when_it_ends_each_in_its_workers_region),
         cmocka_unit_test (numbers_of_the_fleet_are_an_empty_object_before_the_first)};
 
     return cmocka_run_group_tests (TESTS, NULL, NULL);
