@@ -30,7 +30,7 @@ sources   = $(wildcard $(1:%=%/*.c))
 objects   = $(patsubst %.c,$B/%.o,$(call sources,$1))
 assembly  = $(patsubst %.S,$B/%.o,$(wildcard $(1:%=%/*.S)))
 
-.PHONY: all help bench schemas deps deps-test deps-bench deps-lint deps-fuzz demo test unit integration node faults memcheck fuzz \
+.PHONY: all help bench schemas deps deps-test deps-bench deps-lint deps-fuzz demo test unit integration node vendor screenshots faults memcheck fuzz \
         fuzz-targets lint format install clean
 .DEFAULT_GOAL := all
 
@@ -68,6 +68,10 @@ $B/gateway/dashboard/%.gz: gateway/dashboard/%
 $B/gateway/dashboard/%.js.gz: gateway/dashboard/%.js
 	@mkdir -p $(@D)
 	$(Q)sed '/^ *\/\//d' $< | gzip -9nc > $@
+#  What the page takes from others is committed; `make lint` sees that it is what was locked.
+vendor:  ## the page's libraries from npm anew, as vendor/package-lock.json locks them
+	@gateway/dashboard/vendor/vendor
+
 $B/gateway/dashboard_files.o: $(PAGE:%=gateway/dashboard/%) $(PAGE:%=$B/gateway/dashboard/%.gz)
 
 # --- the version, of git; the file changes only when the version does
@@ -202,6 +206,7 @@ C_FILES := $(wildcard common/*.[ch] aggregator/*.[ch] gateway/*.[ch] collector/*
 lint: deps-lint all  ## format, layers, sizes, banned calls, cppcheck, clang-tidy, and a build with clang
 	@clang-format --dry-run -Werror $(C_FILES) && echo "lint: format ok"
 	@for check in tests/lint/*; do $$check || exit 1; done
+	@gateway/dashboard/vendor/vendor check && echo "lint: vendored files ok"
 	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	  --suppressions-list=tests/support/cppcheck.suppress -j2 -I. $(filter %.c,$(C_FILES)) && echo "lint: cppcheck ok"
 	@printf '%s\n' $(filter-out tests/unit/% tests/fuzz/%,$(filter %.c,$(C_FILES))) | \

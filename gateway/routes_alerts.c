@@ -37,6 +37,12 @@ show_alerts (const http_parts_t *parts, struct MHD_Connection *connection, const
         }
     }
     json_close_array (&json);
+    //  A rule says how many workers of the whole fleet it holds for.
+    struct json_object *rules = json_get_array (ask_answer (request->ask), "rules");
+    if (rules && !view_is_limited (request_view (request))) {
+        json_key (&json, "rules");
+        json_put_tree (&json, rules);
+    }
     api_member_last_id (&json, parts->log);
     json_close_object (&json);
     return reply_send (connection, MHD_HTTP_OK, "application/json", &out, NULL);

@@ -24,7 +24,22 @@ export function series({ samples, interval_seconds: near, thinned_interval_secon
   return [times, values];
 }
 
-const color = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim() || 'CanvasText';
+/** A canvas knows no light-dark(): an element works the colour out. */
+function color(name) {
+  const { style } = document.documentElement;
+  style.setProperty('outline-color', `var(${name})`);
+  const said = getComputedStyle(document.documentElement).outlineColor;
+  style.removeProperty('outline-color');
+  return said;
+}
+const ink = { stroke: () => color('--faint'), grid: { stroke: () => color('--line'), width: 1 }, ticks: { stroke: () => color('--line'), width: 1 } };
+const CLOCK = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' };
+const DARK = matchMedia('(prefers-color-scheme: dark)');
+const timeZone = () => (setting('zone') === 'utc' ? 'UTC' : undefined);
+const timeTicks = (_, ticks, __, ___, step) => {
+  const words = new Intl.DateTimeFormat('en-GB', { timeZone: timeZone(), ...(step >= 86400 ? { day: '2-digit', month: 'short' } : step < 60 ? { ...CLOCK, second: '2-digit' } : CLOCK) });
+  return ticks.map(tick => words.format(tick * 1000));
+};
 
 export function Chart({ id, metric, label, unit, hours }) {
   const box = useRef(), plot = useRef(null), [fault, setFault] = useState(null), [known, setKnown] = useState(true);
@@ -35,7 +50,7 @@ export function Chart({ id, metric, label, unit, hours }) {
         const since = new Date(Date.now() - hours * 3600e3).toISOString();
         const [uPlot, answer] = await Promise.all([load(), ask(`/api/workers/${id}/history?metric=${metric}&since=${since}`)]);
         if (over) return;
-        const data = series(answer), ink = { stroke: color('--faint'), grid: { stroke: color('--line'), width: 1 }, ticks: { stroke: color('--line') } };
+        const data = series(answer);
         setKnown(data[0].length > 0);
         setFault(null);
         if (plot.current) plot.current.setData(data);
@@ -44,18 +59,21 @@ export function Chart({ id, metric, label, unit, hours }) {
             width: box.current.clientWidth || 300, height: HEIGHT, cursor: { drag: { x: true, y: false } }, legend: { show: false },
             tzDate: time => (setting('zone') === 'utc' ? uPlot.tzDate(new Date(time * 1e3), 'Etc/UTC') : new Date(time * 1e3)),
             scales: { y: { range: unit === '%' ? [0, 100] : (_, low, high) => [0, Math.max(1, high)] } },
-            axes: [ink, { ...ink, size: 38, values: (_, ticks) => ticks.map(tick => `${tick}${unit}`) }],
-            series: [{}, { label, stroke: color('--mark'), width: 1.5, spanGaps: false, points: { show: false } }],
+            axes: [{ ...ink, space: 70, values: timeTicks }, { ...ink, size: 52, space: 22, values: (_, ticks) => ticks.map(tick => `${tick}${unit && ` ${unit}`}`) }],
+            series: [{}, { label, stroke: () => color('--mark'), width: 1.5, spanGaps: false, points: { show: false } }],
           }, data, box.current);
         }
       } catch (error) { if (!over) setFault(error.message); }
       if (!over) timer = setTimeout(draw, AGAIN_MS);
     };
     draw();
+    const again = () => plot.current?.redraw(true, true);
+    DARK.addEventListener('change', again);
     const resize = () => plot.current?.setSize({ width: box.current.clientWidth, height: HEIGHT });
     addEventListener('resize', resize);
-    return () => { over = true; clearTimeout(timer); removeEventListener('resize', resize); plot.current?.destroy(); plot.current = null; };
+    return () => { over = true; clearTimeout(timer); removeEventListener('resize', resize); DARK.removeEventListener('change', again); plot.current?.destroy(); plot.current = null; };
   }, [id, metric, hours]);
+  useEffect(() => { plot.current?.redraw(true, true); }, [setting('theme'), setting('zone')]);
   return html`<figure class="chart"><figcaption>${label}${known ? '' : html` <small>nothing measured yet</small>`}${fault ? html` <small role="alert">${fault}</small>` : null}</figcaption>
     <div ref=${box} role="img" aria-label=${`${label} over ${hours} hours`}></div></figure>`;
 }

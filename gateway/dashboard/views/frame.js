@@ -118,7 +118,8 @@ function Account() {
 }
 
 function Tabs() {
-  useLive(['route', 'workers', 'jobs', 'alerts'], 500);
+  useLive(['route']);
+  useLive(['workers', 'jobs', 'alerts'], 500);
   const { view } = route(), open = [...jobs.values()].filter(job => ['pending', 'assigned', 'in_progress'].includes(job.status)).length;
   const numbers = { workers: workers.size, jobs: open || null, alerts: activeAlerts().length || null };
   return html`<nav aria-label="Views">${VIEWS.map(name => html`

@@ -10,6 +10,8 @@ import { Confirm, Progress, When, WorkerLink, Word } from './parts.js';
 const SHOWN = 200;
 const ended = job => job.completed_at ?? job.failed_at ?? job.cancelled_at;
 const took = job => (ended(job) && job.started_at ? (Date.parse(ended(job)) - Date.parse(job.started_at)) / 1000 : null);
+/** Short ones are told apart too. */
+const tookWords = seconds => (seconds !== null && seconds < 10 ? `${seconds.toFixed(1)} s` : duration(seconds));
 const RANK = { in_progress: 0, assigned: 1, pending: 2 };
 
 function quantile(sorted, q) {
@@ -35,7 +37,7 @@ export function Jobs() {
   return html`
     <div id="tiles" role="group" aria-label="Jobs in numbers">
       ${tile('pending', count(stats.pending_jobs), 'pending')}${tile('active', count(stats.active_jobs), 'in_progress')}${tile('completed', count(stats.completed_jobs), 'completed')}${tile('failed', count(stats.failed_jobs), 'failed')}
-      <div class="tile"><b>${duration(quantile(times, 0.5))}</b> median, ${duration(quantile(times, 0.95))} at p95</div></div>
+      <div class="tile"><b>${tookWords(quantile(times, 0.5))}</b> median, ${tookWords(quantile(times, 0.95))} at p95</div></div>
     <section aria-label="Jobs"><div class="filters"><label>Type <select onChange=${e => narrow({ type: e.target.value })}><option value="">all</option>
         ${[...new Set(all.map(job => job.job_type))].sort().map(name => html`<option selected=${name === type}>${name}</option>`)}</select></label>
       <span id="shown" role="status">${list.length > SHOWN ? `the first ${SHOWN} of ${list.length}` : list.length} jobs</span></div>
@@ -43,9 +45,9 @@ export function Jobs() {
       <div class="wide"><table><thead><tr><th>Type</th><th>Worker</th><th>Status</th><th>Progress</th><th>Priority</th><th>Attempts</th><th>By</th><th>Asked</th><th>Took</th><th></th></tr></thead>
       <tbody id="jobs">${list.slice(0, SHOWN).map(job => html`<tr key=${job.id} data-job=${job.id} data-status=${job.status}>
         <td>${job.job_type}${job.workflow_id ? html` <small>${job.workflow_id}</small>` : null}</td><td><${WorkerLink} id=${job.worker_id}/></td>
-        <td><${Word} value=${job.status}/>${job.error ? html` <small title=${job.error}>${job.error_code ?? ''} ${job.error.slice(0, 60)}</small>` : null}</td>
+        <td class="message"><${Word} value=${job.status}/>${job.error ? html` <small title=${job.error}>${job.error_code ?? ''} ${job.error.slice(0, 60)}</small>` : null}</td>
         <td>${isOpen(job) ? html`<${Progress} job=${job}/>` : job.status === 'completed' ? '100 %' : '–'}</td><td>${job.priority}</td><td>${job.attempts}</td>
-        <td>${text(job.submitted_by)}</td><td><${When} time=${job.created_at}/></td><td>${duration(took(job))}</td>
+        <td>${text(job.submitted_by)}</td><td><${When} time=${job.created_at}/></td><td>${tookWords(took(job))}</td>
         <td>${isOpen(job) && mayCommand() ? html`<button type="button" onClick=${() => askFor(job)}>cancel</button>` : null}</td></tr>`)}</tbody></table></div>
       ${list.length ? null : html`<p class="empty">No jobs. A worker's page can ask for one: refresh, pause, resume.</p>`}
     </section>

@@ -54,7 +54,7 @@ export function System() {
       ${clients?.fault ? html`<p class="empty">${clients.fault}</p>` : html`<div class="wide"><table><thead><tr><th>Name</th><th>User</th><th>Address</th><th>Filter</th><th>For</th><th>Mode</th><th>Behind</th><th>Lag</th><th>Missed</th><th>Conflated</th></tr></thead><tbody id="clients">
       ${(clients?.clients ?? []).slice(0, 200).map(each => html`<tr key=${each.id} class=${each.id === status.clientId ? 'own' : ''}><td>${text(each.name)}</td><td>${text(each.user)}</td><td>${text(each.address)}</td><td><code>${each.filter.slice(0, 60)}</code></td>
         <td>${duration(each.age_seconds)}</td><td>${each.mode}</td><td>${count(each.events_behind)}</td><td>${count(each.lag_ms)} ms</td><td>${count(each.events_missed)}</td><td>${count(each.conflated)}</td></tr>`)}</tbody></table></div>`}</section>
-    <section aria-label="Counters"><div class="filters"><h2>What it counts</h2><label><input type="checkbox" checked=${all} onChange=${e => setAll(e.target.checked)}/> everything</label></div>
+    <section aria-label="Counters"><div class="filters"><h2>What it counts</h2><label class="check"><input type="checkbox" checked=${all} onChange=${e => setAll(e.target.checked)}/> everything</label></div>
       ${metrics?.fault ? html`<p class="empty">${metrics.fault}</p>` : html`<div class="wide"><table><tbody>${telling.map(metric => html`<tr><td><code>${metric.name}</code> <small>${metric.labels}</small></td><td class="number">${count(metric.value)}</td><td class="message"><small>${metric.help}</small></td></tr>`)}</tbody></table></div>`}
       <p><small>The aggregator and each collector have their own /metrics: lag, losses, API calls and what they cost.</small></p></section>`;
 }

@@ -79,13 +79,22 @@ function Labs({ worker }) {
       : html`<p class="empty">${value ? 'No labs.' : '…'}</p>`}</section>`;
 }
 
+const TELLING = 'worker.created,worker.status.*,worker.service_status.*,worker.freshness.*,worker.labs.*,worker.lab.*,worker.paused,worker.resumed,'
+  + 'worker.idle_detection.*,worker.connected,worker.disconnected,worker.license.*,alert.*,job.submitted,job.assigned,job.status.*,job.completed,job.failed,job.cancelled';
+
 /** What lies before this page was opened, as far as the gateway's log reaches. */
 function useEarlier(id) {
   const [events, set] = useState([]);
   useEffect(() => {
-    const [epoch, seq] = client.status.position.split('-');
-    if (!seq) return;
-    ask(`/api/events?after=${epoch}-${Math.max(0, seq - 20000)}&worker_ids=${id}&limit=500`).then(({ events: found }) => set(found.map(event => ({ ...event, id: event.id ?? `${epoch}-${event.seq}` }))), () => set([]));
+    let over = false;
+    const load = async (found = [], after = '', pages = 5) => {
+      const answer = await ask(`/api/events?worker_ids=${id}&event_types=${TELLING}&limit=1000${after}`);
+      const all = [...found, ...answer.events], [epoch] = answer.next.split('-');
+      if (answer.more && pages > 1) return load(all, `&after=${answer.next}`, pages - 1);
+      return all.map(event => ({ ...event, id: `${epoch}-${event.seq}` }));
+    };
+    load().then(all => { if (!over) set(all); }, () => {}); // what this page has heard itself is there
+    return () => { over = true; };
   }, [id]);
   return events;
 }
