@@ -7,7 +7,7 @@ import { client } from '../lib/live.js';
 /** A shape for each kind of state, so that no meaning is in a colour alone. */
 const SHAPES = {
   running: '●', available: '●', completed: '●', fresh: '●', pending: '◔', starting: '◔', assigned: '◔', in_progress: '◑', stopping: '◕', 'shutting-down': '◕',
-  stopped: '■', terminated: '✕', cancelled: '✕', failed: '▲', error: '▲', unavailable: '▲', unknown: '?', critical: '▲', warning: '◆', info: 'ⓘ',
+  stopped: '■', terminated: '✕', cancelled: '✕', failed: '▲', error: '▲', unavailable: '▲', unknown: '?', critical: '▲', warning: '◆', info: '○',
 };
 export const Word = ({ value, quiet }) => html`<span class=${`word ${value}${quiet ? ' quiet' : ''}`}><span aria-hidden="true">${SHAPES[value] ?? '·'}</span> ${(value ?? DASH).replaceAll('_', ' ')}</span>`;
 

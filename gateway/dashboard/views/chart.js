@@ -41,8 +41,11 @@ const timeTicks = (_, ticks, __, ___, step) => {
   return ticks.map(tick => words.format(tick * 1000));
 };
 
+/** From the first sample, or as far back as was asked for where there is none, to now. */
+const period = (times, hours) => { const now = Date.now() / 1000; return [times.length > 1 ? times[0] : now - hours * 3600, Math.max(now, times.at(-1) ?? 0)]; };
+
 export function Chart({ id, metric, label, unit, hours }) {
-  const box = useRef(), plot = useRef(null), [fault, setFault] = useState(null), [known, setKnown] = useState(true);
+  const box = useRef(), shown = useRef([]), plot = useRef(null), [fault, setFault] = useState(null), [known, setKnown] = useState(true);
   useEffect(() => {
     let timer, over = false;
     const draw = async () => {
@@ -51,6 +54,7 @@ export function Chart({ id, metric, label, unit, hours }) {
         const [uPlot, answer] = await Promise.all([load(), ask(`/api/workers/${id}/history?metric=${metric}&since=${since}`)]);
         if (over) return;
         const data = series(answer);
+        [shown.current] = data;
         setKnown(data[0].length > 0);
         setFault(null);
         if (plot.current) plot.current.setData(data);
@@ -58,9 +62,9 @@ export function Chart({ id, metric, label, unit, hours }) {
           plot.current = new uPlot({
             width: box.current.clientWidth || 300, height: HEIGHT, cursor: { drag: { x: true, y: false } }, legend: { show: false },
             tzDate: time => (setting('zone') === 'utc' ? uPlot.tzDate(new Date(time * 1e3), 'Etc/UTC') : new Date(time * 1e3)),
-            scales: { y: { range: unit === '%' ? [0, 100] : (_, low, high) => [0, Math.max(1, high)] } },
+            scales: { x: { range: () => period(shown.current, hours) }, y: { range: unit === '%' ? [0, 100] : (_, low, high) => [0, Math.max(1, high)] } },
             axes: [{ ...ink, space: 70, values: timeTicks }, { ...ink, size: 52, space: 22, values: (_, ticks) => ticks.map(tick => `${tick}${unit && ` ${unit}`}`) }],
-            series: [{}, { label, stroke: () => color('--mark'), width: 1.5, spanGaps: false, points: { show: false } }],
+            series: [{}, { label, stroke: () => color('--mark'), width: 1.5, spanGaps: false, points: { size: 4 } }],
           }, data, box.current);
         }
       } catch (error) { if (!over) setFault(error.message); }

@@ -103,7 +103,7 @@ function Login() {
       refuse('');
       await refreshSession();
       login.ask?.done();
-    } catch (error) { refuse(error.message); }
+    } catch (error) { field.value = ''; refuse(error.message); }
   };
   return html`<form id="login" ref=${box} hidden=${!wanted} onSubmit=${send}>
     <label>Token <input id="token" type="password" autocomplete="current-password" required/></label> <button>log in</button>
