@@ -15,7 +15,7 @@ function Row({ alert, fault }) {
     <td>${alert.state === 'acknowledged' ? html`seen${alert.acknowledged_by ? ` by ${alert.acknowledged_by}` : ''}` : alert.state === 'raised' && mayCommand()
       ? html`<button type="button" onClick=${() => acknowledge(alert.id).catch(error => fault(error.message))}>acknowledge</button>` : alert.state}</td></tr>`;
 }
-const HEADS = html`<thead><tr><th>Severity</th><th>Worker</th><th>What</th><th>Rule</th><th>Since</th><th></th></tr></thead>`;
+const HEADS = html`<thead><tr><th>Severity</th><th>Worker</th><th>What</th><th>Rule</th><th>Since</th><td></td></tr></thead>`;
 
 export function Alerts() {
   useLive(['alerts', 'route', 'session', 'settings'], 200);
@@ -30,10 +30,10 @@ export function Alerts() {
     <section aria-label="Active alerts"><div class="filters"><h2>Active</h2><label>Severity <select onChange=${e => narrow({ severity: e.target.value })}><option value="">all</option>
       ${Object.keys(RANK).map(name => html`<option selected=${name === severity}>${name}</option>`)}</select></label><span id="shown" role="status">${plural(active.length, 'alert')}</span></div>
       ${said ? html`<p role="alert">${said}</p>` : null}
-      ${active.length ? html`<div class="wide stack"><table role="table">${HEADS}<tbody id="alerts">${active.map(alert => html`<${Row} key=${alert.id} alert=${alert} fault=${say}/>`)}</tbody></table></div>`
+      ${active.length ? html`<div class="wide stack" tabindex="0" role="group" aria-label="Active alerts: table"><table role="table">${HEADS}<tbody id="alerts">${active.map(alert => html`<${Row} key=${alert.id} alert=${alert} fault=${say}/>`)}</tbody></table></div>`
         : html`<p class="empty">${alerts.known ? 'All is well: no rule holds.' : 'This gateway does not answer for alerts.'}</p>`}</section>
-    <section aria-label="Rules"><h2>Rules</h2><div class="wide stack"><table role="table"><thead><tr><th>Rule</th><th>When</th><th>Severity</th><th>Now</th><th>Raised</th></tr></thead><tbody>
+    <section aria-label="Rules"><h2>Rules</h2><div class="wide stack" tabindex="0" role="group" aria-label="Rules: table"><table role="table"><thead><tr><th>Rule</th><th>When</th><th>Severity</th><th>Now</th><th>Raised</th></tr></thead><tbody>
       ${alerts.rules.map(rule => html`<tr class=${rule.is_enabled ? '' : 'resting'}><td><code>${rule.name}</code> <small>${rule.is_built_in ? 'built in' : ''}${rule.is_enabled ? '' : ' off'}</small></td><td>${rule.words}</td>
         <td><${Word} value=${rule.severity}/></td><td>${count(rule.active)}</td><td>${rule.raised_total ? plural(rule.raised_total, 'time') : 'never'} <small>since the aggregator began</small></td></tr>`)}</tbody></table></div></section>
-    ${cleared.length ? html`<section aria-label="Cleared alerts"><h2>Cleared</h2><div class="wide stack"><table role="table">${HEADS}<tbody>${cleared.map(alert => html`<${Row} key=${alert.id} alert=${alert} fault=${say}/>`)}</tbody></table></div></section>` : null}`;
+    ${cleared.length ? html`<section aria-label="Cleared alerts"><h2>Cleared</h2><div class="wide stack" tabindex="0" role="group" aria-label="Cleared alerts: table"><table role="table">${HEADS}<tbody>${cleared.map(alert => html`<${Row} key=${alert.id} alert=${alert} fault=${say}/>`)}</tbody></table></div></section>` : null}`;
 }

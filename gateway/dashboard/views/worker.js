@@ -14,6 +14,7 @@ const CHARTS = [['cpu_utilization', 'CPU', '%'], ['memory_utilization', 'Memory'
 function useAnswer(path, stamp) {
   const [answer, set] = useState({ value: null, fault: null }), timer = useRef(0), first = useRef(true);
   useEffect(() => {
+    if (!path) return undefined;
     const go = () => ask(path).then(value => set({ value, fault: null }), error => set(old => ({ value: old.value, fault: error.message })));
     if (first.current) { first.current = false; go(); } else timer.current = setTimeout(go, 500);
     return () => clearTimeout(timer.current);
@@ -45,11 +46,9 @@ function Source({ title, name, worker, at, next, children }) {
 function Idle({ worker, fault }) {
   const [asked, ask_] = useState(null); // what was asked for and the stream has not told yet
   const now = client.now(), enabled = asked ?? worker.is_idle_detection_enabled;
-  useEffect(() => {
-    const off = client.on('worker.idle_detection.toggled', ({ data }) => { if (data.worker_id === worker.worker_id) ask_(null); });
-    return off;
-  }, [worker.worker_id]);
-  useEffect(() => { if (asked === worker.is_idle_detection_enabled) ask_(null); }, [worker.is_idle_detection_enabled]);
+  // Told by the event; the snapshot behind it makes it the worker's own.
+  useEffect(() => client.on('worker.idle_detection.toggled', ({ data }) => { if (data.worker_id === worker.worker_id) ask_(data.is_enabled); }), [worker.worker_id]);
+  useEffect(() => { if (asked === worker.is_idle_detection_enabled) ask_(null); }, [asked, worker.is_idle_detection_enabled]);
   const toggle = () => { ask_(!enabled); setIdleDetection(worker.worker_id, !enabled).catch(error => { ask_(null); fault(error.message); }); };
   return html`<section aria-label="Activity" id="activity"><h2>Activity</h2>
     <${Facts} rows=${[['last used', worker.last_activity_at ? html`<${When} time=${worker.last_activity_at}/>` : 'nobody knows'], ['looked at', worker.last_activity_check_at ? html`<${When} time=${worker.last_activity_check_at}/>` : DASH],
@@ -74,7 +73,7 @@ function Actions({ worker, fault }) {
 function Labs({ worker }) {
   const { value, fault } = useAnswer(`/api/workers/${worker.worker_id}/labs`, `${worker.cml_labs_count}${worker.cml_last_synced_at}`);
   return html`<section aria-label="Labs" id="labs"><h2>Labs <small>${count(value?.labs_count)}</small></h2>${fault ? html`<p class="empty">${fault}</p>` : null}
-    ${value?.labs?.length ? html`<div class="wide"><table><thead><tr><th>Title</th><th>State</th><th>Owner</th><th>Nodes</th><th>Links</th><th>Changed</th></tr></thead><tbody>${value.labs.map(lab => html`
+    ${value?.labs?.length ? html`<div class="wide" tabindex="0" role="group" aria-label="Labs: table"><table><thead><tr><th>Title</th><th>State</th><th>Owner</th><th>Nodes</th><th>Links</th><th>Changed</th></tr></thead><tbody>${value.labs.map(lab => html`
       <tr key=${lab.lab_id}><td>${text(lab.title)}</td><td>${text(lab.state)}</td><td>${text(lab.owner)}</td><td>${count(lab.node_count)}</td><td>${count(lab.link_count)}</td><td><${When} time=${lab.modified}/></td></tr>`)}</tbody></table></div>`
       : html`<p class="empty">${value ? 'No labs.' : '…'}</p>`}</section>`;
 }
@@ -117,7 +116,7 @@ export function WorkerView({ id }) {
   const worker = workers.get(id) ?? [...workers.values()].find(each => each.aws_instance_id === id), kept = useRef(null);
   if (worker) kept.current = worker;
   const w = kept.current;
-  const detail = useAnswer(`/api/workers/${w?.worker_id ?? id}`, `${w?.updated_at}${w?.ec2_last_checked_at}${w?.cml_last_synced_at}`).value;
+  const detail = useAnswer(w && `/api/workers/${w.worker_id}`, `${w?.updated_at}${w?.ec2_last_checked_at}${w?.cml_last_synced_at}`).value;
   if (!w) return html`<p class="empty">${client.status.synced ? html`No worker has the id ${id}. <a href="#/workers">All workers</a>` : 'Waiting for the fleet…'}</p>`;
   const now = client.now(), tags = Object.entries(w.aws_tags ?? {}), mine = activeAlerts().filter(alert => alert.worker_id === w.worker_id), health = w.cml_system_health;
   return html`<article class="worker" data-worker=${w.worker_id} data-status=${w.status}>
