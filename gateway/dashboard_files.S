@@ -29,6 +29,7 @@ dashboard_files:
     file "index.html", html
     file "app.js", js
     file "style.css", css
+    file "more.css", css
     file "icon.svg", svg
     file "lib/ui.js", js
     file "lib/live.js", js
@@ -37,6 +38,10 @@ dashboard_files:
     file "lib/format.js", js
     file "lib/fleet.js", js
     file "lib/actions.js", js
+    file "lib/export.js", js
+    file "lib/history.js", js
+    file "lib/metrics.js", js
+    file "lib/notices.js", js
     file "views/frame.js", js
     file "views/badge.js", js
     file "views/cells.js", js
@@ -44,6 +49,10 @@ dashboard_files:
     file "views/chart.js", js
     file "views/toasts.js", js
     file "views/fleet.js", js
+    file "views/help.js", js
+    file "views/login.js", js
+    file "views/path.js", js
+    file "views/export.js", js
     file "views/worker.js", js
     file "views/jobs.js", js
     file "views/events.js", js

@@ -57,3 +57,23 @@ export function useClock(ms = 1000) {
     return () => clearInterval(timer);
   }, [ms]);
 }
+
+const sheets = new Map();
+/** A style sheet, once; resolved when it is there. */
+export const sheet = path => sheets.get(path) ?? sheets.set(path, new Promise(resolve => {
+  const link = Object.assign(document.createElement('link'), { rel: 'stylesheet', href: path });
+  link.onload = link.onerror = resolve;
+  document.head.append(link);
+})).get(path);
+
+/** A component whose code, `name` of a module, is fetched when it is first shown; until then there is nothing. */
+export function lazy(load, name) {
+  let Shown = null;
+  return props => {
+    const [, again] = useState(0);
+    useEffect(() => {
+      if (!Shown) Promise.all([load(), sheet('/more.css')]).then(([module]) => { Shown = module[name]; again(1); }, () => {});
+    }, []);
+    return Shown ? html`<${Shown} ...${props}/>` : null;
+  };
+}

@@ -1,9 +1,10 @@
 // badge.js - whether what is shown is live: driven by the last heartbeat, never by the socket's own state.
 // SPDX-License-Identifier: MIT
-import { html, useClock, useLive } from '../lib/ui.js';
+import { html, lazy, useClock, useLive, useState } from '../lib/ui.js';
 import { client } from '../lib/live.js';
-import { count, duration, plural, timeOfDay } from '../lib/format.js';
+import { duration } from '../lib/format.js';
 
+const Path = lazy(() => import('./path.js'), 'Path');
 const ICONS = { connected: '●', reconnecting: '◐', disconnected: '○', error: '▲' };
 
 function number({ state, retryAt, lag }) {
@@ -12,33 +13,13 @@ function number({ state, retryAt, lag }) {
   return client.age === null ? '' : `for ${duration(client.age / 1000)}`;
 }
 
-function Path({ status }) {
-  const { counters } = status, stats = client.stats;
-  const alive = status.state === 'connected';
-  return html`
-    <dl class="path">
-      <dt>browser → gateway</dt><dd>${alive ? `heartbeat ${duration((client.age ?? 0) / 1000)} ago, ${status.lag} ms on its way` : status.message || status.reason || status.state}</dd>
-      <dt>gateway → aggregator</dt><dd>${status.position ? `at event ${status.position.split('-')[1]} of ${status.epoch}` : 'not heard yet'}</dd>
-      <dt>collectors</dt><dd>${(stats?.runners ?? []).filter(r => r.runner_id.startsWith('/collector/')).map(r => html`<div>${r.runner_id.replace('/collector/', '')}: ${r.state}</div>`)}
-        ${stats?.runners ? null : 'this gateway does not say'}</dd>
-      <dt>tabs on this stream</dt><dd>${status.shared ? plural(status.tabs, 'tab') : 'a stream of its own'}</dd>
-      <dt>missed · replayed · repaired</dt><dd>${count(counters.missed)} · ${count(counters.replayed)} · ${count(counters.repaired)}</dd>
-      <dt>reconnects</dt><dd>${count(counters.reconnects)}</dd>
-      <dt>server clock</dt><dd>${Math.abs(status.offset) < 500 ? 'as ours' : `${duration(Math.abs(status.offset) / 1000)} ${status.offset > 0 ? 'ahead' : 'behind'}`}, ${timeOfDay(client.now())}</dd>
-    </dl>`;
-}
-
 export function Badge() {
   useLive(['status'], 200);
   useClock(1000);
-  const { status } = client;
+  const { status } = client, [open, setOpen] = useState(false);
   return html`
-    <details class="badge" id="realtime" data-state=${status.state}>
+    <details class="badge" id="realtime" data-state=${status.state} onToggle=${event => setOpen(event.target.open)}>
       <summary><span aria-hidden="true">${ICONS[status.state]}</span> <span role="status">Realtime: ${status.state}</span> <small>${number(status)}</small></summary>
-      <div class="pop" role="group" aria-label="The way of an event">
-        <${Path} status=${status}/>
-        <p><button type="button" onClick=${() => client.reconnect()}>reconnect now</button>
-           <button type="button" onClick=${() => client.resync()}>take the whole state</button></p>
-      </div>
+      ${open ? html`<${Path} status=${status}/>` : null}
     </details>`;
 }

@@ -4,6 +4,7 @@ import { html, useEffect, useLive, useRef, useState } from '../lib/ui.js';
 import { ask, client, log, workers } from '../lib/live.js';
 import { narrow, route } from '../lib/route.js';
 import { plural } from '../lib/format.js';
+import { save } from './export.js';
 import { EventLine, words } from './parts.js';
 
 const PAGE = 150;
@@ -44,16 +45,10 @@ export function Events() {
   if (!reading) top.current = total;
   const fresh = all.filter((_, i) => i >= all.length - (total - top.current)).length && total - top.current;
   const shown = (reading ? log.events.slice(0, Math.max(0, log.events.length - (total - top.current))).filter(event => fits(event, kind, find)) : all).slice(-limit).reverse();
-  const save = () => {
-    const link = document.createElement('a');
-    link.href = URL.createObjectURL(new Blob([all.map(event => JSON.stringify(event)).join('\n') + '\n'], { type: 'application/x-ndjson' }));
-    link.download = 'events.ndjson';
-    link.click();
-  };
   return html`<section aria-label="Events">
     <div class="filters"><label>Kind <select onChange=${e => narrow({ kind: e.target.value })}>${KINDS.map(([value, name]) => html`<option value=${value} selected=${value === kind}>${name}</option>`)}</select></label>
       <button type="button" aria-pressed=${client.status.paused} onClick=${() => (client.status.paused ? client.resume() : client.pause())}>${client.status.paused ? `go on (${client.status.waiting} waiting)` : 'pause'}</button>
-      <button type="button" onClick=${save}>NDJSON</button>
+      <button type="button" onClick=${() => save('events.ndjson', 'application/x-ndjson', `${all.map(event => JSON.stringify(event)).join('\n')}\n`)}>NDJSON</button>
       <span id="shown" role="status">${plural(all.length, 'event')}${log.dropped ? `, ${log.dropped} older ones let go` : ''}</span></div>
     ${fresh > 0 && reading ? html`<p class="new"><button type="button" onClick=${() => scrollTo(0, 0)}>${fresh} new</button></p>` : null}
     ${one ? html`<ol class="events one">${one.missing ? html`<li>${query.get('id')}: ${one.missing}</li>` : html`<${EventLine} event=${one} open=${true}/>`}</ol>` : null}

@@ -1,11 +1,11 @@
 // fleet.js - all workers, in a table of which only the rows in sight are in the document: 10,000 cost what 40 do.
 // A row is painted again when its worker is another object. Filters, order and search stand in the address.
 // SPDX-License-Identifier: MIT
-import { Component, html, useEffect, useLayoutEffect, useLive, useMemo, useRef, useState } from '../lib/ui.js';
+import { Component, html, lazy, useEffect, useLayoutEffect, useLive, useMemo, useRef, useState } from '../lib/ui.js';
 import { activeAlerts, client, lastEvents, sparks, workers } from '../lib/live.js';
 import { go, narrow, route } from '../lib/route.js';
 import { ago, count as number, DASH, dollars, duration, plural, text } from '../lib/format.js';
-import { count, csv, curl, filterOf, hold, idleSince, matches, order } from '../lib/fleet.js';
+import { count, filterOf, hold, idleSince, matches, order } from '../lib/fleet.js';
 import { Freshness, Load, Word } from './cells.js';
 
 const ROW = 34, CARD = 150, OVERSCAN = 6, NARROW = '(max-width: 700px)';
@@ -40,6 +40,8 @@ class Row extends Component {
   }
 }
 
+const Export = lazy(() => import('./export.js'), 'Export');
+
 const TILES = [['', 'all', 'workers'], ['running', 'running', 'running'], ['attention', 'attention', 'need attention'], ['stale', 'stale', 'stale'], ['stopped', 'stopped', 'stopped'], ['idle', 'idle', 'idle']];
 
 function Tiles({ counts, group }) {
@@ -50,26 +52,6 @@ function Tiles({ counts, group }) {
 
 const Choice = ({ name, label, values, query }) => html`<label>${label} <select id=${name} onChange=${e => narrow({ [name]: e.target.value })}>
   <option value="">all</option>${values.map(value => html`<option value=${value} selected=${query.get(name) === value}>${value}</option>`)}</select></label>`;
-
-function save(name, type, body) {
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(new Blob([body], { type }));
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-}
-
-function Export({ list, filter }) {
-  const [said, say] = useState('');
-  const copy = async () => {
-    const words = curl(location.origin, filter);
-    try { await navigator.clipboard.writeText(words); say('copied'); } catch { say(words); }
-  };
-  return html`<details class="export"><summary>export</summary><div class="pop">
-    <button type="button" onClick=${() => save('workers.csv', 'text/csv', csv(list))}>CSV</button>
-    <button type="button" onClick=${() => save('workers.json', 'application/json', JSON.stringify(list, null, 1))}>JSON</button>
-    <button type="button" onClick=${copy}>copy as curl</button> <code role="status">${said}</code></div></details>`;
-}
 
 /** Which rows are in sight. */
 function useWindow(box, total, height) {
@@ -116,7 +98,7 @@ export function Fleet() {
   const all = [...workers.values()];
   const wanted = order(all.filter(worker => matches(worker, filter, context)), filter.sort);
   const [list, holding] = useOrder(wanted, filter.sort + query);
-  const box = useRef(), [active, setActive] = useState(null), cards = useMedia(NARROW), height = cards ? CARD : ROW;
+  const box = useRef(), [active, setActive] = useState(null), [exporting, setExporting] = useState(false), cards = useMedia(NARROW), height = cards ? CARD : ROW;
   const [from, to] = useWindow(box, list.length, height);
   const regions = useMemo(() => [...new Set(all.map(w => w.region))].sort(), [all.length]);
   const statuses = [...new Set(all.map(w => w.status))].sort();
@@ -149,7 +131,7 @@ export function Fleet() {
         <${Choice} name="region" label="Region" values=${regions} query=${query}/><${Choice} name="status" label="Status" values=${statuses} query=${query}/>
         <label>Tag <input id="tag" value=${query.get('tag') ?? ''} placeholder="key=value" onInput=${e => narrow({ tag: e.target.value })}/></label>
         <span id="shown" role="status">${list.length === all.length ? plural(all.length, 'worker') : `${number(list.length)} of ${plural(all.length, 'worker')}`}</span>
-        <${Export} list=${list} filter=${filter}/>
+        <details class="export" onToggle=${event => setExporting(event.target.open)}><summary>export</summary>${exporting ? html`<${Export} list=${list} filter=${filter}/>` : null}</details>
       </div>
       <table role="table" aria-rowcount=${list.length + 1} class=${cards ? 'cards' : ''} onKeyDown=${onKey} onClick=${onClick} ...${holding}>
         <thead role="rowgroup"><tr role="row">${COLUMNS.map(([name, heading]) => html`<th role="columnheader" class=${name}

@@ -1,7 +1,7 @@
 // frame.js - what stands around each view: name, tabs, search, badge, pause, looks, keys; and one line when
 // something is to be said. A view's code is fetched when it is first looked at. SPDX-License-Identifier: MIT
-import { html, useEffect, useLive, useRef, useState } from '../lib/ui.js';
-import { activeAlerts, ask, client, jobs, login, refreshSession, session, workers } from '../lib/live.js';
+import { html, lazy, sheet, useEffect, useLive, useState } from '../lib/ui.js';
+import { activeAlerts, ask, client, jobs, login, session, workers } from '../lib/live.js';
 import { go, link, narrow, route, VIEWS } from '../lib/route.js';
 import { set, setting } from '../lib/settings.js';
 import { duration, plural } from '../lib/format.js';
@@ -16,6 +16,7 @@ const LOADERS = {
   system: () => import('./system.js').then(m => m.System),
 };
 const loaded = { workers: Fleet };
+const Help = lazy(() => import('./help.js'), 'Help'), Login = lazy(() => import('./login.js'), 'Login'), Toasts = lazy(() => import('./toasts.js'), 'Toasts');
 
 function View() {
   useLive(['route']);
@@ -23,22 +24,11 @@ function View() {
   const { view, id } = route();
   useEffect(() => {
     if (loaded[view]) return;
-    LOADERS[view]().then(made => { loaded[view] = made; fail(null); again(n => n + 1); }, error => fail(error.message));
+    Promise.all([LOADERS[view](), sheet('/more.css')]).then(([made]) => { loaded[view] = made; fail(null); again(n => n + 1); }, error => fail(error.message));
   }, [view]);
   if (failed) return html`<p class="empty" role="alert">This view could not be loaded: ${failed}</p>`;
   const Shown = loaded[view];
   return Shown ? html`<${Shown} key=${view + (id ?? '')} id=${id}/>` : html`<p class="empty">…</p>`;
-}
-
-const KEYS_HELP = [['/', 'search'], ['1 … 5', 'workers, jobs, events, alerts, system'], ['↑ ↓', 'a row up or down'], ['Enter', 'open the row'], ['Escape', 'back'],
-  ['p', 'hold live updates, or let them go on'], ['t', 'theme'], ['z', 'local time or UTC'], ['k', 'kiosk: nothing but the view'], ['?', 'these keys']];
-
-function Help({ open, close }) {
-  const box = useRef();
-  useEffect(() => { if (open) box.current.showModal(); else box.current.close(); }, [open]);
-  return html`<dialog ref=${box} onClose=${close} aria-label="Keys"><h2>Keys</h2>
-    <dl class="keys">${KEYS_HELP.map(([key, what]) => html`<dt><kbd>${key}</kbd></dt><dd>${what}</dd>`)}</dl>
-    <form method="dialog"><button autofocus>close</button></form></dialog>`;
 }
 
 const nextTheme = () => set('theme', { auto: 'light', light: 'dark', dark: 'auto' }[setting('theme')]);
@@ -88,28 +78,6 @@ function Banner() {
     ${status.paused ? html` <button type="button" onClick=${() => client.resume()}>go on</button>` : null}</p>`;
 }
 
-function Login() {
-  useLive(['login']);
-  const [refused, refuse] = useState('');
-  const box = useRef();
-  const wanted = login.ask;
-  useEffect(() => { if (wanted) box.current?.querySelector('input')?.focus(); }, [wanted]);
-  const send = async event => {
-    event.preventDefault();
-    const field = box.current.querySelector('input');
-    try {
-      await ask('/api/session', { method: 'POST', body: { token: field.value } });
-      field.value = '';
-      refuse('');
-      await refreshSession();
-      login.ask?.done();
-    } catch (error) { field.value = ''; refuse(error.message); }
-  };
-  return html`<form id="login" ref=${box} hidden=${!wanted} onSubmit=${send}>
-    <label>Token <input id="token" type="password" autocomplete="current-password" required/></label> <button>log in</button>
-    <p id="refused" role="alert">${refused || wanted?.message || ''}</p></form>`;
-}
-
 function Account() {
   useLive(['session']);
   if (!session.user) return null;
@@ -135,13 +103,6 @@ function Search() {
     <input id="find" type="search" aria-label="Find" placeholder="Find  ( / )" autocomplete="off" value=${query.get('q') ?? ''} onInput=${type}/></form>`;
 }
 
-/** Toasts are not for the first look: their code comes when the page is quiet. */
-function Later() {
-  const [Toasts, set] = useState(null);
-  useEffect(() => { const timer = setTimeout(() => import('./toasts.js').then(m => set(() => m.Toasts), () => {}), 1500); return () => clearTimeout(timer); }, []);
-  return Toasts ? html`<${Toasts}/>` : null;
-}
-
 function favicon(troubles) {
   const picture = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><circle cx="16" cy="16" r="15" fill="#bd2130"/><text x="16" y="22" font-size="16" text-anchor="middle" fill="#fff" font-family="sans-serif">${troubles > 99 ? '99' : troubles}</text></svg>`;
   const wanted = troubles ? `data:image/svg+xml,${encodeURIComponent(picture)}` : '/icon.svg';
@@ -151,8 +112,9 @@ function favicon(troubles) {
 }
 
 export function Frame() {
-  useLive(['settings', 'status', 'alerts'], 250);
-  const [help, setHelp] = useState(false);
+  useLive(['settings', 'status', 'alerts', 'login'], 250);
+  const [help, setHelp] = useState(false), [quiet, setQuiet] = useState(false);
+  useEffect(() => { const timer = setTimeout(() => setQuiet(true), 1500); return () => clearTimeout(timer); }, []); // toasts are not for the first look
   useKeys(() => setHelp(true));
   const { status } = client;
   favicon(activeAlerts().filter(alert => alert.severity !== 'info').length);
@@ -165,11 +127,11 @@ export function Frame() {
       <button type="button" id="pause" aria-pressed=${status.paused} onClick=${pause}>${status.paused ? `go on (${status.waiting} waiting)` : 'pause'}</button>
       <button type="button" id="theme" onClick=${nextTheme} title="theme: ${setting('theme')}" aria-label="theme: ${setting('theme')}">${{ auto: '◑', light: '☀', dark: '☾' }[setting('theme')]}</button>
       <button type="button" id="zone" onClick=${nextZone} title="times are ${setting('zone')}">${setting('zone') === 'utc' ? 'UTC' : 'local'}</button>
-      <button type="button" id="keys" onClick=${() => setHelp(true)} aria-label="keys">?</button>
+      <button type="button" id="keys" onClick=${() => setHelp(true)} aria-label="keys and settings">?</button>
       <${Account}/>
     </header>
-    <${Banner}/><${Login}/>
+    <${Banner}/>${login.ask ? html`<${Login}/>` : null}
     <main id="content" tabindex="-1" data-away=${status.synced && status.state !== 'connected'}><${View}/></main>
-    <${Later}/>
-    <${Help} open=${help} close=${() => setHelp(false)}/>`;
+    ${quiet ? html`<${Toasts}/>` : null}
+    ${help ? html`<${Help} close=${() => setHelp(false)}/>` : null}`;
 }

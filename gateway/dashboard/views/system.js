@@ -3,22 +3,10 @@
 import { html, useEffect, useLive, useState } from '../lib/ui.js';
 import { ask, client } from '../lib/live.js';
 import { count, duration, text } from '../lib/format.js';
+import { parseMetrics, TELLING } from '../lib/metrics.js';
 import { Word } from './parts.js';
 
 const EVERY_MS = 5000;
-
-/** Prometheus' text, as far as a table needs it. */
-export function parseMetrics(body) {
-  const found = [], help = {};
-  for (const line of body.split('\n')) {
-    const about = /^# HELP (\S+) (.*)$/.exec(line);
-    if (about) { help[about[1]] = about[2]; continue; }
-    const sample = /^([a-zA-Z_:][\w:]*)(\{.*\})? (\S+)/.exec(line);
-    if (sample && !sample[1].endsWith('_bucket')) found.push({ name: sample[1], labels: sample[2] ?? '', value: Number(sample[3]), help: help[sample[1].replace(/_(sum|count)$/, '')] ?? help[sample[1]] ?? '' });
-  }
-  return found;
-}
-const TELLING = /conflated|dropped|missed|gaps|refused|evicted|malformed|overflow|lag|reconnects|joins|clients|behind|resumes|lost|failures|slow/;
 
 function usePolled(load) {
   const [value, set] = useState(null);
