@@ -36,7 +36,7 @@ function keepEvent(event) {
   log.events.push(event);
   if (log.events.length > EVENTS_MAX + 200) log.dropped += log.events.splice(0, 200).length;
   if (event.data?.worker_id && event.type !== 'worker.metrics.updated') lastEvents.set(event.data.worker_id, event);
-  touch('events');
+  touch('events', event.data?.worker_id);
 }
 
 function keepSpark(id) {
@@ -61,7 +61,10 @@ function keepAlert({ type, data }) {
 client.on('*', keepEvent);
 client.on('alert.*', keepAlert);
 client.onChange(change => {
-  for (const id of change.workers) keepSpark(id);
+  for (const id of change.workers) {
+    keepSpark(id);
+    touch(id); // a row in sight hears of its own worker at once, the view as a whole a few times a second
+  }
   const topics = [];
   if (change.workers.size) topics.push('workers');
   if (change.jobs.size) topics.push('jobs');

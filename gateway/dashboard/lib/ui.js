@@ -30,21 +30,32 @@ export function touch(...topics) {
 }
 document.addEventListener('visibilitychange', () => { if (!document.hidden) touch(); });
 
-/** Paints the component again whenever one of the topics moves; at most once in `every` ms. */
+/** Calls `listener` in the next frame after the topic moved; what it returns ends that. */
+export function listen(topic, listener) {
+  if (!listeners.has(topic)) listeners.set(topic, new Set());
+  listeners.get(topic).add(listener);
+  return () => {
+    const all = listeners.get(topic);
+    all.delete(listener);
+    if (all.size === 0) listeners.delete(topic);
+  };
+}
+
+/** Paints the component again whenever one of the topics moves; at most once in `every` ms, which may be a function. */
 export function useLive(topics, every = 0) {
   const [, again] = useState(0);
   useEffect(() => {
     let last = 0, timer = 0;
     const go = () => { timer = 0; last = performance.now(); again(n => n + 1); };
     const listener = () => {
-      const wait = every - (performance.now() - last);
+      const wait = (typeof every === 'function' ? every() : every) - (performance.now() - last);
       if (wait <= 0) go();
       else timer ||= setTimeout(go, wait);
     };
-    for (const topic of topics) (listeners.get(topic) ?? listeners.set(topic, new Set()).get(topic)).add(listener);
+    const offs = topics.map(topic => listen(topic, listener));
     return () => {
       clearTimeout(timer);
-      for (const topic of topics) listeners.get(topic).delete(listener);
+      for (const off of offs) off();
     };
   }, []);
 }

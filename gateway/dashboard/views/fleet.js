@@ -1,7 +1,8 @@
 // fleet.js - all workers, in a table of which only the rows in sight are in the document: 10,000 cost what 40 do.
-// A row is painted again when its worker is another object. Filters, order and search stand in the address.
+// A row in sight is painted in the frame after its worker changed; which rows there are, and their order, is worked out
+// a few times a second, seldomer the longer it takes. Filters, order and search stand in the address.
 // SPDX-License-Identifier: MIT
-import { Component, html, lazy, useEffect, useLayoutEffect, useLive, useMemo, useRef, useState } from '../lib/ui.js';
+import { Component, html, lazy, listen, useEffect, useLayoutEffect, useLive, useMemo, useRef, useState } from '../lib/ui.js';
 import { activeAlerts, client, lastEvents, sparks, workers } from '../lib/live.js';
 import { go, narrow, route } from '../lib/route.js';
 import { ago, count as number, DASH, dollars, duration, plural, text } from '../lib/format.js';
@@ -27,10 +28,16 @@ const COLUMNS = [
 ];
 
 class Row extends Component {
+  componentDidMount() { this.off = listen(this.props.worker.worker_id, () => this.setState({})); }
+  componentWillUnmount() { this.off(); }
+  now(props) { return workers.get(props.worker.worker_id) ?? props.worker; }
   shouldComponentUpdate(next) {
-    return next.worker !== this.props.worker || next.at !== this.props.at || next.active !== this.props.active || next.minute !== this.props.minute || next.event !== this.props.event;
+    const { at, active, minute } = this.props;
+    return this.now(next) !== this.shown || lastEvents.get(next.worker.worker_id) !== this.event || next.at !== at || next.active !== active || next.minute !== minute;
   }
-  render({ worker, at, active }) {
+  render(props) {
+    const { at, active } = props, worker = this.now(props);
+    this.event = lastEvents.get(worker.worker_id);
     const before = this.shown, turn = (this.turn = (this.turn ?? 0) ^ 1);
     const changed = before && before !== worker ? COLUMNS.map(([, , , what]) => what(before) !== what(worker)) : [];
     this.shown = worker;
@@ -92,12 +99,16 @@ function useOrder(wanted, sort) {
 
 export function Fleet() {
   useLive(['route', 'settings']);
-  useLive(['workers', 'alerts'], 200);
+  const cost = useRef(0);
+  useLive(['workers', 'alerts'], () => Math.max(200, 20 * cost.current));
+  const began = performance.now();
   const { query } = route(), filter = filterOf(query), now = client.now(), minute = Math.floor(now / 60000);
   const context = { now, alerted: new Set(activeAlerts().filter(a => a.severity !== 'info' && a.worker_id).map(a => a.worker_id)) };
   const all = [...workers.values()];
   const wanted = order(all.filter(worker => matches(worker, filter, context)), filter.sort);
   const [list, holding] = useOrder(wanted, filter.sort + query);
+  const counts = count(workers, context);
+  cost.current = performance.now() - began;
   const box = useRef(), [active, setActive] = useState(null), [exporting, setExporting] = useState(false), cards = useMedia(NARROW), height = cards ? CARD : ROW;
   const [from, to] = useWindow(box, list.length, height);
   const regions = useMemo(() => [...new Set(all.map(w => w.region))].sort(), [all.length]);
@@ -125,7 +136,7 @@ export function Fleet() {
   const sortBy = name => narrow({ sort: filter.sort === name ? `-${name}` : name });
 
   return html`
-    <${Tiles} counts=${count(workers, context)} group=${filter.group}/>
+    <${Tiles} counts=${counts} group=${filter.group}/>
     <section id="workers" aria-label="Workers">
       <div class="filters">
         <${Choice} name="region" label="Region" values=${regions} query=${query}/><${Choice} name="status" label="Status" values=${statuses} query=${query}/>
@@ -139,7 +150,7 @@ export function Fleet() {
         <tbody role="rowgroup" id="fleet" ref=${box}>
           ${from > 0 ? html`<tr aria-hidden="true" class="space" style=${{ height: `${from * height}px` }}></tr>` : null}
           ${list.slice(from, to).map((worker, i) => html`<${Row} key=${worker.worker_id} worker=${worker} at=${from + i} minute=${minute}
-            event=${lastEvents.get(worker.worker_id)} active=${from + i === first}/>`)}
+            active=${from + i === first}/>`)}
           ${to < list.length ? html`<tr aria-hidden="true" class="space" style=${{ height: `${(list.length - to) * height}px` }}></tr>` : null}
         </tbody>
       </table>

@@ -112,7 +112,8 @@ function favicon(troubles) {
 }
 
 export function Frame() {
-  useLive(['settings', 'status', 'alerts', 'login'], 250);
+  useLive(['login']);
+  useLive(['settings', 'status', 'alerts'], 250);
   const [help, setHelp] = useState(false), [quiet, setQuiet] = useState(false);
   useEffect(() => { const timer = setTimeout(() => setQuiet(true), 1500); return () => clearTimeout(timer); }, []); // toasts are not for the first look
   useKeys(() => setHelp(true));
