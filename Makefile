@@ -30,7 +30,7 @@ sources   = $(wildcard $(1:%=%/*.c))
 objects   = $(patsubst %.c,$B/%.o,$(call sources,$1))
 assembly  = $(patsubst %.S,$B/%.o,$(wildcard $(1:%=%/*.S)))
 
-.PHONY: all help bench schemas deps deps-test deps-bench deps-lint deps-fuzz demo test unit integration node vendor screenshots faults memcheck fuzz \
+.PHONY: all help bench schemas deps deps-test deps-bench deps-lint deps-fuzz demo test unit integration node vendor page screenshots faults memcheck fuzz \
         fuzz-targets lint format install clean
 .DEFAULT_GOAL := all
 
@@ -180,6 +180,12 @@ bench: deps-bench all $B/bench_aggregate $B/bench_store $B/sse_load $B/sse_broad
 	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/bench/bench_sse.py $B $(BENCH)
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/bench/bench_push.py $B
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/bench/bench_monitor.py $B
+
+page: deps-test all node  ## what the page costs the browser, and how soon it shows what happened, as JSON
+	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/browser/measure_page.py
+
+screenshots: deps-test all node  ## deploy/screenshots/ anew: each view, light, dark and on a phone
+	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/browser/screenshots.py deploy/screenshots
 
 demo: all  ## the whole stack on simulated AWS and CML, until Ctrl-C
 	@deploy/demo $B

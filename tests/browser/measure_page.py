@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""measure_page [SECONDS [WORKERS...]] - what the page costs and how soon it shows what happened, as JSON.
+"""measure_page [SECONDS [WORKERS[:A_SECOND]...]] - what the page costs and how soon it shows what happened, as JSON.
 
-The real aggregator and gateway, an outside publisher that tells a new load of each worker once a second, headless
-Chromium. `main_thread` is the page's own share of one core (the CPU time of its main thread); `event_to_document_ms` goes from
+The real aggregator and gateway, an outside publisher that tells a new load of A_SECOND workers a second (of
+each once, where that is not said), headless Chromium. `main_thread` is the page's own share of one core (the CPU time of its main thread); `event_to_document_ms` goes from
 the publisher's call to the moment the text stands in the document. SPDX-License-Identifier: MIT"""
 import json
 import os
@@ -65,11 +65,11 @@ class World:
                 self.ec2.instance("us-east-1", name, name=f"worker {name}", interval_seconds=3600)
             wait_until(lambda: len(http_json(f"{self.gateway.url}/api/state")["workers"]) > min(workers, start + 500) - 1, "they are known")
 
-    def tell(self):
-        """Each worker once a second, evenly."""
+    def tell(self, a_second):
+        """Of one worker after the other, evenly."""
         began = time.monotonic()
         while not self.ended.is_set():
-            due = int((time.monotonic() - began) * len(self.names))
+            due = int((time.monotonic() - began) * a_second)
             while self.told < due:
                 name = self.names[self.told % len(self.names)]
                 self.load.publish("utilization.observed", f"us-east-1/{name}", {"cpu_percent": round(self.told * 7 % 1000 / 10, 1), "interval_seconds": 3600})
@@ -90,7 +90,13 @@ def probe(world, seconds):
         time.sleep(0.1)
 
 
-def run(browser, folder, workers, seconds):
+def swept(page):
+    """Megabytes that are in use when nothing is left to be collected."""
+    page.run("gc()")
+    return round(page.metrics()["JSHeapUsedSize"] / 1e6, 1)
+
+
+def run(browser, folder, workers, a_second, seconds):
     world = World(folder, workers)
     result = {"workers": workers}
     try:
@@ -104,13 +110,15 @@ def run(browser, folder, workers, seconds):
             result["sizes"] = sizes(world.gateway, {"/index.html", *first})
         page.wait(f"document.querySelector(\"tr[data-instance='{PROBE}']\")", "the probe is in sight")
         page.metrics()
-        teller = threading.Thread(target=world.tell, daemon=True)
+        teller = threading.Thread(target=world.tell, args=(a_second,), daemon=True)
         teller.start()
-        wait_until(lambda: world.told > 2 * workers, "it flows")
+        wait_until(lambda: world.told > 2 * a_second, "it flows")
         page.run(WATCH, 0)
+        heap = [swept(page)]
         before, told, at = page.metrics(), world.told, time.monotonic()
         probe(world, seconds)
         after, told, wall = page.metrics(), world.told - told, time.monotonic() - at
+        heap.append(swept(page))
         page.run(FRAMES, 0)
         counting = time.monotonic()
         probe(world, seconds / 2)
@@ -121,7 +129,7 @@ def run(browser, folder, workers, seconds):
                    "script": share("ScriptDuration"), "layout_and_style": share("LayoutDuration", "RecalcStyleDuration"),
                    "frames_per_second": round(frames, 1), "longest_frame_ms": round(page.run("longest")),
                    "event_to_document_ms": {"p50": seen[len(seen) // 2], "p99": seen[int(len(seen) * 0.99)], "of": len(seen)},
-                   "heap_MB": [round(each["JSHeapUsedSize"] / 1e6, 1) for each in (before, after)]}
+                   "heap_MB_swept": heap}
         if workers <= 1000:
             world.gateway.kill()
             page.wait("document.querySelector('#realtime').dataset.state !== 'connected'", "it is away")
@@ -139,11 +147,12 @@ def run(browser, folder, workers, seconds):
 
 def main(seconds="20", *workers):
     found = []
-    for count in map(int, workers or ("1000", "10000")):
+    for asked in workers or ("1000", "10000:1000"):
+        count, _, a_second = asked.partition(":")
         with tempfile.TemporaryDirectory() as folder:
-            browser = Browser()
+            browser = Browser("--js-flags=--expose-gc")
             try:
-                found.append(run(browser, pathlib.Path(folder), count, float(seconds)))
+                found.append(run(browser, pathlib.Path(folder), int(count), int(a_second or count), float(seconds)))
             finally:
                 browser.stop()
     print(json.dumps({"cores": os.cpu_count(), "seconds": float(seconds), "runs": found}, indent=1))

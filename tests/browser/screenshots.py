@@ -8,7 +8,7 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "integration"), str(HERE)]
 from browser import Browser  # noqa: E402
-from harness import wait_until  # noqa: E402
+from harness import http_json, wait_until  # noqa: E402
 from showcase import Showcase  # noqa: E402
 
 LOOKS = {
@@ -25,6 +25,9 @@ VIEWS = {  # name: where, and what is there when it is full
     "system": ("#/system", "document.querySelector('#clients tr')"),
 }
 
+#  A chart wants a past: a sample is a minute.
+MINUTES = 5
+
 
 def telling(gateway):
     """One with labs and a load."""
@@ -40,6 +43,8 @@ def main(folder, names):
         try:
             show.fill()
             worker = telling(show.gateway)
+            history = f"{show.url}/api/workers/{worker}/history?metric=cpu_utilization"
+            wait_until(lambda: len(http_json(history)["samples"]) >= MINUTES, "something to draw", 60 * (MINUTES + 1))
             for look, options in LOOKS.items():
                 page = browser.open(f"{show.url}/", context=look, **options)
                 page.wait(VIEWS["workers"][1], "the fleet", 60)

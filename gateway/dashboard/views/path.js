@@ -4,14 +4,13 @@ import { client } from '../lib/live.js';
 import { count, duration, plural, timeOfDay } from '../lib/format.js';
 
 export function Path({ status }) {
-  const { counters } = status, stats = client.stats;
+  const { counters } = status, collectors = (client.stats?.runners ?? []).filter(({ runner_id: id }) => id.startsWith('/collector/'));
   const alive = status.state === 'connected';
   return html`<div class="pop" role="group" aria-label="The way of an event">
     <dl class="path">
       <dt>browser → gateway</dt><dd>${alive ? `heartbeat ${duration((client.age ?? 0) / 1000)} ago, ${status.lag} ms on its way` : status.message || status.reason || status.state}</dd>
       <dt>gateway → aggregator</dt><dd>${status.position ? `at event ${status.position.split('-')[1]} of ${status.epoch}` : 'not heard yet'}</dd>
-      <dt>collectors</dt><dd>${(stats?.runners ?? []).filter(r => r.runner_id.startsWith('/collector/')).map(r => html`<div>${r.runner_id.replace('/collector/', '')}: ${r.state}</div>`)}
-        ${stats?.runners ? null : 'this gateway does not say'}</dd>
+      <dt>collectors</dt><dd>${collectors.map(({ runner_id: id, state }) => html`<div>${id.replace('/collector/', '')}: ${state}</div>`)}${collectors.length ? null : 'none has registered'}</dd>
       <dt>tabs on this stream</dt><dd>${status.shared ? plural(status.tabs, 'tab') : 'a stream of its own'}</dd>
       <dt>missed · replayed · repaired</dt><dd>${count(counters.missed)} · ${count(counters.replayed)} · ${count(counters.repaired)}</dd>
       <dt>reconnects</dt><dd>${count(counters.reconnects)}</dd>
