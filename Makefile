@@ -2,7 +2,7 @@
 #
 # A collector is a folder under collector/ and its name here.
 COLLECTORS := ec2 cloudwatch cml prometheus
-PROGRAMS   := cmlwatch-aggregator cmlwatch-gateway $(COLLECTORS:%=cmlwatch-collector-%) cmlwatch-sim
+PROGRAMS   := cmlwatch-aggregator cmlwatch-gateway $(COLLECTORS:%=cmlwatch-collector-%) cmlwatch-sim cmlwatch cmlwatch-probe
 
 CC       ?= gcc
 ifeq ($(origin CC),default)
@@ -30,8 +30,8 @@ sources   = $(wildcard $(1:%=%/*.c))
 objects   = $(patsubst %.c,$B/%.o,$(call sources,$1))
 assembly  = $(patsubst %.S,$B/%.o,$(wildcard $(1:%=%/*.S)))
 
-.PHONY: all help bench schemas deps deps-test deps-bench deps-lint deps-fuzz demo test unit integration node vendor page screenshots faults memcheck fuzz \
-        fuzz-targets lint format install clean
+.PHONY: all help bench metrics schemas deps deps-test deps-bench deps-lint deps-fuzz deps-deploy demo test unit integration node vendor page screenshots faults soak \
+        memcheck fuzz fuzz-targets lint format install deb test-deb test-compose test-files clean
 .DEFAULT_GOAL := all
 
 all: $(PROGRAMS:%=$B/%)  ## build every program
@@ -48,7 +48,14 @@ $B/cmlwatch-collector-%: $(call objects,common collector/core collector/aws)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(foreach c,$(COLLECTORS),$(eval $B/cmlwatch-collector-$c: $(call objects,collector/$c)))
 
-$B/cmlwatch-aggregator $B/cmlwatch-gateway $B/cmlwatch-sim:
+# In the terminal, for who works with it; the only one that draws.
+$B/cmlwatch: LDLIBS += -lncursesw
+$B/cmlwatch: $(call objects,common gateway/cli)
+
+$B/cmlwatch-probe: $(call objects,probe)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
+$B/cmlwatch-aggregator $B/cmlwatch-gateway $B/cmlwatch-sim $B/cmlwatch:
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $B/%.o: %.c | deps
@@ -77,10 +84,13 @@ $B/gateway/dashboard_files.o: $(PAGE:%=gateway/dashboard/%) $(PAGE:%=$B/gateway/
 # --- the version, of git; the file changes only when the version does
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+#  Of the manual pages: the last commit's, so that the same source makes the same pages.
+DATE    := $(shell git log -1 --format=%cs 2>/dev/null || date -u -d @$${SOURCE_DATE_EPOCH:-0} +%F)
 $B/generated/version.h: FORCE
 	@mkdir -p $(@D)
-	@echo '#define CMLWATCH_VERSION "$(VERSION)"' | cmp -s - $@ || echo '#define CMLWATCH_VERSION "$(VERSION)"' > $@
-$B/common/program.o: $B/generated/version.h
+	@printf '#define CMLWATCH_VERSION "%s"\n#define CMLWATCH_DATE "%s"\n' '$(VERSION)' '$(DATE)' >$@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+$B/common/program.o $B/common/program_docs.o: $B/generated/version.h
 .PHONY: FORCE
 
 # --- unit tests: tests/unit/<folder>/test_<module>.c is linked with that folder and common/
@@ -94,6 +104,7 @@ $B/lib/aggregator.a: $(call without_main,aggregator)
 $B/lib/gateway.a:    $(call without_main,gateway) $(call assembly,gateway)
 $B/lib/collector.a:  $(call without_main,collector/core collector/aws $(COLLECTORS:%=collector/%))
 $B/lib/simulator.a:  $(call without_main,tests/simulator)
+$B/lib/cli.a:        $(call without_main,gateway/cli)
 $B/lib/%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
@@ -103,7 +114,7 @@ define unit_rule
 $B/tests/unit/$1/test_%: $B/tests/unit/$1/test_%.o $B/lib/$1.a $B/lib/common.a
 	$$(Q)$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^ -lcmocka $$(LDLIBS)
 endef
-$(foreach folder,aggregator gateway collector simulator,$(eval $(call unit_rule,$(folder))))
+$(foreach folder,aggregator gateway collector simulator cli,$(eval $(call unit_rule,$(folder))))
 $B/tests/unit/common/test_%: $B/tests/unit/common/test_%.o $B/lib/common.a
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
 
@@ -113,7 +124,7 @@ $B/tests/unit/common/test_%: $B/tests/unit/common/test_%.o $B/lib/common.a
 
 FUZZ   := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAY := $(FUZZ:%=$B/tests/replay/%)
-FUZZED := $B/lib/gateway.a $B/lib/collector.a $B/lib/common.a
+FUZZED := $B/lib/gateway.a $B/lib/cli.a $B/lib/collector.a $B/lib/common.a
 MINUTES ?= 10
 
 $B/tests/replay/%: $B/tests/fuzz/%.o $B/tests/fuzz/replay.o $(FUZZED)
@@ -139,6 +150,10 @@ schemas: $B/print_schemas  ## print common/schema/ anew
 	@$< common/schema
 
 PYTHON ?= /usr/bin/python3
+
+metrics:  ## write docs/metrics.md anew
+	@$(PYTHON) tests/support/metrics_table.py docs/metrics.md
+
 #  Tests wait more than they work: two files of them at a time.
 TEST_WORKERS ?= 2
 PYTEST  = CMLWATCH_BUILD=$B $(PYTHON) -m pytest -q -p no:cacheprovider --timeout 300
@@ -162,6 +177,9 @@ faults: deps-test all  ## kill -9 a hundred times under load, stalls, cuts, a fu
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_KILLS=$${CMLWATCH_KILLS:-100} CMLWATCH_RATE=$${CMLWATCH_RATE:-2000} \
 	  $(PYTEST) -s --timeout 1200 tests/integration/test_kills.py tests/integration/test_faults.py $(PYTEST_FLAGS)
 
+soak: deps-test all  ## the whole stack for MINUTES=30 with clients, jobs and rescales; fails when anything grows or an event is missing
+	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/bench/soak.py $B $(if $(filter command line,$(origin MINUTES)),$(MINUTES),30)
+
 memcheck: deps-test all  ## the whole stack once under valgrind: no leak, no invalid access
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_WRAP="valgrind" $(PYTEST) tests/integration/test_stack.py -k whole_stack $(PYTEST_FLAGS)
 
@@ -180,6 +198,8 @@ bench: deps-bench all $B/bench_aggregate $B/bench_store $B/sse_load $B/sse_broad
 	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/bench/bench_sse.py $B $(BENCH)
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/bench/bench_push.py $B
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/bench/bench_monitor.py $B
+	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/bench/bench_jobs.py $B
+	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/bench/bench_job_monitor.py $B
 
 page: deps-test all node  ## what the page costs the browser, and how soon it shows what happened, as JSON
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/browser/measure_page.py
@@ -202,10 +222,12 @@ deps-lint:
 	@deploy/deps build test lint
 deps-fuzz:
 	@deploy/deps build fuzz
+deps-deploy:
+	@deploy/deps build deploy
 
 # --- the checks that read instead of run
 
-C_FILES := $(wildcard common/*.[ch] aggregator/*.[ch] gateway/*.[ch] collector/*/*.[ch] \
+C_FILES := $(wildcard common/*.[ch] probe/*.[ch] aggregator/*.[ch] gateway/*.[ch] gateway/cli/*.[ch] collector/*/*.[ch] \
              tests/simulator/*.[ch] tests/unit/*/*.[ch] tests/support/*.[ch] tests/bench/*.[ch] \
              tests/fuzz/*.[ch])
 
@@ -221,14 +243,66 @@ lint: deps-lint all  ## format, layers, sizes, banned calls, cppcheck, clang-tid
 format:  ## put the sources into the checked-in style
 	clang-format -i $(C_FILES)
 
-install: all  ## into DESTDIR and PREFIX
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/cmlwatch/schema $(DESTDIR)$(PREFIX)/share/doc/cmlwatch
-	install -m 755 $(filter-out %-sim,$(PROGRAMS:%=$B/%)) $(DESTDIR)$(PREFIX)/bin/
+# --- what is installed: programs, pages, completion, units, the configuration
+#
+# PREFIX is where it will be used, DESTDIR where it is put for that; a configuration that is there stays.
+
+#  The simulator and the probe are of images (Dockerfile).
+INSTALLED := $(filter-out %-sim %-probe,$(PROGRAMS))
+SYSCONF   := /etc/cmlwatch
+UNITDIR   := $(PREFIX)/lib/systemd/system
+units      = $(wildcard deploy/systemd/*.service deploy/systemd/*.target)
+#  Those with a section of settings; `cmlwatch` is told what it needs by its flags, and tells it by --help.
+SERVICES   = $(filter-out cmlwatch,$(INSTALLED))
+sections   = $(SERVICES:cmlwatch-%=%)
+
+$B/man/%.8: $B/%
+	@mkdir -p $(@D)
+	$(Q)$< --man >$@
+
+$B/completion/%: $B/%
+	@mkdir -p $(@D)
+	$(Q)$< --completion >$@
+
+$B/systemd/cmlwatch-collector-%@.service: deploy/systemd/cmlwatch-collector.service.in
+	@mkdir -p $(@D)
+	$(Q)sed 's|@KIND@|$*|g' $< >$@
+
+install: all $(SERVICES:%=$B/man/%.8) $(SERVICES:%=$B/completion/%) $(COLLECTORS:%=$B/systemd/cmlwatch-collector-%@.service)  ## into DESTDIR and PREFIX
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin share/cmlwatch/schema share/doc/cmlwatch share/man/man8 share/bash-completion/completions)
+	install -d $(DESTDIR)$(UNITDIR)/cmlwatch-.service.d $(DESTDIR)$(SYSCONF)
+	install -d -m 700 $(DESTDIR)$(SYSCONF)/secrets $(sections:%=$(DESTDIR)$(SYSCONF)/secrets/%)
+	install -m 755 $(INSTALL_STRIP) $(INSTALLED:%=$B/%) $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 $(SERVICES:%=$B/man/%.8) $(DESTDIR)$(PREFIX)/share/man/man8/
+	install -m 644 $(SERVICES:%=$B/completion/%) $(DESTDIR)$(PREFIX)/share/bash-completion/completions/
 	install -m 644 common/schema/*.json $(DESTDIR)$(PREFIX)/share/cmlwatch/schema/
-	install -m 644 README.md deploy/cmlwatch.conf $(DESTDIR)$(PREFIX)/share/doc/cmlwatch/
+	install -m 644 README.md CHANGELOG.md LICENSE deploy/cmlwatch.conf $(DESTDIR)$(PREFIX)/share/doc/cmlwatch/
+	install -m 644 $(units) $(COLLECTORS:%=$B/systemd/cmlwatch-collector-%@.service) $(DESTDIR)$(UNITDIR)/
+	install -m 644 deploy/systemd/cmlwatch-.service.d/*.conf $(DESTDIR)$(UNITDIR)/cmlwatch-.service.d/
+	sed -i 's|/usr/bin/|$(PREFIX)/bin/|' $(DESTDIR)$(UNITDIR)/cmlwatch-*.service
+	[ -e $(DESTDIR)$(SYSCONF)/cmlwatch.conf ] || install -m 644 deploy/cmlwatch.conf $(DESTDIR)$(SYSCONF)/
+
+#  A version that Debian can compare: v1.2 and later tags as they are, else by the number of commits.
+DEB_VERSION = $(or $(shell git describe --tags --match 'v[0-9]*' 2>/dev/null | sed 's/^v//; s/-/+/g'),0+git$(shell git rev-list --count HEAD 2>/dev/null).$(shell git rev-parse --short HEAD 2>/dev/null))
+DEB         = $B/cmlwatch_$(DEB_VERSION)_$(shell dpkg --print-architecture).deb
+
+deb: deps-deploy all  ## a Debian package of it, in build/
+	@rm -rf $B/deb
+	+@$(MAKE) --no-print-directory install PREFIX=/usr DESTDIR=$B/deb INSTALL_STRIP=--strip >/dev/null
+	@deploy/debian/build $B/deb $(DEB_VERSION) $(DEB)
+	@echo $(DEB)
+
+test-deb: deb  ## install that package in a system of its own (debootstrap, systemd), use it, remove it; as root
+	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_DEB=$(DEB) $(PYTEST) -s tests/deploy/test_deb.py $(PYTEST_FLAGS)
+
+test-compose: deps-deploy  ## build the images and run the docker-compose stack in an engine of its own; as root
+	@PYTHONDONTWRITEBYTECODE=1 $(PYTEST) -s --timeout 1200 tests/deploy/test_compose.py $(PYTEST_FLAGS)
+
+test-files: deps-deploy all  ## the files of deploy/ by their schemas, and by what the programs take
+	@PYTHONDONTWRITEBYTECODE=1 $(PYTEST) tests/deploy/test_files.py $(PYTEST_FLAGS)
 
 clean:  ## remove what was built
 	rm -rf build
 
 .SECONDARY:
--include $(shell find $B -name '*.d' 2>/dev/null)
+-include $(shell find $B -type f -name '*.d' 2>/dev/null)

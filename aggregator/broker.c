@@ -65,19 +65,16 @@ worker_of (const broker_t *self, const job_t *job)
 
 //  What it has done to its worker is told before it is over.
 static void
-follow_completion (broker_t *self, const job_t *job)
+follow_job (broker_t *self, const job_t *job)
 {
     const job_type_t *type = job_type_find (job->type);
-    const worker_t *worker = worker_of (self, job);
+    const worker_t *worker = type ? worker_of (self, job) : NULL;
 
-    if (!type || !worker) {
+    if (!worker) {
         return;
     }
-    if (strcmp (job->type, "worker.pause") == 0) {
-        fleet_note_pause (self->fleet, worker, job);
-    } else if (strcmp (job->type, "worker.resume") == 0) {
-        fleet_note_resume (self->fleet, worker, job);
-    } else if (type->refreshes) {
+    fleet_follow_job (self->fleet, worker, job);
+    if (type->refreshes && job->status == JOB_COMPLETED) {
         feed_snapshot (self->feed, worker, "refresh");
     }
 }
@@ -87,9 +84,7 @@ on_changed (void *argument, const job_t *job, const job_change_t *change)
 {
     broker_t *self = argument;
 
-    if (change->event == EVENT_JOB_COMPLETED) {
-        follow_completion (self, job);
-    }
+    follow_job (self, job);
     job_tell (self->feed, job, change, loop_now (self->loop).wall);
     jobs_store_put (self->store, job);
     job_metrics_count (self->metrics, job, change);

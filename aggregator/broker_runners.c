@@ -110,10 +110,16 @@ hand_out (broker_t *self)
     job_queue_t *queue = jobs_queue (self->jobs);
     bool again = true;
 
+    for (runner_t *runner = runners_waiting (self->runners); runner; runner = runner->next) {
+        runner->is_served = false;
+    }
     while (again && job_queue_size (queue) > 0) {
         again = false;
         for (runner_t *runner = runners_waiting (self->runners); runner; runner = runner->next) {
-            const job_t *job = runner_has_room (runner) ? runner_choose (runner, queue) : NULL;
+            const job_t *job = !runner->is_served && runner_has_room (runner)
+                                   ? runner_choose (runner, queue)
+                                   : NULL;
+            runner->is_served = !job;  //  what waits only gets less here
             if (job) {
                 jobs_assign (self->jobs, job, runner->id, broker_now (self));
                 zlistx_add_end (runner->given, (void *) (uintptr_t) job);

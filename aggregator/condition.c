@@ -19,7 +19,15 @@
 typedef enum kind { KIND_TEXT, KIND_NUMBER, KIND_FLAG } kind_t;
 
 //  How a field lies in the facts.
-typedef enum form { FORM_TEXT, FORM_PERCENT, FORM_INTEGER, FORM_FLAG, FORM_TIME, FORM_JSON } form_t;
+typedef enum form {
+    FORM_TEXT,
+    FORM_PERCENT,
+    FORM_NUMBER,
+    FORM_INTEGER,
+    FORM_FLAG,
+    FORM_TIME,
+    FORM_JSON
+} form_t;
 
 typedef struct field {
     const char *name;
@@ -32,7 +40,7 @@ static const field_t FIELDS [] = {
     SNAPSHOT_FIELDS (ROW)
 #undef ROW
         {"freshness", FORM_TEXT, offsetof (condition_facts_t, freshness)},
-    {"idle_minutes", FORM_PERCENT, offsetof (condition_facts_t, idle_minutes)},
+    {"idle_minutes", FORM_NUMBER, offsetof (condition_facts_t, idle_minutes)},
 };
 #define FIELDS_COUNT (sizeof FIELDS / sizeof *FIELDS)
 

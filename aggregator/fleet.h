@@ -10,7 +10,7 @@
 // a number changed. Keeps the samples of each worker (history.h).
 //
 // fleet.c owns the set, its order and its clocks; fleet_apply.c is what each observation and
-// each command does.
+// each command does; fleet_pause.c what idleness asks for, and what jobs mean for their worker.
 //
 // SPDX-License-Identifier: MIT
 
@@ -78,11 +78,10 @@ uint64_t fleet_revision (const fleet_t *self);
 const worker_t *fleet_next (fleet_t *self, const char *after);
 
 broker_t *fleet_broker (const fleet_t *self);
-//  The broker has restored its jobs: which workers are asked to be paused.
+//  The broker has restored its jobs: which workers are about to be paused or resumed.
 void fleet_note_jobs (fleet_t *self);
-//  A job has paused or resumed it: by us (W7), as the job's payload and submitter say.
-void fleet_note_pause (fleet_t *self, const worker_t *worker, const job_t *job);
-void fleet_note_resume (fleet_t *self, const worker_t *worker, const job_t *job);
+//  A job about it has changed: whose stop or start it is that will be seen, or what it has done (W7).
+void fleet_follow_job (fleet_t *self, const worker_t *worker, const job_t *job);
 
 //  The data object of system.stats.
 void fleet_write_stats (fleet_t *self, json_writer_t *json);

@@ -11,8 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define AUTOMATIC "{\"reason\":\"idle_timeout\"}"  //  the payload of a pause that we ask for
-
 //  Region and instance id also stand in topics and keys, where '|' parts and length is bounded.
 static int
 names_of (const observation_t *observation, names_t *names, reason_t *why)
@@ -64,67 +62,6 @@ keep_samples (fleet_t *self, entry_t *entry, const worker_change_t *change)
     }
 }
 
-static const job_t *
-open_pause (const fleet_t *self, const entry_t *entry)
-{
-    return jobs_open_of (broker_jobs (self->broker), PAUSE_JOB, worker_id (entry->worker));
-}
-
-static bool
-is_automatic (const job_t *job)
-{
-    return job->payload && strcmp (job->payload, AUTOMATIC) == 0;
-}
-
-static void
-ask_for_pause (fleet_t *self, entry_t *entry)
-{
-    const job_order_t order = {.type = PAUSE_JOB,
-                               .worker = entry->worker,
-                               .payload = AUTOMATIC,
-                               .by = "system",
-                               .priority = INTEGER_UNKNOWN,
-                               .timeout_seconds = INTEGER_UNKNOWN};
-    const job_t *job;
-
-    entry->pause_asked = true;
-    (void) broker_submit (self->broker, &order, &job);
-}
-
-//  What we asked for stands as long as its reason does, or until somebody has begun with it.
-static void
-withdraw_pause (fleet_t *self, entry_t *entry)
-{
-    const job_t *job = open_pause (self, entry);
-
-    entry->pause_asked = false;
-    if (job && job->status == JOB_PENDING && is_automatic (job)) {
-        broker_cancel (self->broker, job, "system", "it is not idle any more");
-    }
-}
-
-static void
-follow_idleness (fleet_t *self, entry_t *entry, const worker_change_t *change)
-{
-    idle_facts_t facts = worker_idle_facts (entry->worker);
-
-    if (change->pause_due && !worker_is_listed (entry->worker)) {  //  no EC2 could stop it
-        ask_for_pause (self, entry);
-    } else if (entry->pause_asked && !idle_is_due (&self->settings->rules.idle, &facts)) {
-        withdraw_pause (self, entry);
-    }
-}
-
-void
-fleet_note_jobs (fleet_t *self)
-{
-    for (entry_t *entry = zhashx_first (self->entries); entry;
-         entry = zhashx_next (self->entries)) {
-        const job_t *job = open_pause (self, entry);
-        entry->pause_asked = job && is_automatic (job);
-    }
-}
-
 //  W8. What the digest covers (common/digest.h).
 static bool
 counts_in_digest (const field_set_t *fields)
@@ -162,7 +99,7 @@ fleet_tell (fleet_t *self, entry_t *entry, const worker_change_t *change, bool r
     self->revision +=
         status || change->account || field_set_has_group (&change->fields, SNAPSHOT_GROUP_DETAILS);
     keep_samples (self, entry, change);
-    follow_idleness (self, entry, change);
+    fleet_follow_idleness (self, entry, change);
     if (status || change->old_service != worker_service (entry->worker)) {
         broker_follow_worker (self->broker, entry->worker);
     }
@@ -354,27 +291,6 @@ fleet_apply_activity (fleet_t *self, const observation_t *observation, reason_t 
                                                      observation->envelope.time);
     fleet_tell (self, entry, &change, false);
     return 0;
-}
-
-void
-fleet_note_pause (fleet_t *self, const worker_t *worker, const job_t *job)
-{
-    entry_t *entry = fleet_entry (self, worker_id (worker));
-    worker_change_t change =
-        worker_pause (entry->worker, is_automatic (job) ? "idle_timeout" : "manual",
-                      job->submitted_by, loop_now (self->loop).wall);
-
-    fleet_tell (self, entry, &change, false);
-}
-
-void
-fleet_note_resume (fleet_t *self, const worker_t *worker, const job_t *job)
-{
-    entry_t *entry = fleet_entry (self, worker_id (worker));
-    worker_change_t change =
-        worker_resume (entry->worker, "manual", job->submitted_by, loop_now (self->loop).wall);
-
-    fleet_tell (self, entry, &change, false);
 }
 
 int

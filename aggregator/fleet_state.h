@@ -11,6 +11,7 @@
 #include <czmq.h>
 
 #define PAUSE_JOB      "worker.pause"
+#define RESUME_JOB     "worker.resume"
 #define NAME_BYTES_MAX 63  //  of a region and of an instance id
 
 typedef struct names {
@@ -26,7 +27,8 @@ typedef struct entry {
     owed_t owed;
     cause_t cause;     //  of what is owed
     bool touched;      //  stands in the list of the turn
-    bool pause_asked;  //  a worker.pause is open for it
+    bool pause_asked;  //  for the idleness that it is in, because of which a pause was asked for
+    time_us_t pause_asked_at;  //  steady; the last time
 } entry_t;
 
 struct fleet {
@@ -59,6 +61,9 @@ history_t *fleet_samples (fleet_t *self, entry_t *entry);
 //  It has changed: at the turn's end it is stored, and replicas are told of it (OWED_STATE) or
 //  everybody is (OWED_SNAPSHOT, after a round).
 void fleet_touch (fleet_t *self, entry_t *entry, owed_t owed);
+
+//  fleet_pause.c: asks for a pause, or withdraws it, as its idleness is after the change.
+void fleet_follow_idleness (fleet_t *self, entry_t *entry, const worker_change_t *change);
 
 //  fleet_clock.c: what was seen after now was seen now.
 void fleet_forget_future (fleet_t *self, time_us_t now);

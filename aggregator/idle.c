@@ -32,10 +32,10 @@ idle_is_idle (const idle_rules_t *rules, const idle_facts_t *facts)
            facts->checked_at >= idle_at (rules, facts);
 }
 
-time_us_t
-idle_pause_at (const idle_rules_t *rules, const idle_facts_t *facts)
+static time_us_t
+pause_at_of (const idle_rules_t *rules, const idle_facts_t *facts)
 {
-    if (!rules->auto_pause || !facts->is_enabled || !could_idle (rules, facts) ||
+    if (rules->auto_pause == AUTO_PAUSE_OFF || !facts->is_enabled || !could_idle (rules, facts) ||
         facts->checked_at == TIME_UNKNOWN) {
         return TIME_UNKNOWN;
     }
@@ -47,10 +47,16 @@ idle_pause_at (const idle_rules_t *rules, const idle_facts_t *facts)
     return pause_at;
 }
 
+time_us_t
+idle_pause_at (const idle_rules_t *rules, const idle_facts_t *facts)
+{
+    return rules->auto_pause == AUTO_PAUSE_DRY_RUN ? TIME_UNKNOWN : pause_at_of (rules, facts);
+}
+
 bool
 idle_is_due (const idle_rules_t *rules, const idle_facts_t *facts)
 {
-    time_us_t pause_at = idle_pause_at (rules, facts);
+    time_us_t pause_at = pause_at_of (rules, facts);
 
     return pause_at != TIME_UNKNOWN && facts->checked_at >= pause_at;
 }

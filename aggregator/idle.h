@@ -15,10 +15,14 @@
 
 #include <stdbool.h>
 
+typedef enum auto_pause { AUTO_PAUSE_OFF, AUTO_PAUSE_ON, AUTO_PAUSE_DRY_RUN } auto_pause_t;
+
 typedef struct idle_rules {
     int64_t idle_timeout_minutes;
     int64_t snooze_minutes;          //  after a resume nothing is paused
-    bool auto_pause;                 //  off: idle workers are told, never paused
+    auto_pause_t auto_pause;         //  off: idle workers are told, never paused; dry run: nor are
+                                     //  they, but it is said that they would be
+    int64_t again_minutes;           //  after a pause that failed it is not tried sooner
     bool idle_ignores_running_labs;  //  lack of activity alone makes a worker idle
 } idle_rules_t;
 
@@ -38,10 +42,11 @@ time_us_t idle_since (const idle_facts_t *facts);
 //  It is known to be idle at the time of the last good look.
 bool idle_is_idle (const idle_rules_t *rules, const idle_facts_t *facts);
 
-//  When it will be paused if nothing happens; TIME_UNKNOWN: never, as things stand.
+//  When it will be paused if nothing happens; TIME_UNKNOWN: never, as things stand or in a dry run.
 time_us_t idle_pause_at (const idle_rules_t *rules, const idle_facts_t *facts);
 
-//  It is to be paused: idle, and the time has come as of the last good look.
+//  It is to be paused, or in a dry run it would be: idle, and the time has come as of the last good
+//  look.
 bool idle_is_due (const idle_rules_t *rules, const idle_facts_t *facts);
 
 #endif

@@ -171,6 +171,9 @@ reply_to (broker_t *broker, const job_order_t *order)
                          .detail = "it was refreshed just now",
                          .retry_after_seconds =
                              jobs_wait_seconds (broker_jobs (broker), order, broker_now (broker))};
+    case JOB_TOO_LARGE:
+        return (reply_t){.status = 503,
+                         .detail = "the payloads of open jobs are too large (jobs_bytes_max)"};
     default: break;
     }
     return (reply_t){.status = 503, .detail = "too many jobs are open (jobs_max)"};

@@ -20,7 +20,8 @@ struct job_metrics {
 static const char *const REFUSED [JOB_VERDICT_COUNT] = {[JOB_IS_OPEN] = "open",
                                                         [JOB_NOT_RUNNING] = "not_running",
                                                         [JOB_TOO_SOON] = "too_soon",
-                                                        [JOB_TOO_MANY] = "jobs_max"};
+                                                        [JOB_TOO_MANY] = "jobs_max",
+                                                        [JOB_TOO_LARGE] = "jobs_bytes_max"};
 
 static void
 on_collect (void *argument)

@@ -16,8 +16,8 @@ static const job_type_t TYPES [] = {
                                                                 {"cloudwatch", "cloudwatch", GATE_RUNNING,   50, 75},
                                                                 {"cml",        "cml",        GATE_AVAILABLE, 75, 100}}},
     {"labs.refresh",        5,    60,  GATE_READABLE,   true,  {{NULL,         "cml",        GATE_READABLE,  0,  100}}},
-    {"worker.pause",        8,    120, GATE_THERE,      false, {{NULL,         "ec2",        GATE_THERE,     0,  100}}},
-    {"worker.resume",       8,    120, GATE_THERE,      false, {{NULL,         "ec2",        GATE_THERE,     0,  100}}},
+    {"worker.pause",        8,    900, GATE_THERE,      false, {{NULL,         "ec2",        GATE_THERE,     0,  100}}},
+    {"worker.resume",       8,    900, GATE_THERE,      false, {{NULL,         "ec2",        GATE_THERE,     0,  100}}},
     {"monitoring.enable",   5,    60,  GATE_THERE,      false, {{NULL,         "ec2",        GATE_THERE,     0,  100}}},
 };
 // clang-format on

@@ -95,6 +95,7 @@ put_in (jobs_t *self, job_entry_t *entry)
     self->newest = entry;
     entry->queued.job = job;
     self->counts [job->status]++;
+    self->payload_bytes += job_status_is_over (job->status) ? 0 : job_payload_bytes (job);
 }
 
 //  --- what is over
@@ -219,11 +220,16 @@ follow_count (jobs_t *self, const job_t *job)
 void
 jobs_restore (jobs_t *self, job_t *jobs, size_t count, moment_t now)
 {
-    job_entry_t **ended = calloc (count + 1, sizeof *ended);
+    job_entry_t **ended = count ? calloc (count, sizeof (job_entry_t *)) : NULL;
     size_t ended_count = 0;
 
+    if (count == 0) {
+        return;
+    }
     assert (ended && "a pointer for each job of the store");
-    qsort (jobs, count, sizeof *jobs, by_creation);
+    if (count > 0) {  //  else there may be no array at all
+        qsort (jobs, count, sizeof *jobs, by_creation);
+    }
     for (size_t i = 0; i < count; i++) {
         follow_count (self, &jobs [i]);
     }
@@ -238,7 +244,7 @@ jobs_restore (jobs_t *self, job_t *jobs, size_t count, moment_t now)
             jobs_begin (self, entry, now);
         }
     }
-    qsort (ended, ended_count, sizeof *ended, by_end);
+    qsort (ended, ended_count, sizeof (job_entry_t *), by_end);
     for (size_t i = 0; i < ended_count; i++) {
         jobs_keep_ended (self, ended [i]);
     }
@@ -286,7 +292,13 @@ judge (const jobs_t *self, const job_order_t *order, moment_t now, const job_t *
     if (jobs_wait_seconds (self, order, now) > 0) {
         return JOB_TOO_SOON;
     }
-    return jobs_open (self) >= (size_t) self->rules->jobs_max ? JOB_TOO_MANY : JOB_IS_NEW;
+    if (jobs_open (self) >= (size_t) self->rules->jobs_max) {
+        return JOB_TOO_MANY;
+    }
+    return order->payload && self->payload_bytes + strlen (order->payload) >
+                                 (size_t) self->rules->jobs_bytes_max
+               ? JOB_TOO_LARGE
+               : JOB_IS_NEW;
 }
 
 static void

@@ -5,7 +5,7 @@
 // which job is runners.h's, how the world is told is broker.h's.
 //
 // J1 at most one job of a built-in type is open for a worker
-// J2 at most jobs_max are open
+// J2 at most jobs_max are open, with payloads of at most jobs_bytes_max together
 // J3 a job changes by common/job.h's transitions only, and each is heard of exactly once
 // J4 at most JOB_ATTEMPTS_MAX attempts at a step; then it fails
 // J5 of what waits, the higher priority goes first, then the older
@@ -29,8 +29,8 @@
 typedef struct jobs jobs_t;
 
 typedef struct jobs_rules {
-    int64_t jobs_max, jobs_keep, jobs_keep_hours, job_pending_minutes, job_progress_ms,
-        refresh_min_seconds;
+    int64_t jobs_max, jobs_bytes_max, jobs_keep, jobs_keep_hours, job_pending_minutes,
+        job_progress_ms, refresh_min_seconds;
     bool is_stored;  //  what is over and not of the state keeps its payload and result elsewhere;
                      //  not stored, it is forgotten
 } jobs_rules_t;
@@ -71,6 +71,7 @@ typedef enum job_verdict {
     JOB_NOT_RUNNING,  //  the type's gate is shut
     JOB_TOO_SOON,     //  after the last refresh
     JOB_TOO_MANY,     //  J2
+    JOB_TOO_LARGE,    //  likewise
     JOB_VERDICT_COUNT
 } job_verdict_t;
 

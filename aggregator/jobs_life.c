@@ -100,6 +100,7 @@ finish (jobs_t *self, job_entry_t *entry, job_status_t to, event_type_t event, m
         .event = event, .old_status = entry->job.status, .runner_id = entry->job.runner_id};
 
     entry->job.end_order = ++self->order;
+    self->payload_bytes -= job_payload_bytes (&entry->job);
     move (self, entry, to, now);
     tell (self, entry, &change);
     jobs_keep_ended (self, entry);

@@ -9,6 +9,7 @@
 #include "jobs.h"
 
 #include <czmq.h>
+#include <string.h>
 
 #define JOB_KINDS_OF_END 3
 
@@ -44,13 +45,20 @@ struct jobs {
     size_t counts [JOB_STATUS_COUNT];
     job_queue_t *queue;
     heap_t deadlines;
-    int64_t order;  //  the count of submissions and ends
+    size_t payload_bytes;  //  of those that are open
+    int64_t order;         //  the count of submissions and ends
 };
 
 static inline job_entry_t *
 job_entry (const job_t *job)
 {
     return (job_entry_t *) (uintptr_t) job;
+}
+
+static inline size_t
+job_payload_bytes (const job_t *job)
+{
+    return job->payload ? strlen (job->payload) : 0;
 }
 
 //  jobs.c: it is over, and takes its place among those that are.

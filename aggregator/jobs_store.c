@@ -49,7 +49,8 @@ add (rows_t *self)
     return &self->jobs [self->count];
 }
 
-//  What a program before us did not write is as it is for a new one.
+//  What a program before us did not write is as it is for a new one; a step that there is not goes
+//  back to the first.
 static void
 complete (job_t *job)
 {
@@ -58,7 +59,7 @@ complete (job_t *job)
     if (job->timeout_seconds <= 0) {
         job->timeout_seconds = type ? type->timeout_seconds : JOB_FREE_TIMEOUT_SECONDS;
     }
-    if (type && !job->step) {
+    if (type && !(job->step && job_type_step (type, job->step))) {
         job_set_text (&job->step, type->steps [0].name);
     }
     if (!job->submitted_by) {

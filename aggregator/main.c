@@ -9,6 +9,7 @@
 #include "../common/admin.h"
 #include "../common/cleanup.h"
 #include "../common/log.h"
+#include "../common/notify.h"
 #include "../common/program.h"
 #include "alerts.h"
 #include "control.h"
@@ -16,6 +17,7 @@
 #include "dump.h"
 #include "gauges.h"
 #include "ingest.h"
+#include "money.h"
 #include "ownership.h"
 
 #include <errno.h>
@@ -38,7 +40,8 @@ typedef struct settings {
     store_settings_t store;
     char backup [CONFIG_TEXT_SIZE], load [CONFIG_TEXT_SIZE];
     bool dump;
-    char precedence [CONFIG_TEXT_SIZE];
+    char precedence [CONFIG_TEXT_SIZE], instance_prices [CONFIG_TEXT_SIZE];
+    int auto_pause;  //  a place in AUTO_PAUSES
     fleet_settings_t fleet;
     bus_keys_settings_t keys;
     char curve_allow [CONFIG_TEXT_SIZE];
@@ -50,6 +53,11 @@ typedef struct settings {
 } settings_t;
 
 static const char *const DURABILITIES [] = {"process", "power", NULL};  //  as store_durability_t
+
+//  `yes` and `no` are from when it was a flag.
+static const char *const AUTO_PAUSES [] = {"off", "dry-run", "on", "no", "yes", NULL};
+static const auto_pause_t AUTO_PAUSE_OF [] = {AUTO_PAUSE_OFF, AUTO_PAUSE_DRY_RUN, AUTO_PAUSE_ON,
+                                              AUTO_PAUSE_OFF, AUTO_PAUSE_ON};
 
 // clang-format off
 static const config_key_t KEYS [] = {
@@ -72,7 +80,9 @@ static const config_key_t KEYS [] = {
     {"terminated_keep_minutes", CONFIG_INTEGER, offsetof (settings_t, fleet.terminated_keep_minutes), "60", 0, 525600,         NULL, "how long a terminated worker stays in the state"},
     {"idle_timeout_minutes", CONFIG_INTEGER, offsetof (settings_t, fleet.rules.idle.idle_timeout_minutes), "60", 1, 525600,    NULL, "how long nobody has used a worker until it is idle"},
     {"snooze_minutes",    CONFIG_INTEGER, offsetof (settings_t, fleet.rules.idle.snooze_minutes), "60",      0, 525600,         NULL, "how long after a resume a worker is not paused for idleness"},
-    {"auto_pause",        CONFIG_FLAG,    offsetof (settings_t, fleet.rules.idle.auto_pause), "no",          0, 0,              NULL, "ask for a worker.pause job when a worker is idle"},
+    {"auto_pause",        CONFIG_CHOICE,  offsetof (settings_t, auto_pause),           "off",               0, 0,              AUTO_PAUSES, "stop the instance of a worker that is idle, by a worker.pause job; dry-run: only say that it would, and what that would save"},
+    {"auto_pause_again_minutes", CONFIG_INTEGER, offsetof (settings_t, fleet.rules.idle.again_minutes), "10", 1, 525600,        NULL, "how long after an auto-pause that failed it is tried again"},
+    {"instance_prices",   CONFIG_TEXT,    offsetof (settings_t, instance_prices),      "",                  0, 0,              NULL, "USD an hour: a list `[region/]type=price`, apart by ',', or a file of such lines; empty: no costs are told"},
     {"idle_ignores_running_labs", CONFIG_FLAG, offsetof (settings_t, fleet.rules.idle.idle_ignores_running_labs), "no", 0, 0,  NULL, "a worker whose labs run is idle too when nobody uses it"},
     {"service_failures",  CONFIG_INTEGER, offsetof (settings_t, fleet.rules.service_failures), "2",         1, 100,            NULL, "rounds in a row in which a CML must do worse until service_status says so"},
     {"utilization_precedence", CONFIG_TEXT, offsetof (settings_t, precedence), LOAD_ORDER_DEFAULT,           0, 0,              NULL, "whose utilisation counts first: kinds of collectors, * for the rest"},
@@ -89,6 +99,7 @@ static const config_key_t KEYS [] = {
     {"salvage",           CONFIG_FLAG,    offsetof (settings_t, store.salvage),        "no",                0, 0,              NULL, "print what can be read of a damaged store as --dump does, and end; what is left out is logged"},
     {"load",              CONFIG_TEXT,    offsetof (settings_t, load),                 "",                  0, 0,              NULL, "fill an empty store from such lines in this file (- for standard input), and end"},
     {"jobs_max",          CONFIG_INTEGER, offsetof (settings_t, broker.rules.jobs_max), "10000",             1, 50000,          NULL, "jobs open at once; more are refused and counted"},
+    {"jobs_bytes_max",    CONFIG_INTEGER, offsetof (settings_t, broker.rules.jobs_bytes_max), "16777216",    16384, 16777216,    NULL, "bytes of the payloads of open jobs together; more are refused and counted"},
     {"jobs_keep",         CONFIG_INTEGER, offsetof (settings_t, broker.rules.jobs_keep), "10000",            0, 1000000,        NULL, "jobs kept when they are over; those that ended first go first"},
     {"jobs_keep_hours",   CONFIG_INTEGER, offsetof (settings_t, broker.rules.jobs_keep_hours), "72",         1, 8760,           NULL, "how long at most"},
     {"job_pending_minutes", CONFIG_INTEGER, offsetof (settings_t, broker.rules.job_pending_minutes), "60",   1, 525600,         NULL, "how long a job waits for a runner until it fails"},
@@ -145,8 +156,9 @@ check (const void *argument, reason_t *why)
     if (rc < 0) {
         return rc;
     }
+    _cleanup_ (prices_destroy) prices_t *prices = prices_read (settings->instance_prices, why);
     _cleanup_ (alert_rules_destroy) alert_rules_t *rules =
-        alert_rules_new (settings->alert_rules, why);
+        prices ? alert_rules_new (settings->alert_rules, why) : NULL;
     return rules ? 0 : -EINVAL;
 }
 
@@ -247,9 +259,12 @@ serve (const settings_t *settings, const ground_t *on, reason_t *why)
     ingest_settings_t from = {settings->ingest, on->keys, settings->message_max_bytes,
                               settings->high_water_mark};
     fleet_settings_t rules = settings->fleet;
-    if (load_order_parse (&rules.rules.load_order, settings->precedence, why) < 0) {
+    _cleanup_ (prices_destroy) prices_t *prices = prices_read (settings->instance_prices, why);
+    if (!prices || load_order_parse (&rules.rules.load_order, settings->precedence, why) < 0) {
         return -1;
     }
+    rules.rules.prices = prices;
+    rules.rules.idle.auto_pause = AUTO_PAUSE_OF [settings->auto_pause];
     if (!leases || !losses) {
         return reason_set (why, -1, "out of memory");
     }
@@ -267,7 +282,9 @@ serve (const settings_t *settings, const ground_t *on, reason_t *why)
     _cleanup_ (gauges_destroy) gauges_t *gauges =
         fleet ? gauges_new (loop, fleet, &rules.rules.idle, settings->metrics_workers_max, metrics)
               : NULL;
-    if (!gauges || fleet_restore (fleet, why) < 0 ||
+    _cleanup_ (money_destroy) money_t *money =
+        gauges ? money_new (loop, fleet, &rules.rules, metrics) : NULL;
+    if (!money || fleet_restore (fleet, why) < 0 ||
         broker_follow (broker, fleet, leases, why) < 0) {
         return -1;
     }
@@ -290,7 +307,8 @@ serve (const settings_t *settings, const ground_t *on, reason_t *why)
         ownership ? ingest_open (loop, fleet, feed, losses, store, &from, metrics, why) : NULL;
     _cleanup_ (admin_destroy) admin_t *admin =
         ingest ? admin_new (loop, settings->admin, metrics, is_ready, feed, why) : NULL;
-    if (!admin) {
+    _cleanup_ (notify_destroy) notify_t *notify = admin ? notify_new (loop, is_ready, feed) : NULL;
+    if (!notify) {
         return -1;
     }
     rules_file_t rules_file = {settings->alert_rules, alerts};

@@ -39,6 +39,7 @@ typedef struct runner {
     size_t types_count, scopes_count;
     size_t concurrency;
     bool is_leaving;
+    bool is_served;     //  there is nothing more for it, in this handing out
     time_us_t heard;    //  steady
     zhashx_t *held;     //  const job_t by id
     zlistx_t *given;    //  those of them that the answer to come names

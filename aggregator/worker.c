@@ -108,6 +108,7 @@ free_texts (snapshot_t *state)
 #define FREE_TEXT(value) free ((void *) (uintptr_t) (value));
 #define FREE_JSON(value) free ((void *) (uintptr_t) (value));
 #define FREE_PERCENT(value)
+#define FREE_NUMBER(value)
 #define FREE_INTEGER(value)
 #define FREE_FLAG(value)
 #define FREE_TIME(value)
@@ -144,6 +145,7 @@ worker_set_rules (worker_t *self, const worker_rules_t *rules)
 {
     assert (rules && rules->service_failures > 0);
     self->rules = rules;
+    cost_begin (self);
 }
 
 const char *

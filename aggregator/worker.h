@@ -30,6 +30,7 @@
 #include "../common/snapshot.h"
 #include "idle.h"
 #include "load_order.h"
+#include "prices.h"
 #include "utilization.h"
 
 #include <stdbool.h>
@@ -78,6 +79,7 @@ typedef struct worker_rules {
     idle_rules_t idle;
     load_order_t load_order;
     int64_t service_failures;  //  rounds in a row until service_status gets worse
+    const prices_t *prices;    //  borrowed; null: none
 } worker_rules_t;
 
 typedef struct worker_change {
@@ -138,6 +140,8 @@ time_us_t worker_labs_at (const worker_t *self);
 const char *worker_activity_events (const worker_t *self);
 //  The load this source told; SOURCE_OTHER: the calculated one, of all of them.
 utilization_t worker_load (const worker_t *self, worker_source_t source);
+//  USD for an hour of its type, whether it runs or not; UNKNOWN: it has no price.
+double worker_price (const worker_t *self);
 //  What its idleness is judged by.
 idle_facts_t worker_idle_facts (const worker_t *self);
 //  Utilisation as other kinds of collectors told it, an array of {kind, cpu_utilization,
@@ -184,6 +188,12 @@ worker_change_t worker_set_idle_detection (worker_t *self, bool enabled, time_us
 //  `automatic`, `manual` or `external`. by is a name, null: nobody knows.
 worker_change_t worker_pause (worker_t *self, const char *reason, const char *by, time_us_t at);
 worker_change_t worker_resume (worker_t *self, const char *reason, const char *by, time_us_t at);
+
+//  A job that stops or starts it is under way: the stop or start that is seen next is its, with
+//  this reason and by whom, and not `external`. Texts are copied; a null reason: no such job (any
+//  more). It is not kept over a restart: whose job it is says so again.
+typedef enum worker_order { WORKER_ORDER_PAUSE, WORKER_ORDER_RESUME } worker_order_t;
+void worker_expect (worker_t *self, worker_order_t order, const char *reason, const char *by);
 
 //  The clock was set back to now: nothing was seen after that, or W2 would turn away all that is
 //  seen until the clock is there again. Tells of nothing: no field of the snapshot differs.

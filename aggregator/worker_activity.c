@@ -5,13 +5,15 @@
 //
 // W7 is kept by one flag: `paused` is set by the first of our own pause and the stop that a
 // source sees, and cleared by the first of our own resume and the start that is seen. Whoever
-// comes second finds it done and is silent.
+// comes second finds it done and is silent. A stop is mostly seen before the job that caused it has
+// ended: `doing` says that such a job is under way, and lends the stop its reason.
 //
 // SPDX-License-Identifier: MIT
 
 #include "worker_state.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -150,6 +152,20 @@ worker_resume (worker_t *self, const char *reason, const char *by, time_us_t at)
     return change_end (self, change, at);
 }
 
+//  The job under way that does this; null: none.
+static const worker_doing_t *
+doing_of (const worker_t *self, worker_order_t order)
+{
+    return self->doing.order == order && *self->doing.reason ? &self->doing : NULL;
+}
+
+//  A change keeps it: a static text.
+static const char *
+resume_reason (const char *reason)
+{
+    return strcmp (reason, "automatic") == 0 ? "automatic" : "manual";
+}
+
 //  What a status says of it; a worker that is ending, or of unknown status, is as it was.
 static power_t
 power_of (worker_status_t status, power_t before)
@@ -172,10 +188,27 @@ pause_follow_status (worker_t *self, worker_change_t *change, time_us_t at)
     self->power = power_of (self->status, before);
     if (self->power == POWER_DOWN && !self->paused) {
         if (before == POWER_UP) {
-            set_paused (self, change, "external", NULL, at);
+            const worker_doing_t *doing = doing_of (self, WORKER_ORDER_PAUSE);
+            set_paused (self, change, doing ? doing->reason : "external", doing ? doing->by : NULL,
+                        at);
         }
         self->paused = true;  //  first seen stopped: nobody paused it before our eyes
     } else if (self->power == POWER_UP && before == POWER_DOWN && self->paused) {
-        set_resumed (self, change, "external", NULL, at);
+        const worker_doing_t *doing = doing_of (self, WORKER_ORDER_RESUME);
+        set_resumed (self, change, doing ? resume_reason (doing->reason) : "external",
+                     doing ? doing->by : NULL, at);
     }
+}
+
+void
+worker_expect (worker_t *self, worker_order_t order, const char *reason, const char *by)
+{
+    worker_doing_t *doing = &self->doing;
+
+    if (!reason && doing->order != order) {
+        return;  //  it was another's end
+    }
+    doing->order = order;
+    snprintf (doing->reason, sizeof doing->reason, "%s", reason ? reason : "");
+    snprintf (doing->by, sizeof doing->by, "%s", by ? by : "");
 }

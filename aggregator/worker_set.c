@@ -44,6 +44,7 @@ change_end (worker_t *self, worker_change_t *change, time_us_t at)
     bool news = change->labs || change->old_connected != self->connected;
 
     idle_follow (self, change);
+    cost_follow (self, change);
     for (int field = 0; field < SNAPSHOT_FIELD_COUNT && !news; field++) {
         news = field_set_has (&change->fields, (snapshot_field_t) field) &&
                !is_quiet ((snapshot_field_t) field);

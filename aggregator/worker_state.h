@@ -37,6 +37,13 @@ typedef struct element_seen {  //  a lab or node whose change of state was told
     time_us_t at;
 } element_seen_t;
 
+#define DOING_TEXT_SIZE 129
+
+typedef struct worker_doing {  //  reason "": nothing
+    worker_order_t order;
+    char reason [32], by [DOING_TEXT_SIZE];
+} worker_doing_t;
+
 typedef enum power { POWER_UNKNOWN, POWER_UP, POWER_DOWN } power_t;
 
 struct worker {
@@ -45,6 +52,7 @@ struct worker {
     bool connected;
     power_t power;          //  the last that a status said
     bool paused;            //  its stop was told, its start not yet (W7)
+    worker_doing_t doing;   //  a job of ours is about to stop or start it (W7)
     int64_t service_worse;  //  rounds in a row that say worse than service_status
     worker_status_t status;
     worker_service_t service;
@@ -81,6 +89,7 @@ void set_flag (worker_change_t *change, snapshot_field_t field, flag_t *slot, fl
 #define SET_TEXT(name, value)    set_text (change, SNAPSHOT_##name, &self->state.name, value)
 #define SET_JSON(name, value)    set_json (change, SNAPSHOT_##name, &self->state.name, value)
 #define SET_PERCENT(name, value) set_percent (change, SNAPSHOT_##name, &self->state.name, value)
+#define SET_NUMBER(name, value)  set_percent (change, SNAPSHOT_##name, &self->state.name, value)
 #define SET_INTEGER(name, value) set_integer (change, SNAPSHOT_##name, &self->state.name, value)
 #define SET_FLAG(name, value)    set_flag (change, SNAPSHOT_##name, &self->state.name, value)
 #define SET_TIME(name, value)    set_integer (change, SNAPSHOT_##name, &self->state.name, value)
@@ -113,6 +122,10 @@ void service_follow_status (worker_t *self, worker_change_t *change);
 //  paused for idleness.
 void pause_follow_status (worker_t *self, worker_change_t *change, time_us_t at);
 void idle_follow (worker_t *self, worker_change_t *change);
+
+//  worker_cost.c: what it costs now, by its new rules, or as it changes.
+void cost_begin (worker_t *self);
+void cost_follow (worker_t *self, worker_change_t *change);
 
 //  Running, or nobody has said.
 bool worker_may_run (const worker_t *self);

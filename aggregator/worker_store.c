@@ -232,6 +232,12 @@ read_PERCENT (struct json_object *from, const char *key, double *slot)
 }
 
 static void
+read_NUMBER (struct json_object *from, const char *key, double *slot)
+{
+    *slot = number_of (from, key);
+}
+
+static void
 read_INTEGER (struct json_object *from, const char *key, int64_t *slot)
 {
     *slot = INTEGER_UNKNOWN;

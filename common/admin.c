@@ -145,7 +145,7 @@ admin_write_readyz (buffer_t *out, bool ready, const reason_t *why)
 
     json_open_object (&json);
     json_member_text (&json, "status", ready ? "ready" : "not_ready");
-    json_member_text (&json, "reason", *why->text ? why->text : NULL);
+    json_member_text (&json, "reason", why && *why->text ? why->text : NULL);
     json_close_object (&json);
 }
 

@@ -28,7 +28,8 @@ admin_t *admin_new (loop_t *loop, const char *listen, metrics_t *metrics, admin_
 void admin_destroy (admin_t **self_p);
 int admin_port (const admin_t *self);
 
-//  The JSON bodies: {"status":"ok","version":…} and {"status":"ready"|"not_ready","reason":…}.
+//  The JSON bodies: {"status":"ok","version":…} and {"status":"ready"|"not_ready","reason":…}; why may be
+//  null when it is ready, or say what is wrong although it is.
 void admin_write_healthz (buffer_t *out);
 void admin_write_readyz (buffer_t *out, bool ready, const reason_t *why);
 

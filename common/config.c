@@ -1,4 +1,5 @@
-// config.c - values, environment and flags; see config.h. The file is config_file.c's.
+// config.c - values, environment and flags; see config.h. The file is config_file.c's, what is
+// printed of the table config_docs.c's.
 //
 // SPDX-License-Identifier: MIT
 
@@ -14,6 +15,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int
 set_text (char *member, const char *value, const config_key_t *key, const char *where,
@@ -173,11 +175,10 @@ config_init (const config_key_t *keys, void *settings)
     }
 }
 
-//  "collector-ec2" and "log_level" as CMLWATCH_COLLECTOR_EC2_LOG_LEVEL.
-static void
-variable_name (char *out, size_t size, const char *section, const char *key)
+void
+config_variable_name (char *out, size_t size, const char *section, const char *key)
 {
-    snprintf (out, size, "CMLWATCH_%s_%s", section, key);
+    snprintf (out, size, "CMLWATCH_%s%s%s", section, *section ? "_" : "", key);
     for (; *out; out++) {
         *out = *out == '-' ? '_' : (char) toupper ((unsigned char) *out);
     }
@@ -186,9 +187,9 @@ variable_name (char *out, size_t size, const char *section, const char *key)
 DEFINE_CLEANUP (file_close, FILE *, fclose)
 
 //  The secret is the file's content without its last newline, as editors and `echo` leave one.
-static int
-read_secret (const config_key_t *keys, void *settings, const char *name, const char *path,
-             const char *where, reason_t *why)
+int
+config_read_secret (const config_key_t *keys, void *settings, const char *name, const char *path,
+                    const char *where, reason_t *why)
 {
     char value [CONFIG_TEXT_SIZE + 1];
     _cleanup_ (file_close) FILE *file = fopen (path, "re");
@@ -230,7 +231,7 @@ read_variable (const config_key_t *keys, void *settings, const char *section, co
     char name [160];
 
     for (const config_key_t *key = keys; key->name; key++) {
-        variable_name (name, sizeof name, section, key->name);
+        config_variable_name (name, sizeof name, section, key->name);
         if (strcmp (name, variable) == 0) {
             return config_set (keys, settings, key->name, value, variable, why);
         }
@@ -242,9 +243,12 @@ read_variable (const config_key_t *keys, void *settings, const char *section, co
             return reason_set (why, -EINVAL, "%s: only a secret is read from a file; set %s",
                                variable, name);
         }
-        return read_secret (keys, settings, key->name, value, variable, why);
+        return config_read_secret (keys, settings, key->name, value, variable, why);
     }
-    variable_name (name, sizeof name, section, "");
+    if (!*section) {
+        return 0;
+    }
+    config_variable_name (name, sizeof name, section, "");
     return unknown_variable (keys, variable, strlen (name), why);
 }
 
@@ -254,7 +258,7 @@ config_read_environment (const config_key_t *keys, void *settings, const char *s
 {
     char prefix [80];
 
-    variable_name (prefix, sizeof prefix, section, "");
+    config_variable_name (prefix, sizeof prefix, section, "");
     for (; environment && *environment; environment++) {
         const char *equals = strchr (*environment, '=');
         if (!equals || strncmp (*environment, prefix, strlen (prefix)) != 0) {
@@ -263,6 +267,25 @@ config_read_environment (const config_key_t *keys, void *settings, const char *s
         char variable [160];
         snprintf (variable, sizeof variable, "%.*s", (int) (equals - *environment), *environment);
         int rc = read_variable (keys, settings, section, variable, equals + 1, why);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+int
+config_read_credentials (const config_key_t *keys, void *settings, const char *section,
+                         const char *folder, reason_t *why)
+{
+    char path [512];
+
+    for (const config_key_t *key = keys; folder && key->name; key++) {
+        int size = snprintf (path, sizeof path, "%s/%s_%s", folder, section, key->name);
+        if (key->kind != CONFIG_SECRET || size >= (int) sizeof path || access (path, F_OK) != 0) {
+            continue;
+        }
+        int rc = config_read_secret (keys, settings, key->name, path, "credential", why);
         if (rc < 0) {
             return rc;
         }
@@ -301,44 +324,6 @@ config_read_flag (const config_key_t *keys, void *settings, int argc, char **arg
         return reason_set (why, -EINVAL, "%s wants a value", where);
     }
     return config_set (keys, settings, name, argv [(*index)++], where, why);
-}
-
-//  What a value may be, behind the help; nothing where any text will do.
-static void
-print_allowed (const config_key_t *key, FILE *out)
-{
-    switch (key->kind) {
-    case CONFIG_INTEGER:
-        fprintf (out, " (%" PRId64 " to %" PRId64 ")", key->least, key->most);
-        return;
-    case CONFIG_FLAG: fputs (" (yes or no)", out); return;
-    case CONFIG_CHOICE:
-        for (size_t i = 0; key->choices [i]; i++) {
-            fprintf (out, "%s%s", i == 0 ? " (" : ", ", key->choices [i]);
-        }
-        fputc (')', out);
-        return;
-    case CONFIG_TEXT:
-    case CONFIG_SECRET: return;
-    }
-}
-
-void
-config_print_help (const config_key_t *keys, const char *section, FILE *out)
-{
-    char name [160];
-
-    for (const config_key_t *key = keys; key->name; key++) {
-        fprintf (out, "  --");
-        for (const char *c = key->name; *c; c++) {
-            fputc (*c == '_' ? '-' : *c, out);
-        }
-        variable_name (name, sizeof name, section, key->name);
-        fprintf (out, "  [%s]  %s\n      %s", key->kind == CONFIG_SECRET ? "secret" : key->initial,
-                 name, key->help);
-        print_allowed (key, out);
-        fputc ('\n', out);
-    }
 }
 
 static void

@@ -1,15 +1,17 @@
 // config.h - a program's settings are one table; this walks it.
 //
 // The table gives the default, the environment variable, the flag, the line in --help, the
-// line in --check-config and the message for a wrong value. Flags win over environment,
-// environment over file, file over defaults (design.md section 10). A reload fills a
+// line in --check-config, the manual page, the completion and the message for a wrong value.
+// Flags win over environment, environment over credentials, these over the file, and the file
+// over defaults (design.md section 10). A reload fills a
 // second struct and changes nothing unless all of it was right.
 //
 // File: INI (inih, fed by a line reader of ours: traps 35), one section a process, named
 // as the program without `cmlwatch-`: [aggregator], [gateway], [collector-ec2]. Other
 // programs' sections are passed over; a section no program has is an error. Environment:
 // CMLWATCH_<SECTION>_<KEY> with '-' as '_', in capitals; for a CONFIG_SECRET also
-// ..._FILE, a file that holds the value (a last newline is cut). Flag: --key-with-dashes
+// ..._FILE, a file that holds the value (a last newline is cut). A CONFIG_SECRET is also
+// taken from $CREDENTIALS_DIRECTORY/<section>_<key>, where systemd puts it. Flag: --key-with-dashes
 // VALUE or --key-with-dashes=VALUE; a CONFIG_FLAG also as --key alone.
 //
 // SPDX-License-Identifier: MIT
@@ -56,15 +58,33 @@ int config_set (const config_key_t *keys, void *settings, const char *name, cons
 int config_read_file (const config_key_t *keys, void *settings, const char *section,
                       const char *path, reason_t *why);
 
-//  Variables CMLWATCH_<SECTION>_*; one that names no key is an error.
+//  Variables CMLWATCH_<SECTION>_*; one that names no key is an error. The section "" is the program
+//  for people: CMLWATCH_<KEY>, beside which all other variables of ours stand.
 int config_read_environment (const config_key_t *keys, void *settings, const char *section,
                              char **environment, reason_t *why);
+
+//  A CONFIG_SECRET of a file, without its last newline; where says who named the file.
+int config_read_secret (const config_key_t *keys, void *settings, const char *name,
+                        const char *path, const char *where, reason_t *why);
+
+//  "collector-ec2" and "log_level" as CMLWATCH_COLLECTOR_EC2_LOG_LEVEL.
+void config_variable_name (char *out, size_t size, const char *section, const char *key);
+
+//  Secrets of the section that lie in systemd's folder of credentials; a null folder has none.
+int config_read_credentials (const config_key_t *keys, void *settings, const char *section,
+                             const char *folder, reason_t *why);
 
 //  One flag of argv at *index, which is moved past it and its value.
 int config_read_flag (const config_key_t *keys, void *settings, int argc, char **argv, int *index,
                       reason_t *why);
 
 void config_print_help (const config_key_t *keys, const char *section, FILE *out);
+//  The same as paragraphs of a manual page, in the man(7) macros.
+void config_print_man (const config_key_t *keys, const char *section, FILE *out);
+//  The flags as lines of a bash `case`: what may follow each.
+void config_print_completion (const config_key_t *keys, FILE *out);
+//  Text for a manual page: what roff would take for itself is escaped.
+void config_print_roff (const char *text, FILE *out);
 
 //  The effective values as a file that could be read back; secrets as ***.
 void config_print (const config_key_t *keys, const void *settings, const char *section, FILE *out);

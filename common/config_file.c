@@ -35,7 +35,7 @@ typedef struct reader {
 static bool
 is_known_section (const char *section)
 {
-    static const char *const KNOWN [] = {"aggregator", "gateway", "sim"};
+    static const char *const KNOWN [] = {"aggregator", "gateway", "sim", "cli"};
 
     for (size_t i = 0; i < sizeof KNOWN / sizeof *KNOWN; i++) {
         if (strcmp (section, KNOWN [i]) == 0) {

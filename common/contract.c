@@ -58,7 +58,7 @@ static const operation_t OPERATIONS [] = {
     {"/api/jobs", "post", "submitJob", "A job of any type, for whoever runs such; 200 and the job that has this key already", KEY, "job_type:text worker_id?:text priority?:integer workflow_id?:text payload?:object client_key?:text timeout_seconds?:integer", "202 200", "rest.job", NULL, COMMAND_PROBLEMS},
     {"/api/jobs/{id}", "get", "getJob", "One job as it stands", "", NULL, "200", "rest.job", NULL, "400 404 503"},
     {"/api/jobs/{id}", "delete", "cancelJob", "Ends it; 409 when it has ended already", "", NULL, "202", "rest.job", NULL, "400 404 409 503"},
-    {"/api/alerts", "get", "listAlerts", "Alerts that are raised", "", NULL, "200", "rest.alerts", NULL, "400 503"},
+    {"/api/alerts", "get", "listAlerts", "Alerts: raised, acknowledged, and cleared as far as they are kept", "", NULL, "200", "rest.alerts", NULL, "400 503"},
     {"/api/alerts/{id}/acknowledge", "post", "acknowledgeAlert", "Somebody has seen it and says so; 409 when somebody had before, or it is cleared", "", NULL, "202", "rest.alert", NULL, "400 404 409 503"},
     {"/api/state", "get", "getState", "Everything at once, and the id of the last event it covers", "", NULL, "200", "rest.state", NULL, ""},
     {"/api/session", "get", "getSession", "Who asks, as what, and until when", "", NULL, "200", "rest.session", NULL, ""},
@@ -362,6 +362,17 @@ put_channel_messages (json_writer_t *out, bool ingest)
     json_close_object (out);
 }
 
+static void
+put_monitor_messages (json_writer_t *out)
+{
+    json_key (out, "messages");
+    json_open_object (out);
+    for (const schema_row_t *row = SCHEMA_MONITOR; row->name; row++) {
+        put_ref (out, row->name, "#/components/messages/", row->name, "");
+    }
+    json_close_object (out);
+}
+
 static const char TOPIC_PARAMETERS [] =
     "{\"type\":{\"description\":\"the CloudEvents type\"},"
     "\"region\":{\"description\":\"before the slash of the subject\"},"
@@ -389,6 +400,15 @@ put_channels (json_writer_t *out)
     json_member_raw (out, "parameters", TOPIC_PARAMETERS, sizeof TOPIC_PARAMETERS - 1);
     put_channel_messages (out, true);
     json_close_object (out);
+    json_key (out, "monitor");
+    json_open_object (out);
+    json_member_text (out, "address", "/api/monitor");
+    json_member_text (
+        out, "description",
+        "WebSocket, one JSON object a text message, for clients of the older hub; the "
+        "stream's events in flat form come beside these (gateway/README.md)");
+    put_monitor_messages (out);
+    json_close_object (out);
     json_close_object (out);
 }
 
@@ -405,13 +425,11 @@ put_operation (json_writer_t *out, const char *id, const char *action, const cha
 }
 
 static void
-put_message (json_writer_t *out, event_type_t type)
+put_message (json_writer_t *out, const char *document, const char *name)
 {
-    const char *document = event_type_document (type);
-
     json_key (out, document);
     json_open_object (out);
-    json_member_text (out, "name", event_type_name (type));
+    json_member_text (out, "name", name);
     json_member_text (out, "contentType", "application/json");
     json_key (out, "payload");
     json_open_object (out);
@@ -434,13 +452,19 @@ write_asyncapi (json_writer_t *out)
     put_operation (out, "sendEvents", "send", "stream", "A gateway sends events to its clients");
     put_operation (out, "receiveObservations", "receive", "ingest",
                    "The aggregator takes what collectors observe");
+    put_operation (out, "answerMonitors", "send", "monitor",
+                   "A gateway answers a monitor, and sends it what it subscribed to");
     json_close_object (out);
     json_key (out, "components");
     json_open_object (out);
     json_key (out, "messages");
     json_open_object (out);
     for (int type = 0; type < EVENT_TYPE_COUNT; type++) {
-        put_message (out, (event_type_t) type);
+        put_message (out, event_type_document ((event_type_t) type),
+                     event_type_name ((event_type_t) type));
+    }
+    for (const schema_row_t *row = SCHEMA_MONITOR; row->name; row++) {
+        put_message (out, row->name, row->name);
     }
     json_close_object (out);
     json_close_object (out);

@@ -46,6 +46,7 @@ struct http_call {
     http_options_t options;
     buffer_t body;
     size_t answer_max;
+    http_bytes_fn *on_bytes;  //  null: the body is gathered
     bool is_too_large;
     bool connect_only, http2;
     time_us_t started;  //  steady
@@ -122,6 +123,9 @@ on_body (char *bytes, size_t one, size_t size, void *argument)
     http_call_t *self = argument;
     assert (self->magic == CALL_MAGIC && one == 1);
 
+    if (self->on_bytes) {
+        return self->on_bytes (self->argument, bytes, size) ? size : 0;
+    }
     if (size > self->answer_max - self->body.size) {
         self->is_too_large = true;
         return 0;
@@ -168,28 +172,19 @@ outcome_of (const http_call_t *self, CURLcode code)
     return HTTP_BROKEN;
 }
 
-//  Null when the answer has no such header.
-static const char *
-header_of (const http_call_t *self, const char *name)
-{
-    struct curl_header *header = NULL;
-    CURLHcode code = curl_easy_header (self->options.easy, name, 0, CURLH_HEADER, -1, &header);
-    return code == CURLHE_OK ? header->value : NULL;
-}
-
 //  RFC 9110 sections 6.6.1 and 10.2.3; libcurl reads both forms of Retry-After.
 static void
 read_headers (http_answer_t *answer, const http_call_t *self)
 {
-    const char *content_type = header_of (self, "Content-Type");
-    const char *date = header_of (self, "Date");
+    const char *content_type = http_call_header (self, "Content-Type");
+    const char *date = http_call_header (self, "Date");
     time_t seconds = date ? curl_getdate (date, NULL) : -1;
     curl_off_t retry_after = 0;
 
     answer->content_type = content_type ? content_type : "";
     answer->date = seconds >= 0 ? (time_us_t) seconds * SECOND_US : TIME_UNKNOWN;
     answer->retry_after_seconds = -1;
-    if (header_of (self, "Retry-After") &&
+    if (http_call_header (self, "Retry-After") &&
         curl_easy_getinfo (self->options.easy, CURLINFO_RETRY_AFTER, &retry_after) == CURLE_OK) {
         answer->retry_after_seconds = retry_after;
     }
@@ -235,9 +230,7 @@ answer_call (http_call_t *self, CURLcode code)
     };
 
     if (answer.outcome == HTTP_ANSWERED) {
-        long status = 0;
-        (void) curl_easy_getinfo (self->options.easy, CURLINFO_RESPONSE_CODE, &status);
-        answer.status = (int) status;
+        answer.status = http_call_status (self);
         answer.body = self->body.data ? self->body.data : "";
         answer.size = self->body.size;
         read_headers (&answer, self);
@@ -276,10 +269,17 @@ deliver (http_client_t *self)
 }
 
 CURL *
+http_call_handle (const http_call_t *self)
+{
+    assert (self->magic == CALL_MAGIC);
+    return self->options.easy;
+}
+
+CURL *
 http_call_connection (const http_call_t *self)
 {
-    assert (self->magic == CALL_MAGIC && self->connect_only);
-    return self->options.easy;
+    assert (self->connect_only);
+    return http_call_handle (self);
 }
 
 //  --- libcurl and the loop
@@ -444,8 +444,8 @@ set_call (http_call_t *self)
                CURLE_OK &&
            curl_easy_setopt (easy, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
            curl_easy_setopt (easy, CURLOPT_WRITEDATA, self) == CURLE_OK &&
-           curl_easy_setopt (easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t) self->answer_max) ==
-               CURLE_OK;
+           curl_easy_setopt (easy, CURLOPT_MAXFILESIZE_LARGE,
+                             self->on_bytes ? 0 : (curl_off_t) self->answer_max) == CURLE_OK;
 }
 
 http_call_t *
@@ -462,6 +462,7 @@ http_client_send (http_client_t *self, const http_request_t *request, http_answe
         .magic = CALL_MAGIC,
         .client = self,
         .answer_max = request->answer_max ? request->answer_max : ANSWER_MAX,
+        .on_bytes = request->on_bytes,
         .connect_only = request->connect_only,
         .started = clock_now ().steady,
         .trace = http_trace_begin (self->tracing),

@@ -32,6 +32,10 @@ typedef struct http_signature {  //  AWS Signature Version 4; all texts given, t
     const char *region, *service, *access_key_id, *secret_access_key, *session_token;
 } http_signature_t;
 
+//  Bytes of a body, as they come; false: no more of it is wanted, and the call ends as HTTP_BROKEN.
+//  The call may be asked for its head (http_call_status), but not be cancelled from here.
+typedef bool http_bytes_fn (void *argument, const char *bytes, size_t size);
+
 typedef enum http_verify {
     HTTP_VERIFY_FULL,         //  chain and name
     HTTP_VERIFY_FINGERPRINT,  //  the public key alone: pin, `sha256//<base64>`, several by ';'
@@ -51,8 +55,11 @@ typedef struct http_request {
     int64_t connect_ms, total_ms;  //  timeouts; 0: 5000 and 15000
     size_t answer_max;             //  bytes of the body; 0: 16 MiB
     bool direct;                   //  never by the proxy that the environment names
-    bool http2;                    //  over TLS, where the server offers it (ALPN); else HTTP/1.1
-    bool connect_only;             //  see http_call_read
+    //  Null: the body is gathered. Else it goes here, without a bound in bytes or, when total_ms is
+    //  0, in time, and the answer's is empty.
+    http_bytes_fn *on_bytes;
+    bool http2;         //  over TLS, where the server offers it (ALPN); else HTTP/1.1
+    bool connect_only;  //  see http_call_read
 } http_request_t;
 
 typedef enum http_outcome {
@@ -98,6 +105,16 @@ http_call_t *http_client_send (http_client_t *self, const http_request_t *reques
 //  Gives a call up before its answer; fn will not be called. Not to be used after fn was,
 //  but for a connection, which it closes.
 void http_call_cancel (http_call_t **self_p);
+
+//  What is known of a call so far, from on_bytes and from the answer's function, where it is still
+//  there: the status (0: none yet), a header (null: there is none; borrowed), the times.
+int http_call_status (const http_call_t *self);
+const char *http_call_header (const http_call_t *self, const char *name);
+
+typedef struct http_times {  //  from the start, in the order in which they come; 0: never came
+    time_us_t resolved, connected, secured, first_byte;
+} http_times_t;
+http_times_t http_call_times (const http_call_t *self);
 
 //  A connection for another protocol: a request with connect_only connects, proves who is
 //  there as any other does, and sends nothing. HTTP_ANSWERED (with status 0) then means that

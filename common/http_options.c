@@ -186,7 +186,10 @@ set_bounds (http_options_t *self, const http_request_t *request, reason_t *why)
         SET (self, NOPROXY, "*");
     }
     SET (self, CONNECTTIMEOUT_MS, request->connect_ms ? (long) request->connect_ms : CONNECT_MS);
-    SET (self, TIMEOUT_MS, request->total_ms ? (long) request->total_ms : TOTAL_MS);
+    SET (self, TIMEOUT_MS,
+         request->total_ms   ? (long) request->total_ms
+         : request->on_bytes ? 0L
+                             : TOTAL_MS);
     return outcome_of (rc, self->host, why);
 }
 

@@ -1,5 +1,5 @@
 // http_options.h - what an http_request_t asks of libcurl, and what http_client.c shares with
-// http_connection.c. For these alone; everyone else uses http_client.h.
+// http_connection.c and http_head.c. For these alone; everyone else uses http_client.h.
 //
 // SPDX-License-Identifier: MIT
 
@@ -27,5 +27,7 @@ void http_options_keep_connection (http_options_t *self);
 
 //  libcurl's handle of a call with connect_only that was answered; borrowed.
 CURL *http_call_connection (const http_call_t *self);
+//  The same of any call.
+CURL *http_call_handle (const http_call_t *self);
 
 #endif

@@ -27,7 +27,7 @@ extern char **environ;
 
 typedef struct request {
     const char *file;  //  null: the default, which may be missing
-    bool help, version, check;
+    bool help, version, check, man, completion;
 } request_t;
 
 const char *
@@ -45,6 +45,10 @@ read_request (request_t *request, int argc, char **argv, reason_t *why)
             request->help = true;
         } else if (strcmp (argv [i], "--version") == 0) {
             request->version = true;
+        } else if (strcmp (argv [i], "--man") == 0) {
+            request->man = true;
+        } else if (strcmp (argv [i], "--completion") == 0) {
+            request->completion = true;
         } else if (strcmp (argv [i], "--check-config") == 0) {
             request->check = true;
         } else if (strncmp (argv [i], "--config=", 9) == 0) {
@@ -84,6 +88,10 @@ read_layers (const program_t *self, const request_t *request, void *settings, re
     int rc = 0;
     if (request->file || !is_absent) {
         rc = config_read_file (self->keys, settings, self->section, file, why);
+    }
+    if (rc == 0) {
+        rc = config_read_credentials (self->keys, settings, self->section,
+                                      getenv ("CREDENTIALS_DIRECTORY"), why);
     }
     if (rc == 0) {
         rc = config_read_environment (self->keys, settings, self->section, environ, why);
@@ -140,6 +148,10 @@ program_start (const program_t *self, int argc, char **argv, void *settings, rea
     }
     if (request.help) {
         print_help (self);
+        return PROGRAM_ANSWERED;
+    }
+    if (request.man || request.completion) {
+        (request.man ? program_print_man : program_print_completion) (self, stdout);
         return PROGRAM_ANSWERED;
     }
     if (request.version) {

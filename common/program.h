@@ -65,6 +65,11 @@ int program_reload (const program_t *self, void *settings, reason_t *why);
 //  that is not the configuration's.
 int program_refuse (const program_t *self, const reason_t *why);
 
+//  What --man and --completion print, for `make install`: a page in the man(7) macros, and a
+//  function for bash. Both come from the program's table, as --help does.
+void program_print_man (const program_t *self, FILE *out);
+void program_print_completion (const program_t *self, FILE *out);
+
 const char *program_version (void);  //  of git, from the build
 
 #endif

@@ -66,6 +66,7 @@ snapshot_type (snapshot_field_t field)
     static const char *const TYPES [SNAPSHOT_FIELD_COUNT] = {
 #define TYPE_TEXT              "text|null"
 #define TYPE_PERCENT           "percent|null"
+#define TYPE_NUMBER            "number|null"
 #define TYPE_INTEGER           "count|null"
 #define TYPE_FLAG              "flag|null"
 #define TYPE_TIME              "time|null"
@@ -406,21 +407,30 @@ write_document (json_writer_t *out, const char *name, const char *line)
 }
 
 static size_t
-count_rest (void)
+count_rows (const schema_row_t *rows)
 {
     size_t count = 0;
 
-    while (SCHEMA_REST [count].name) {
+    while (rows [count].name) {
         count++;
     }
     return count;
 }
 
-//  The event types in their order, then the snapshot, then the answers of REST.
+//  The event types in their order, then the snapshot, the answers of REST, and monitors' messages.
 size_t
 schema_count (void)
 {
-    return EVENT_TYPE_COUNT + 1 + count_rest ();
+    return EVENT_TYPE_COUNT + 1 + count_rows (SCHEMA_REST) + count_rows (SCHEMA_MONITOR);
+}
+
+//  Of an index behind the snapshot's.
+static const schema_row_t *
+row_of (size_t index)
+{
+    size_t row = index - EVENT_TYPE_COUNT - 1, rest = count_rows (SCHEMA_REST);
+
+    return row < rest ? &SCHEMA_REST [row] : &SCHEMA_MONITOR [row - rest];
 }
 
 const char *
@@ -429,7 +439,7 @@ schema_name (size_t index)
     assert (index < schema_count ());
     return index < EVENT_TYPE_COUNT    ? event_type_document ((event_type_t) index)
            : index == EVENT_TYPE_COUNT ? "snapshot"
-                                       : SCHEMA_REST [index - EVENT_TYPE_COUNT - 1].name;
+                                       : row_of (index)->name;
 }
 
 size_t
@@ -449,9 +459,8 @@ schema_write (json_writer_t *out, size_t index)
     assert (index < schema_count ());
 
     if (index >= EVENT_TYPE_COUNT) {
-        write_document (
-            out, schema_name (index),
-            index == EVENT_TYPE_COUNT ? NULL : SCHEMA_REST [index - EVENT_TYPE_COUNT - 1].text);
+        write_document (out, schema_name (index),
+                        index == EVENT_TYPE_COUNT ? NULL : row_of (index)->text);
     } else if (event_type_place ((event_type_t) index) == EVENT_PLACE_INGEST) {
         write_ingest (out, (event_type_t) index);
     } else {

@@ -52,6 +52,8 @@ const schema_row_t SCHEMA_TYPES [] = {
     {"metric", "{\"enum\":[\"cpu_utilization\",\"memory_utilization\",\"storage_utilization\",\"cml_labs_count\"]}"},
     {"auth", "{\"enum\":[\"none\",\"token\",\"jwt\"]}"},
     {"role", "{\"enum\":[\"viewer\",\"operator\",\"admin\"]}"},
+    {"client_kind", "{\"enum\":[\"stream\",\"monitor\"]}"},
+    {"monitor_error", "{\"enum\":[\"malformed\",\"unknown_type\",\"invalid\",\"unavailable\"]}"},
     {"client_mode", "{\"enum\":[\"waiting\",\"state\",\"behind\",\"live\"]}"},
     {"resume_reason", "{\"enum\":[\"automatic\",\"manual\",\"external\"]}"},
     {"why_sent",  "{\"enum\":[\"initial\",\"metrics_collected\",\"refresh\",\"created\",\"status_updated\",\"terminated\"]}"},
@@ -64,7 +66,7 @@ const schema_row_t SCHEMA_OBJECTS [] = {
     {"jobs",     "pending:[job] active:[job] completed:[job] failed:[job]"},
     {"runner",   "runner_id:text state:runner_state job_types:[text] concurrency:count running:count"},
     {"alert",    ALERT},
-    {"rule",     "name:text words:text severity:severity is_enabled:flag is_built_in:flag active:count raised_total:count"},
+    {"alert_rule", "name:text words:text severity:severity is_enabled:flag is_built_in:flag active:count raised_total:count"},
     {"load",     "cpu:percent|null memory:percent|null storage:percent|null"},
     {"ec2",      "instance_state_detail:text|null system_status_check:text|null last_checked_at:time|null freshness:freshness"},
     {"cloudwatch", "cpu_utilization:percent|null memory_utilization:percent|null last_collected_at:time|null detailed_monitoring_enabled:flag|null freshness:freshness"},
@@ -73,7 +75,10 @@ const schema_row_t SCHEMA_OBJECTS [] = {
     {"other",    "kind:text cpu_utilization:percent|null memory_utilization:percent|null storage_utilization:percent|null observed_at:time counts:flag"},
     {"sample",   "at:time value:number"},
     {"activity_event", "category:text timestamp:time"},
-    {"client", "id:text name:text|null user:text|null address:text|null mode:client_mode filter:text heartbeat_seconds:count compressed:flag age_seconds:count last_event_id:event_id events_behind:count bytes_behind:count lag_ms:count queued_bytes:count sent_bytes:count events_missed:count conflated:count events_resumed:count"},
+    {"client", "id:text kind:client_kind name:text|null user:text|null address:text|null mode:client_mode filter:text heartbeat_seconds:count compressed:flag age_seconds:count last_event_id:event_id events_behind:count bytes_behind:count lag_ms:count queued_bytes:count sent_bytes:count events_missed:count conflated:count events_resumed:count"},
+    {"monitor_filters", "job_types?:[text] worker_ids?:[uuid] priority_range?:[integer]"},
+    {"monitor_jobs", "pending:[object] active:[object] completed:[object] failed:[object]"},
+    {"monitor_state", "workers:{snapshot} jobs:monitor_jobs system_stats:stats last_event_id:event_id digest:digest|null"},
     {"license_detail", "status:license|null token:text|null info:object|null"},
     {NULL, NULL}};
 
@@ -132,10 +137,22 @@ const schema_row_t SCHEMA_REST [] = {
     {"rest.session", "auth:auth user:text|null role:role expires_at:time|null limited:flag masked:flag"},
     {"rest.job",     JOB},
     {"rest.jobs",    "jobs:[job] next_cursor:uuid|null last_event_id:event_id"},
-    {"rest.alerts",  "alerts:[alert] rules?:[rule] last_event_id:event_id"},
+    {"rest.alerts",  "alerts:[alert] rules:[alert_rule] last_event_id:event_id"},
     {"rest.alert",   ALERT},
     {"rest.problem", "type:text title:text status:count detail:text job_id?:uuid"},
     {"rest.healthz", "status:text version:text"},
     {"rest.readyz",  "status:text reason:text|null"},
+    {NULL, NULL}};
+
+const schema_row_t SCHEMA_MONITOR [] = {
+    {"monitor.connect",        "type:text monitor_id?:text request_full_state?:flag last_event_id?:event_id|null timestamp?:count"},
+    {"monitor.subscribe",      "type:text monitor_id?:text topics?:[text] subscriptions?:[text] filters?:monitor_filters timestamp?:count"},
+    {"monitor.heartbeat",      "type:text monitor_id?:text timestamp?:count"},
+    {"monitor.resync_request", "type:text monitor_id?:text last_event_timestamp?:count last_event_id?:event_id|null topics?:[text] filters?:monitor_filters timestamp?:count"},
+    {"monitor.full_state_snapshot", "type:text data:monitor_state timestamp:count"},
+    {"monitor.heartbeat_ack",  "type:text monitor_id:text|null last_event_id:event_id|null events_missed:count conflated:count lag_ms:count server_timestamp:count"},
+    {"monitor.resync_data",    "type:text monitor_id:text|null events:[object] truncated:flag more:flag last_event_id:event_id timestamp:count"},
+    {"monitor.system_reset",   "type:text reason:text requested_id:text|null oldest_id:event_id timestamp:count"},
+    {"monitor.error",          "type:text code:monitor_error message:text request:text|null timestamp:count"},
     {NULL, NULL}};
 // clang-format on

@@ -16,8 +16,10 @@ typedef struct schema_row {
     const char *name, *text;
 } schema_row_t;
 
+//  What is said of monitors' messages (gateway/monitor.h) is what the protocol is made of; their
+//  events are those of the stream in another form.
 //  Each ends with a null name. A type's text is JSON Schema, an object's a line.
-extern const schema_row_t SCHEMA_TYPES [], SCHEMA_OBJECTS [], SCHEMA_REST [];
+extern const schema_row_t SCHEMA_TYPES [], SCHEMA_OBJECTS [], SCHEMA_REST [], SCHEMA_MONITOR [];
 
 //  The data of an event of the stream: a line, by type; null for types of ingest.
 extern const char *const SCHEMA_EVENTS [EVENT_TYPE_COUNT];

@@ -75,6 +75,7 @@ snapshot_field_group (snapshot_field_t field)
 #define NOTHING_TEXT    NULL
 #define NOTHING_JSON    NULL
 #define NOTHING_PERCENT UNKNOWN
+#define NOTHING_NUMBER  UNKNOWN
 #define NOTHING_INTEGER INTEGER_UNKNOWN
 #define NOTHING_FLAG    FLAG_UNKNOWN
 #define NOTHING_TIME    TIME_UNKNOWN
@@ -106,6 +107,12 @@ static bool
 same_PERCENT (double a, double b)
 {
     return (isnan (a) && isnan (b)) || fabs (a - b) < PERCENT_SAME;
+}
+
+static bool
+same_NUMBER (double a, double b)
+{
+    return same_PERCENT (a, b);
 }
 
 static bool
@@ -143,6 +150,7 @@ snapshot_difference (const snapshot_t *self, const snapshot_t *other)
 #define put_TEXT(out, value)    json_put_text (out, value)
 #define put_JSON(out, value)    json_put_raw (out, value, (value) ? strlen (value) : 0)
 #define put_PERCENT(out, value) json_put_number (out, value)
+#define put_NUMBER(out, value)  json_put_number (out, value)
 #define put_INTEGER(out, value) json_put_integer (out, value)
 #define put_FLAG(out, value)    json_put_flag (out, value)
 #define put_TIME(out, value)    json_put_time (out, value)

@@ -71,6 +71,7 @@
     FIELD (TIME,     stop_initiated_at,                      TIMING)        \
     FIELD (TIME,     terminated_at,                          TIMING)        \
     FIELD (TEXT,     created_by,                             TIMING)        \
+    FIELD (NUMBER,   hourly_cost,                            COST)          \
     FIELD (TIME,     last_activity_at,                       ACTIVITY)      \
     FIELD (TIME,     last_activity_check_at,                 ACTIVITY)      \
     FIELD (TIME,     next_idle_check_at,                     ACTIVITY)      \
@@ -88,6 +89,7 @@
 
 typedef const char *snapshot_TEXT_t;  //  borrowed; null is unknown
 typedef double snapshot_PERCENT_t;    //  0 to 100, or UNKNOWN
+typedef double snapshot_NUMBER_t;     //  or UNKNOWN
 typedef int64_t snapshot_INTEGER_t;   //  or INTEGER_UNKNOWN
 typedef flag_t snapshot_FLAG_t;
 typedef time_us_t snapshot_TIME_t;    //  wall, or TIME_UNKNOWN
@@ -123,6 +125,7 @@ typedef enum snapshot_group {
     SNAPSHOT_GROUP_CALCULATED,
     SNAPSHOT_GROUP_FRESHNESS,
     SNAPSHOT_GROUP_TIMING,
+    SNAPSHOT_GROUP_COST,  //  changes with status and type, and is told with them
     SNAPSHOT_GROUP_ACTIVITY,
     SNAPSHOT_GROUP_IDLE,
     SNAPSHOT_GROUP_PAUSES,

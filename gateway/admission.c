@@ -4,6 +4,10 @@
 
 #include "admission.h"
 
+#include "audience.h"
+#include "monitor.h"
+#include "monitor_states.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +22,7 @@ struct admission {
     time_us_t filled;  //  steady, when tokens were last counted
     image_t **images;  //  those that somebody may still read, the newest last
     size_t count;
+    monitor_states_t *states;
     loop_timer_t *timer;
 };
 
@@ -35,8 +40,9 @@ admission_new (fanout_t *shared)
     if (self) {
         self->shared = shared;
         self->images = calloc ((size_t) shared->settings.images_max, sizeof (image_t *));
+        self->states = monitor_states_new (shared);
         self->timer = loop_timer_new (shared->loop, on_timer, self);
-        if (!self->images || !self->timer) {
+        if (!self->images || !self->states || !self->timer) {
             admission_destroy (&self);
         }
     }
@@ -53,6 +59,7 @@ admission_destroy (admission_t **self_p)
             image_release (&self->images [i]);
         }
         free (self->images);
+        monitor_states_destroy (&self->states);
         loop_timer_destroy (&self->timer);
         free (self);
         *self_p = NULL;
@@ -210,13 +217,21 @@ admission_serve (admission_t *self)
 {
     while (self->first && may_be_taken (self)) {
         client_t *client = self->first;
-        image_t *image = find_image (self);
-        if (!image || !take_token (self)) {
-            loop_timer_after (self->timer, image ? until_token (self) : IMAGE_FRESH_US);
+        image_t *image = client->monitor ? NULL : find_image (self);
+        frame_t *state = client->monitor
+                             ? monitor_states_get (self->states, audience_filter (client->audience))
+                             : NULL;
+        bool there = image || state;
+        if (!there || !take_token (self)) {
+            loop_timer_after (self->timer, there ? until_token (self) : IMAGE_FRESH_US);
             return;
         }
         admission_forget (self, client);
-        client_begin_state (client, image, NULL);
+        if (state) {
+            monitor_begin_state (client, state);
+        } else {
+            client_begin_state (client, image, NULL);
+        }
         client_pump (client);
     }
 }
@@ -227,6 +242,7 @@ admission_tidy (admission_t *self)
     image_t *newest = self->count > 0 ? self->images [self->count - 1] : NULL;
 
     sweep (self);
+    monitor_states_tidy (self->states);
     if (newest && newest->references == 1 &&
         loop_now (self->shared->loop).steady - newest->time >= IMAGE_FRESH_US) {
         image_release (&self->images [--self->count]);

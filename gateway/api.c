@@ -44,8 +44,8 @@ read_limit (const char *text, int64_t *limit, reason_t *why)
     return 0;
 }
 
-static int
-check_status (const char *status, reason_t *why)
+int
+api_check_status (const char *status, reason_t *why)
 {
     for (const char *const *name = STATUSES; status && *name; name++) {
         if (strcmp (*name, status) == 0) {
@@ -70,7 +70,8 @@ api_workers (replica_t *replica, const event_log_t *log, const view_t *view, api
     const char *cursor = query (argument, "cursor");
     int64_t limit, count = 0;
 
-    if (read_limit (query (argument, "limit"), &limit, why) < 0 || check_status (status, why) < 0) {
+    if (read_limit (query (argument, "limit"), &limit, why) < 0 ||
+        api_check_status (status, why) < 0) {
         return -EINVAL;
     }
     if (cursor && strspn (cursor, "0123456789abcdef-") != FEED_WORKER_ID_SIZE - 1) {

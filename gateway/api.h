@@ -13,6 +13,9 @@
 //  query gives a parameter's value or null. 0, or -EINVAL and why names the parameter.
 typedef const char *api_query_fn (void *argument, const char *name);
 
+//  0, or -EINVAL for what is no status of a worker; null is fine.
+int api_check_status (const char *status, reason_t *why);
+
 int api_workers (replica_t *replica, const event_log_t *log, const view_t *view,
                  api_query_fn *query, void *argument, buffer_t *out, reason_t *why);
 //  others is the aggregator's answer about what other kinds of collectors told, null: none came.

@@ -7,7 +7,7 @@
 #include "../common/cleanup.h"
 #include "../common/digest.h"
 #include "audience_state.h"
-#include "notice.h"
+#include "monitor_notice.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -44,8 +44,10 @@ audience_join (client_t *client)
     client->mode = CLIENT_LIVE;
     if (client->told < audience_safe (self)) {
         client->told = audience_safe (self);
-        notice_id (&client->shared->words, client->shared->log, client->told);
-        client_say (client);
+        if (!client->monitor) {
+            notice_id (&client->shared->words, client->shared->log, client->told);
+            client_say (client);
+        }
     }
     return true;
 }
@@ -400,6 +402,22 @@ beat_counted (audience_t *self)
     }
 }
 
+bool
+audience_beats (const audience_t *self)
+{
+    return !self->filter->monitor || filter_wants_type (self->filter, EVENT_HEARTBEAT);
+}
+
+void
+audience_say_beat (const audience_t *self, buffer_t *out, const heartbeat_t *heartbeat)
+{
+    if (self->filter->monitor) {
+        monitor_notice_heartbeat (out, self->shared->log, heartbeat);
+    } else {
+        notice_heartbeat (out, self->shared->log, heartbeat);
+    }
+}
+
 static void
 beat (audience_t *self)
 {
@@ -413,7 +431,7 @@ beat (audience_t *self)
                                            : NULL};
 
     beat_counted (self);
-    notice_heartbeat (&shared->block, shared->log, &heartbeat);
+    audience_say_beat (self, &shared->block, &heartbeat);
     self->told = safe;
     self->told_at = loop_now (shared->loop).steady;
     audience_send_bytes (self, &shared->block, true);
@@ -438,11 +456,11 @@ audience_beat (audience_t *self)
     time_us_t now = loop_now (self->shared->loop).steady;
 
     audience_catch_up (self);
-    bool has_news = self->count > 0 && audience_safe (self) > self->told;
+    bool has_news = self->count > 0 && !self->filter->monitor && audience_safe (self) > self->told;
     if (now >= self->beat_at) {
         self->beat_at = now + self->heartbeat_seconds * SECOND_US;
         audience_settle (self);
-        if (self->count > 0) {
+        if (self->count > 0 && audience_beats (self)) {
             beat (self);
         }
     } else if (has_news && now - self->told_at >= ID_PERIOD_US) {

@@ -13,6 +13,7 @@
 #define GATEWAY_AUDIENCE_H
 
 #include "client.h"
+#include "notice.h"
 #include "packing.h"
 
 //  The filter is taken over when it succeeds; null when memory is out.
@@ -47,6 +48,10 @@ void audience_catch_up (audience_t *self);
 void audience_settle (audience_t *self);
 //  Heartbeats that are due, and an id alone where the filter has let nothing through.
 void audience_beat (audience_t *self);
+
+//  Its members are told heartbeats: monitors only if they asked for them. And one, as they get it.
+bool audience_beats (const audience_t *self);
+void audience_say_beat (const audience_t *self, buffer_t *out, const heartbeat_t *heartbeat);
 
 //  A member that has all becomes live. False: memory is out.
 bool audience_join (client_t *client);

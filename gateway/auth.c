@@ -217,8 +217,8 @@ is_own_origin (const auth_t *self, struct MHD_Connection *connection)
 
 //  Where nobody has to log in, a page from anywhere could have a browser of this host ask. Browsers
 //  say where a command comes from; who says nothing is none.
-static bool
-is_foreign_page (const auth_t *self, struct MHD_Connection *connection)
+bool
+auth_is_foreign_page (const auth_t *self, struct MHD_Connection *connection)
 {
     return MHD_lookup_connection_value (connection, MHD_HEADER_KIND, "Origin") &&
            !is_own_origin (self, connection);
@@ -258,7 +258,7 @@ identify (auth_t *self, struct MHD_Connection *connection, const char *method,
     const char *cookie = cookie_of (
         MHD_lookup_connection_value (connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_COOKIE), &size);
 
-    if (self->anybody && !is_safe (method) && is_foreign_page (self, connection)) {
+    if (self->anybody && !is_safe (method) && auth_is_foreign_page (self, connection)) {
         return reason_set (why, -EPERM,
                            "a page of another site gives no commands; cors_origins names those "
                            "that may");

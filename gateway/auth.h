@@ -45,6 +45,9 @@ int auth_identify (auth_t *self, struct MHD_Connection *connection, const char *
 int auth_identify_token (auth_t *self, const char *token, size_t size, identity_t **identity,
                          reason_t *why);
 
+//  It comes from a page, by its Origin, that is neither this host's nor one that may read our answers.
+bool auth_is_foreign_page (const auth_t *self, struct MHD_Connection *connection);
+
 //  A request was refused for its role; counted.
 void auth_count_forbidden (auth_t *self);
 

@@ -6,7 +6,8 @@
 
 #include "../common/digest.h"
 #include "audience.h"
-#include "notice.h"
+#include "monitor.h"
+#include "monitor_notice.h"
 
 #include <string.h>
 
@@ -49,12 +50,20 @@ client_reset (client_t *self, const char *reason, const char *requested)
 {
     uint64_t first = event_log_first (self->shared->log), last = event_log_last (self->shared->log);
 
+    if (self->monitor && !monitor_has_joined (self)) {
+        monitor_go_on (self, last);  //  it has had nothing yet
+        return;
+    }
     if (self->mode != CLIENT_WAITING || requested) {
         if (!requested && self->cursor [LANE_DIRECT] + 1 < first) {
             self->missed += first - 1 - self->cursor [LANE_DIRECT];
             metric_count (self->shared->missed, (double) (first - 1 - self->cursor [LANE_DIRECT]));
         }
-        notice_reset (&self->shared->words, self->shared->log, reason, requested);
+        if (self->monitor) {
+            monitor_notice_reset (&self->shared->words, self->shared->log, reason, requested);
+        } else {
+            notice_reset (&self->shared->words, self->shared->log, reason, requested);
+        }
         client_say (self);
         metric_increment (self->shared->resets);
     }
@@ -62,14 +71,18 @@ client_reset (client_t *self, const char *reason, const char *requested)
     image_release (&self->image);
     filter_release (&self->had);
     self->told = self->exact = last;
+    if (self->monitor) {
+        monitor_drop_state (self);
+    }
     fanout_await_state (self);
 }
 
 void
-client_end (client_t *self, const char *message, unsigned retry_ms)
+client_end (client_t *self, client_code_t code, const char *message, unsigned retry_ms)
 {
     if (!self->ending) {
         self->ending = message;
+        self->ends_code = code;
         self->retry_ms = retry_ms;
         audience_leave (self);
         client_pump (self);
@@ -107,6 +120,7 @@ void
 client_beat (client_t *self)
 {
     char digest [DIGEST_TEXT_SIZE];
+    const filter_t *filter = audience_filter (self->audience);
     bool live = self->mode == CLIENT_LIVE;
     uint64_t safe = live ? audience_reached (self) : self->told;
     bool whole = live && safe == event_log_last (self->shared->log);
@@ -115,15 +129,16 @@ client_beat (client_t *self)
                         .missed = self->missed,
                         .conflated = self->conflated,
                         .lag = client_lag (self),
-                        .digest = whole ? notice_digest (digest, self->shared->replica,
-                                                         audience_filter (self->audience))
-                                        : NULL};
+                        .digest =
+                            whole ? notice_digest (digest, self->shared->replica, filter) : NULL};
 
     self->told = safe;
     self->beat_at = loop_now (self->shared->loop).steady +
                     audience_heartbeat_seconds (self->audience) * SECOND_US;
-    notice_heartbeat (&self->shared->words, self->shared->log, &beat);
-    client_say (self);
+    if (audience_beats (self->audience)) {
+        audience_say_beat (self->audience, &self->shared->words, &beat);
+        client_say (self);
+    }
 }
 
 //  --- the state
@@ -175,6 +190,9 @@ count_part (client_t *self, const frame_t *frame)
 static wire_result_t
 write_state (client_t *self)
 {
+    if (self->monitor) {
+        return monitor_write_state (self);
+    }
     frame_t *frames [WIRE_FRAMES_MAX];
     size_t places [WIRE_FRAMES_MAX] = {0}, count = 0, taken = 0, at = self->image_at;
 
@@ -411,9 +429,13 @@ write_past (client_t *self)
 static void
 say_farewell (client_t *self)
 {
-    notice_shutdown (&self->shared->words, self->ending, self->retry_ms);
-    client_say (self);
-    wire_finish (&self->wire);
+    if (self->monitor) {
+        monitor_say_farewell (self);
+    } else {
+        notice_shutdown (&self->shared->words, self->ending, self->retry_ms);
+        client_say (self);
+        wire_finish (&self->wire);
+    }
     self->farewell = true;
 }
 
@@ -458,8 +480,9 @@ client_pump (client_t *self)
     }
     if (result == WIRE_GONE) {
         fanout_close (self, "gone");
-    } else if (result == WIRE_CLEAR && self->farewell) {
-        fanout_close (self, "ended");
+    } else if (result == WIRE_CLEAR && self->farewell &&
+               !(self->monitor && monitor_lingers (self))) {
+        fanout_close (self, self->monitor ? monitor_end_of (self) : "ended");
     } else {
         if (result == WIRE_FULL) {
             audience_leave (self);

@@ -12,11 +12,15 @@ typedef enum client_mode { CLIENT_WAITING, CLIENT_STATE, CLIENT_BEHIND, CLIENT_L
 
 #define CLIENT_ID_SIZE 17
 
+//  With which a monitor's WebSocket is closed: it may come again; or not as it is.
+typedef enum client_code { CLIENT_AWAY = 1001, CLIENT_UNWELCOME = 1008 } client_code_t;
+
 struct client {
     fanout_t *shared;
     client_t *previous, *next;              //  of all
     client_t *waits_before, *waits_behind;  //  of those that wait for a state
     struct MHD_Connection *connection;
+    monitor_t *monitor;  //  null: a stream
     audience_t *audience;
     size_t place;  //  among the audience's live ones
     client_mode_t mode;
@@ -33,8 +37,9 @@ struct client {
     uint64_t missed, conflated, resumed;
     time_us_t began, beat_at, ends_at;  //  steady; ends_at 0: never
     const char *ends_with;              //  what is said then
+    client_code_t ends_code;            //  and with which code
     unsigned retry_ms;
-    bool watched_for_room, conflating, farewell;
+    bool watched_for_room, watched_for_words, conflating, farewell;
     const char *ending;  //  what the farewell says
     char id [CLIENT_ID_SIZE];
     identity_t *identity;
@@ -47,6 +52,9 @@ client_t *client_new (fanout_t *shared, const hub_request_t *request);
 void client_free (client_t **self_p);
 //  Its first words, and from where it goes on: nothing is written yet.
 void client_start (client_t *self, const hub_request_t *request);
+
+//  The descriptor of a connection of libmicrohttpd; of none, the other one.
+int client_descriptor (struct MHD_Connection *connection, int other);
 
 //  How long it is to wait before it comes again: a second, and up to spread_ms more.
 #define CLIENT_RETRY_SPREAD_MS 2000
@@ -69,7 +77,7 @@ void client_tell_rest (client_t *self);
 void client_reset (client_t *self, const char *reason, const char *requested);
 
 //  The stream ends for it when it has what it is owed.
-void client_end (client_t *self, const char *message, unsigned retry_ms);
+void client_end (client_t *self, client_code_t code, const char *message, unsigned retry_ms);
 
 //  Its own heartbeat, with its own counts.
 void client_beat (client_t *self);

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: MIT
 
 #include "audience.h"
+#include "monitor.h"
 #include "notice.h"
 
 #include <inttypes.h>
@@ -91,11 +92,38 @@ set_end (client_t *client, time_us_t expires_at)
         client->ends_at = client->began + lifetime - spread / 2 +
                           (time_us_t) random_below ((uint32_t) (spread / MS_US) + 1) * MS_US;
         client->ends_with = "the stream has had its lifetime; come back";
+        client->ends_code = CLIENT_AWAY;
     }
     if (expires_at > 0 && (client->ends_at == 0 || expires_at < client->ends_at)) {
         client->ends_at = expires_at;
         client->ends_with = "the login has expired; come back with a new one";
+        client->ends_code = CLIENT_UNWELCOME;
     }
+}
+
+int
+client_descriptor (struct MHD_Connection *connection, int other)
+{
+    const union MHD_ConnectionInfo *info =
+        connection ? MHD_get_connection_info (connection, MHD_CONNECTION_INFO_CONNECTION_FD) : NULL;
+
+    return info ? info->connect_fd : other;
+}
+
+//  An upgraded one speaks in the clear with us, whatever libmicrohttpd speaks with the client.
+static void
+take_socket (client_t *client, const hub_request_t *request)
+{
+    struct MHD_Connection *connection = request->connection;
+
+    if (request->upgraded) {
+        client->wire.fd = request->fd;
+        return;
+    }
+    const union MHD_ConnectionInfo *tls =
+        MHD_get_connection_info (connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    client->wire.fd = client_descriptor (connection, -1);
+    client->wire.tls = tls ? tls->tls_session : NULL;
 }
 
 client_t *
@@ -104,14 +132,9 @@ client_new (fanout_t *shared, const hub_request_t *request)
     client_t *client = calloc (1, sizeof *client);
 
     if (client) {
-        struct MHD_Connection *connection = request->connection;
-        const union MHD_ConnectionInfo *tls =
-            MHD_get_connection_info (connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
         client->shared = shared;
-        client->connection = connection;
-        client->wire.fd =
-            MHD_get_connection_info (connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-        client->wire.tls = tls ? tls->tls_session : NULL;
+        client->connection = request->connection;
+        take_socket (client, request);
         client->wire.gzip = request->gzip;
         client->wire.moved = client->began = loop_now (shared->loop).steady;
         client->beat_at = client->began + request->heartbeat_seconds * SECOND_US;
@@ -120,8 +143,13 @@ client_new (fanout_t *shared, const hub_request_t *request)
         client->identity = identity_hold (request->identity);
         client->address = copy_of (request->address);
         set_end (client, request->expires_at);
+        client->watched_for_words = request->upgraded != NULL;
+        client->monitor = request->upgraded ? monitor_new (client, request) : NULL;
         snprintf (client->id, sizeof client->id, "%08x%08x", random_below (UINT32_MAX),
                   random_below (UINT32_MAX));
+        if (request->upgraded && !client->monitor) {
+            client_free (&client);
+        }
     }
     return client;
 }
@@ -134,6 +162,7 @@ client_free (client_t **self_p)
     if (self) {
         image_release (&self->image);
         filter_release (&self->had);
+        monitor_destroy (&self->monitor);
         wire_clear (&self->wire);
         free (self->name);
         identity_release (&self->identity);
@@ -174,9 +203,18 @@ place (client_t *client, const hub_request_t *request)
 void
 client_start (client_t *self, const hub_request_t *request)
 {
-    prepare_socket (self->shared, self->wire.fd);
-    write_head (self, request->headers);
-    write_welcome (self);
+    int own = client_descriptor (request->connection, self->wire.fd);
+
+    prepare_socket (self->shared, own);
+    if (own != self->wire.fd) {
+        prepare_socket (self->shared, self->wire.fd);
+    }
+    if (self->monitor) {
+        monitor_start (self, request);
+    } else {
+        write_head (self, request->headers);
+        write_welcome (self);
+    }
     place (self, request);
 }
 
@@ -195,7 +233,8 @@ client_write (const client_t *self, json_writer_t *out)
               event_log_last (log) - client_events_behind (self));
     json_open_object (out);
     json_member_text (out, "id", self->id);
-    json_member_text (out, "name", self->name);
+    json_member_text (out, "kind", self->monitor ? "monitor" : "stream");
+    json_member_text (out, "name", self->monitor ? monitor_name (self) : self->name);
     json_member_text (out, "user", *self->identity->name ? self->identity->name : NULL);
     json_member_text (out, "address", self->address);
     json_member_text (out, "mode", MODES [self->mode]);

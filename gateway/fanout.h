@@ -18,6 +18,7 @@
 
 typedef struct client client_t;
 typedef struct audience audience_t;
+typedef struct monitor monitor_t;
 
 typedef struct fanout {
     hub_t *hub;
@@ -42,6 +43,8 @@ void fanout_add_counters (fanout_t *self);
 void fanout_close (client_t *client, const char *reason);
 //  The client waits for a state.
 void fanout_await_state (client_t *client);
+//  It goes on where it is with another filter, which is taken over. 0 or -ENOMEM.
+int fanout_rejoin (client_t *client, filter_t **filter_p);
 //  Whether the client's descriptor is to be watched for room.
 void fanout_watch (client_t *client, bool for_room);
 

@@ -4,6 +4,8 @@
 
 #include "filter.h"
 
+#include "monitor_form.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
@@ -105,6 +107,13 @@ filter_unset (filter_t *self, const char *name, reason_t *why)
         return reason_set (why, -ENOENT, "unknown parameter '%.60s'", name);
     }
     return 0;
+}
+
+void
+filter_want_nothing (filter_t *self)
+{
+    memset (self->types, 0, sizeof self->types);
+    self->all_types = false;
 }
 
 static int
@@ -344,7 +353,10 @@ filter_is_masked (const filter_t *self)
 frame_t *
 filter_form (const filter_t *self, frame_t *frame)
 {
-    return filter_is_masked (self) ? frame_masked (frame, self->view->mask) : frame;
+    const mask_t *mask = self->view ? self->view->mask : NULL;
+    frame_t *form = mask ? frame_masked (frame, mask) : frame;
+
+    return form && self->monitor ? monitor_form (form, self->monitor, mask) : form;
 }
 
 //  A job of no worker is none of those that are asked for.
@@ -397,6 +409,7 @@ filter_write_key (const filter_t *self, buffer_t *out)
     if (self->batches) {
         buffer_format (out, "&batch_ms=%lld", (long long) (self->metrics_period / MS_US));
     }
+    buffer_text (out, self->monitor ? "&monitor" : "");
     if (self->view) {
         view_write_key (self->view, out);
     }

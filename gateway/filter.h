@@ -10,6 +10,7 @@
 
 #include "frame.h"
 #include "names.h"
+#include "replica.h"
 #include "view.h"
 
 #include <stdbool.h>
@@ -25,6 +26,8 @@ typedef struct filter {
     time_us_t metrics_period;   //  metrics are told in batches; 0: one by one
     bool batches;               //  asked for: batch_ms, even if it is 0
     view_t *view;               //  what its owner may see at all; null: everything
+    //  Of a monitor (monitor_form.h): whose snapshots are put into its events. Null: of a stream.
+    replica_t *monitor;
 } filter_t;
 
 filter_t *filter_new (size_t names_max);
@@ -42,6 +45,9 @@ int filter_set (filter_t *self, const char *name, const char *value, reason_t *w
 //  As if the parameter had not been given; -ENOENT for an unknown name.
 int filter_unset (filter_t *self, const char *name, reason_t *why);
 
+//  No event is wanted, until types or topics are set.
+void filter_want_nothing (filter_t *self);
+
 //  Wanted, and the owner may see it.
 bool filter_wants (const filter_t *self, const frame_t *frame);
 bool filter_wants_type (const filter_t *self, event_type_t type);
@@ -52,8 +58,8 @@ bool filter_shows (const filter_t *self, const char *region, const char *worker_
 bool filter_is_limited (const filter_t *self);
 bool filter_is_masked (const filter_t *self);
 
-//  The frame as the owner may see it: itself, or its masked form, made once and kept with it. Null
-//  when memory is out.
+//  The frame as the owner may see it: itself, or its masked form, and that as a monitor gets it,
+//  made once and kept with it. Null when memory is out.
 frame_t *filter_form (const filter_t *self, frame_t *frame);
 
 //  The same text for filters that want the same, in the form of a query.

@@ -21,7 +21,7 @@ put_text (char *at, const char **slot, const char *text)
 }
 
 static frame_t *
-make (const feed_header_t *what, const char *head, size_t head_size, const void *json, size_t size)
+make (const feed_header_t *what, const void *head, size_t head_size, const void *json, size_t size)
 {
     size_t whole = head_size + size + 2,
            texts = strlen (what->region) + strlen (what->worker_id) + strlen (what->job_type) + 3;
@@ -85,6 +85,24 @@ frame_write_envelope (buffer_t *out, event_type_t type)
 }
 
 frame_t *
+frame_sibling (const frame_t *self, const void *head, size_t head_size, const void *json,
+               size_t size)
+{
+    feed_header_t what = {.priority = self->priority};
+
+    snprintf (what.region, sizeof what.region, "%s", self->region);
+    snprintf (what.worker_id, sizeof what.worker_id, "%s", self->worker_id);
+    snprintf (what.job_type, sizeof what.job_type, "%s", self->job_type);
+    frame_t *sibling = make (&what, head, head_size, json, size);
+    if (sibling) {
+        sibling->seq = self->seq;
+        sibling->time = self->time;
+        sibling->type = self->type;
+    }
+    return sibling;
+}
+
+frame_t *
 frame_of_bytes (const void *bytes, size_t size)
 {
     frame_t *self = malloc (sizeof *self + size + 1);
@@ -113,6 +131,8 @@ frame_release (frame_t **self_p)
         if ((*self_p)->masked != *self_p) {
             frame_release (&(*self_p)->masked);
         }
+        frame_release (&(*self_p)->monitor [0]);
+        frame_release (&(*self_p)->monitor [1]);
         free ((*self_p)->packed);
         free (*self_p);
     }
@@ -141,15 +161,8 @@ frame_masked (frame_t *self, const mask_t *mask)
     if (!any && !buffer_failed (&json)) {
         self->masked = self;
     } else if (!buffer_failed (&json)) {
-        feed_header_t what = {.priority = self->priority};
-        snprintf (what.region, sizeof what.region, "%s", self->region);
-        snprintf (what.worker_id, sizeof what.worker_id, "%s", self->worker_id);
-        snprintf (what.job_type, sizeof what.job_type, "%s", self->job_type);
-        frame_t *sibling = make (&what, self->bytes, head, json.data, json.size);
+        frame_t *sibling = frame_sibling (self, self->bytes, head, json.data, json.size);
         if (sibling) {
-            sibling->seq = self->seq;
-            sibling->time = self->time;
-            sibling->type = self->type;
             sibling->id_size = self->id_size;
             sibling->digest = sibling->masked_digest = self->masked_digest;
             sibling->masked = sibling;

@@ -5,7 +5,8 @@
 // frame has a second form, deflated, made when the first client that wants it comes, and then
 // shared as well: a run of deflate blocks that refers to nothing before it and ends on a byte's
 // border, so that any such runs behind each other are one valid stream (pack.h). A frame whose
-// JSON has members to mask has a masked sibling, made and shared alike (mask.h).
+// JSON has members to mask has a masked sibling, made and shared alike (mask.h); and one that monitors
+// get, whose words are other ones (monitor_form.h).
 //
 // SPDX-License-Identifier: MIT
 
@@ -31,6 +32,8 @@ typedef struct frame {
     uint64_t digest, masked_digest;
     packed_t *packed;
     struct frame *masked;  //  null: not made yet; itself: there is nothing to mask
+    //  As monitors get it, null: not made yet; the second for those who are told less.
+    struct frame *monitor [2];
     unsigned references;
     event_type_t type;
     event_type_t superseded_by;  //  of a job's progress: what came of the job next; or unknown
@@ -49,6 +52,9 @@ frame_t *frame_of_state (const feed_header_t *what, event_type_t type, const voi
                          size_t size);
 //  The beginning of such JSON, up to its data; `}` ends it.
 void frame_write_envelope (buffer_t *out, event_type_t type);
+//  The same event with another head and other JSON.
+frame_t *frame_sibling (const frame_t *self, const void *head, size_t head_size, const void *json,
+                        size_t size);
 //  Whole frames, as they are.
 frame_t *frame_of_bytes (const void *bytes, size_t size);
 

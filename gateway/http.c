@@ -74,7 +74,7 @@ is_within_quota (http_t *self, struct MHD_Connection *connection, const identity
 static enum MHD_Result
 admit (http_t *self, struct MHD_Connection *connection, const route_t *route, request_t *request)
 {
-    bool is_stream = route->fn == route_stream;
+    bool is_stream = route->fn == route_stream, is_open = is_stream || route->fn == route_monitor;
     role_t role = route->fn == route_metrics && self->parts.metrics_open ? ROLE_NONE : route->role;
     reason_t why = {0};
     int rc = role == ROLE_NONE ? 0
@@ -83,7 +83,7 @@ admit (http_t *self, struct MHD_Connection *connection, const route_t *route, re
 
     //  A stream that may be opened is admitted at a pace of its own; guesses at tokens are not.
     request->is_probe = route->is_probe;
-    if ((!is_stream || rc < 0) && !route->is_probe &&
+    if ((!is_open || rc < 0) && !route->is_probe &&
         !is_within_quota (self, connection, request->identity)) {
         return reply_too_many (connection, "more than requests_per_second of one client");
     }
@@ -127,7 +127,7 @@ answer (http_t *self, struct MHD_Connection *connection, const char *url, reques
 }
 
 static request_t *
-begin_request (const http_t *self, const char *url, const char *method)
+begin_request (const http_t *self, const char *url, const char *method, const char *version)
 {
     request_t *request = calloc (1, sizeof *request);
 
@@ -136,6 +136,7 @@ begin_request (const http_t *self, const char *url, const char *method)
         bool fits = strlen (method) < sizeof request->method;
         snprintf (request->method, sizeof request->method, "%s", fits ? method : "?");
         request->is_head = strcmp (method, "HEAD") == 0;
+        request->is_http10 = strcmp (version, MHD_HTTP_VERSION_1_0) == 0;
         request->began = clock_now ().steady;
         if (self->parts.access_log || strcmp (method, "GET") != 0) {
             request->path = strndup (url, PATH_BYTES_MOST);
@@ -170,7 +171,7 @@ on_request (void *argument, struct MHD_Connection *connection, const char *url, 
 
     if (!request) {
         reason_t why = {0};
-        *state = request = begin_request (self, url, method);
+        *state = request = begin_request (self, url, method, version);
         if (request && request_check (connection, version, &why) < 0) {
             return reply_problem (connection, MHD_HTTP_BAD_REQUEST, "Bad request", why.text, NULL);
         }
@@ -301,8 +302,9 @@ start (http_t *self, const char *listen, reason_t *why)
         {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *) (uintptr_t) TLS_PRIORITIES},
         {MHD_OPTION_END, 0, NULL}};
     self->daemon = MHD_start_daemon (
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (self->parts.tls ? MHD_USE_TLS : 0u), 0, NULL,
-        NULL, on_request, self, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE |
+            (self->parts.tls ? MHD_USE_TLS : 0u),
+        0, NULL, NULL, on_request, self, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned) self->parts.connections.most + REFUSALS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t) self->parts.head_max_bytes, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned) TIMEOUT_SECONDS, MHD_OPTION_NOTIFY_COMPLETED, on_completed, self,

@@ -23,6 +23,7 @@ typedef struct http_parts {
     asks_t *asks;
     auth_t *auth;
     audit_t *audit;
+    const struct text_page *text_page;
     metrics_t *metrics;
     int64_t clients_max, heartbeat_seconds, body_max_bytes, filter_names_max, streams_per_user,
         requests_per_second, head_max_bytes;

@@ -5,8 +5,8 @@
 #include "hub.h"
 
 #include "../common/cleanup.h"
-#include "admission.h"
-#include "audiences.h"
+#include "hub_state.h"
+#include "monitor.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -15,23 +15,6 @@
 #include <sys/epoll.h>
 
 #define BEAT_US SECOND_US
-
-struct hub {
-    fanout_t shared;
-    audiences_t *audiences;
-    admission_t *admission;
-    client_t *clients;
-    size_t count;
-    char epoch [ENVELOPE_EPOCH_SIZE];  //  of the log that the clients' cursors are in
-    loop_timer_t *beat, *delay;
-    zhashx_t *by_user;  //  how many streams each has, as a size_t *
-    loop_fn *on_resumed;
-    void *resumed_argument;
-    uint64_t sent, counted;  //  bytes of streams that are closed; and what the counter says
-    metric_t *clients_now, *waiting, *audiences_now, *images, *queued, *behind, *bytes;
-    bool delayed;  //  the drain has begun, the streams' end has not
-    bool held;     //  the loop, until the last client has had its farewell
-};
 
 static time_us_t
 now_of (const hub_t *self)
@@ -70,7 +53,11 @@ fanout_close (client_t *client, const char *reason)
     admission_forget (self->admission, client);
     audience_dismiss (client);
     loop_unwatch (self->shared.loop, client->wire.fd);
-    MHD_resume_connection (client->connection);  //  its handler then answers MHD_NO
+    if (client->monitor) {
+        monitor_give_back (client, reason);
+    } else {
+        MHD_resume_connection (client->connection);  //  its handler then answers MHD_NO
+    }
     if (self->on_resumed) {
         self->on_resumed (self->resumed_argument);
     }
@@ -95,20 +82,33 @@ on_descriptor (void *argument, uint32_t events)
 {
     client_t *client = argument;
 
-    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
+    if (client->monitor) {
+        monitor_on_descriptor (client, events);
+    } else if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
         fanout_close (client, "gone");
     } else {
         client_pump (client);
     }
 }
 
+//  A stream says nothing.
+static uint32_t
+events_of (const client_t *client)
+{
+    return EPOLLRDHUP | (client->watched_for_room ? EPOLLOUT : 0u) |
+           (client->watched_for_words ? EPOLLIN : 0u);
+}
+
 void
 fanout_watch (client_t *client, bool for_room)
 {
-    if (client->watched_for_room != for_room) {
+    bool for_words = client->monitor && monitor_listens (client);
+
+    if (client->watched_for_room != for_room || client->watched_for_words != for_words) {
         client->watched_for_room = for_room;
-        (void) loop_watch (client->shared->loop, client->wire.fd,
-                           EPOLLRDHUP | (for_room ? EPOLLOUT : 0u), on_descriptor, client);
+        client->watched_for_words = for_words;
+        (void) loop_watch (client->shared->loop, client->wire.fd, events_of (client), on_descriptor,
+                           client);
     }
 }
 
@@ -159,8 +159,11 @@ on_beat (void *argument)
         next = client->next;
         if (is_stalled (self, client)) {
             fanout_close (client, "stalled");
-        } else if (client->ends_at > 0 && now_of (self) >= client->ends_at) {
-            client_end (client, client->ends_with, client_choose_retry (CLIENT_RETRY_SPREAD_MS));
+        } else if (!client->ending && client->ends_at > 0 && now_of (self) >= client->ends_at) {
+            client_end (client, client->ends_code, client->ends_with,
+                        client_choose_retry (CLIENT_RETRY_SPREAD_MS));
+        } else if (client->monitor) {
+            monitor_on_second (client);
         } else if (client->mode == CLIENT_WAITING && !client->watched_for_room) {
             client_pump (client);
         }
@@ -190,7 +193,7 @@ end_all (void *argument)
     }
     for (client_t *client = self->clients, *next; client; client = next) {
         next = client->next;
-        client_end (client, "the gateway ends", client_choose_retry (spread));
+        client_end (client, CLIENT_AWAY, "the gateway ends", client_choose_retry (spread));
     }
     if (self->delayed) {
         self->delayed = false;
@@ -220,17 +223,19 @@ on_collect (void *argument)
 {
     hub_t *self = argument;
     uint64_t sent = self->sent;
-    size_t queued = 0, behind = 0;
+    size_t queued = 0, behind = 0, monitors = 0;
 
     for (const client_t *client = self->clients; client; client = client->next) {
         sent += client->wire.sent;
         queued += wire_queued (&client->wire);
         behind += client->mode == CLIENT_BEHIND;
+        monitors += client->monitor != NULL;
     }
     metric_count (self->bytes, (double) (sent - self->counted));
     self->counted = sent;
     metric_set (self->queued, (double) queued);
     metric_set (self->behind, (double) behind);
+    metric_set (self->monitors, (double) monitors);
     metric_set (self->waiting, (double) admission_waiting (self->admission));
     metric_set (self->images, (double) admission_images (self->admission));
     metric_set (self->audiences_now, (double) audiences_count (self->audiences));
@@ -246,6 +251,7 @@ add_gauges (hub_t *self, metrics_t *metrics)
         {&self->clients_now, "cmlwatch_gateway_clients", "Open streams"},
         {&self->waiting, "cmlwatch_gateway_clients_waiting", "Streams that wait for a full state"},
         {&self->behind, "cmlwatch_gateway_clients_behind", "Streams that catch up with the log"},
+        {&self->monitors, "cmlwatch_gateway_monitors", "Open streams that are monitors'"},
         {&self->queued, "cmlwatch_gateway_queued_bytes",
          "Bytes handed to streams' connections that their sockets did not take yet"},
         {&self->audiences_now, "cmlwatch_gateway_audiences", "Distinct wishes among the streams"},
@@ -364,8 +370,8 @@ hub_add (hub_t *self, const hub_request_t *request)
     filter_t *filter = request->filter;
     client_t *client = client_new (&self->shared, request);
 
-    if (!client ||
-        loop_watch (self->shared.loop, client->wire.fd, EPOLLRDHUP, on_descriptor, client) < 0) {
+    if (!client || loop_watch (self->shared.loop, client->wire.fd, events_of (client),
+                               on_descriptor, client) < 0) {
         filter_release (&filter);
         client_free (&client);
         return -ENOMEM;
@@ -380,110 +386,11 @@ hub_add (hub_t *self, const hub_request_t *request)
     audience_catch_up (client->audience);
     client_start (client, request);
     if (self->held) {
-        client_end (client, "the gateway ends", client_choose_retry (drain_spread (self)));
+        client_end (client, CLIENT_AWAY, "the gateway ends",
+                    client_choose_retry (drain_spread (self)));
         return 0;
     }
     client_pump (client);
     admission_serve (self->admission);
     return 0;
-}
-
-//  --- what may be asked of a client and about it
-
-static client_t *
-find_client (const hub_t *self, const char *id)
-{
-    client_t *client = self->clients;
-
-    while (client && strcmp (client->id, id) != 0) {
-        client = client->next;
-    }
-    return client;
-}
-
-const filter_t *
-hub_filter (const hub_t *self, const char *client_id)
-{
-    const client_t *client = find_client (self, client_id);
-
-    return client ? audience_filter (client->audience) : NULL;
-}
-
-int
-hub_change (hub_t *self, const char *client_id, filter_t *filter)
-{
-    audiences_turn (self->audiences);  //  now, so that it is not gone later in this
-    client_t *client = find_client (self, client_id);
-    if (client) {
-        audience_settle (client->audience);  //  which may close it
-        client = find_client (self, client_id);
-    }
-    bool live = client && client->mode == CLIENT_LIVE && !client->ending;
-    image_t *image = live ? admission_image (self->admission) : NULL;
-
-    if (!image) {
-        filter_release (&filter);
-        return !client ? -ENOENT : !live ? -EBUSY : -EAGAIN;
-    }
-    int64_t heartbeat_seconds = audience_heartbeat_seconds (client->audience);
-    audience_t *old = client->audience;
-    filter_t *had = filter_hold (audience_filter_shared (old));
-    audience_leave (client);
-    client_tell_rest (client);
-    audience_dismiss (client);
-    if (audiences_admit (self->audiences, client, &filter, heartbeat_seconds) < 0) {
-        audience_admit (old, client);
-        filter_release (&filter);
-        filter_release (&had);
-        client_pump (client);
-        return -ENOMEM;
-    }
-    client_begin_state (client, image, had);
-    client_pump (client);
-    return 0;
-}
-
-const identity_t *
-hub_identity (const hub_t *self, const char *client_id)
-{
-    const client_t *client = find_client (self, client_id);
-
-    return client ? client->identity : NULL;
-}
-
-void
-hub_end_unless (hub_t *self, hub_holds_fn *holds, void *argument, const char *message)
-{
-    for (client_t *client = self->clients, *next; client; client = next) {
-        next = client->next;
-        if (!holds (argument, client->identity)) {
-            client_end (client, message, client_choose_retry (CLIENT_RETRY_SPREAD_MS));
-        }
-    }
-}
-
-size_t
-hub_streams_of (const hub_t *self, const char *user)
-{
-    const size_t *streams = zhashx_lookup (self->by_user, user);
-
-    return streams ? *streams : 0;
-}
-
-void
-hub_write_clients (const hub_t *self, const char *user, json_writer_t *out)
-{
-    json_open_array (out);
-    for (const client_t *client = self->clients; client; client = client->next) {
-        if (!user || strcmp (client->identity->name, user) == 0) {
-            client_write (client, out);
-        }
-    }
-    json_close_array (out);
-}
-
-size_t
-hub_size (const hub_t *self)
-{
-    return self->count;
 }

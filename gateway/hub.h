@@ -28,7 +28,8 @@ typedef struct hub hub_t;
 typedef struct hub_settings {
     int64_t clients_max, heartbeat_seconds, stall_timeout_seconds, send_buffer_bytes,
         queue_max_bytes, slow_after_ms, states_per_second, images_max, stream_lifetime_seconds,
-        packers_max, drain_delay_ms;
+        packers_max, drain_delay_ms, monitor_message_max_bytes, monitor_messages_per_second,
+        monitor_errors_max, resync_max;
     bool compression;
 } hub_settings_t;
 
@@ -41,10 +42,15 @@ void hub_destroy (hub_t **self_p);
 void hub_on_resumed (hub_t *self, loop_fn *fn, void *argument);
 
 typedef struct hub_request {
-    struct MHD_Connection *connection;  //  suspended
-    filter_t *filter;                   //  taken over
-    const char *last_event_id;          //  null: none was sent
-    bool state;                         //  the full state is wanted
+    struct MHD_Connection *connection;  //  suspended; or upgraded, then it may be null
+    //  A monitor's (monitor.h), or null: the connection is upgraded, and this its descriptor; so many
+    //  bytes came before it was.
+    struct MHD_UpgradeResponseHandle *upgraded;
+    int fd;
+    size_t ahead_size;
+    filter_t *filter;           //  taken over
+    const char *last_event_id;  //  null: none was sent
+    bool state;                 //  the full state is wanted
     bool gzip;
     int64_t heartbeat_seconds;
     identity_t *identity;        //  who opened it; held as long as it is open
@@ -53,7 +59,8 @@ typedef struct hub_request {
     time_us_t expires_at;        //  steady; 0: never
 } hub_request_t;
 
-//  Takes the connection over. 0 or -ENOMEM: it is still the caller's then.
+//  Takes the connection over. 0 or -ENOMEM: it is still the caller's then. A monitor's filter is one
+//  that wants nothing, and has the hub's replica.
 int hub_add (hub_t *self, const hub_request_t *request);
 
 //  The state was taken anew: clients whose cursor the log holds go on; the others are told and
@@ -65,7 +72,7 @@ void hub_reset (hub_t *self);
 //  the moment; -EAGAIN: too many states are asked for; -ENOMEM.
 int hub_change (hub_t *self, const char *client_id, filter_t *filter);
 
-//  The filter of an open stream, borrowed; null: no such client.
+//  The filter of an open stream, borrowed; null: no such client, or a monitor, which changes its own.
 const filter_t *hub_filter (const hub_t *self, const char *client_id);
 
 //  Who opened a stream, borrowed; null: no such client.

@@ -7,9 +7,11 @@
 
 #include "../common/cleanup.h"
 #include "../common/log.h"
+#include "../common/notify.h"
 #include "../common/program.h"
 #include "cors.h"
 #include "http.h"
+#include "text_page.h"
 #include "tls.h"
 
 #include <stdlib.h>
@@ -35,7 +37,7 @@ typedef struct settings {
         streams_per_user, head_max_bytes, connections_max;
     int64_t event_log_max, event_log_max_bytes, feed_buffer_max, replay_max, ask_timeout_ms,
         asks_max, audit_queue_max_bytes, body_max_bytes, filter_names_max, request_timeout_seconds,
-        connections_per_address;
+        connections_per_address, text_rows_max;
     bus_keys_settings_t keys;
     hub_settings_t hub;
     otlp_settings_t otlp;
@@ -87,6 +89,10 @@ static const config_key_t KEYS [] = {
     {"stream_lifetime_seconds", CONFIG_INTEGER, offsetof (settings_t, hub.stream_lifetime_seconds), "0",     0, 31536000,      NULL, "a stream is ended after about so long, so that streams spread over gateways; 0: never"},
     {"compression",         CONFIG_FLAG,    offsetof (settings_t, hub.compression),     "yes",               0, 0,             NULL, "compress the streams of clients that accept gzip, once for all of them"},
     {"packers_max",         CONFIG_INTEGER, offsetof (settings_t, hub.packers_max),     "64",                0, 100000,        NULL, "distinct filters whose events are compressed in the context of earlier ones; the others one by one"},
+    {"monitor_message_max_bytes", CONFIG_INTEGER, offsetof (settings_t, hub.monitor_message_max_bytes), "16384", 256, 1048576, NULL, "largest message of a monitor (WebSocket); a larger one closes it with 1009"},
+    {"monitor_messages_per_second", CONFIG_INTEGER, offsetof (settings_t, hub.monitor_messages_per_second), "50", 1, 1000000, NULL, "messages of a monitor that are read in a second; the others wait in its connection"},
+    {"monitor_errors_max",  CONFIG_INTEGER, offsetof (settings_t, hub.monitor_errors_max), "16",             0, 1000000,         NULL, "wrong messages of a monitor that are answered with an error; one more closes it with 1008"},
+    {"resync_max",          CONFIG_INTEGER, offsetof (settings_t, hub.resync_max),      "1000",              1, 100000,          NULL, "events in one resync_data to a monitor; `more` says that there are others"},
     {"filter_names_max",    CONFIG_INTEGER, offsetof (settings_t, filter_names_max),    "256",               1, 100000,        NULL, "names in each list of a filter"},
     {"event_log_max",       CONFIG_INTEGER, offsetof (settings_t, event_log_max),       "100000",            16, 10000000,       NULL, "events held for clients that are behind or come back"},
     {"event_log_max_bytes", CONFIG_INTEGER, offsetof (settings_t, event_log_max_bytes), "134217728",         65536, 17179869184, NULL, "bytes of these; the oldest go first"},
@@ -98,6 +104,7 @@ static const config_key_t KEYS [] = {
     {"dashboard_dir",       CONFIG_TEXT,    offsetof (settings_t, dashboard_dir),       "",                  0, 0,               NULL, "folder to serve the page from, instead of the embedded one"},
     {"request_timeout_seconds", CONFIG_INTEGER, offsetof (settings_t, request_timeout_seconds), "30",        1, 3600,            NULL, "time for a request to be there, head and body; a slower connection is closed"},
     {"connections_per_address", CONFIG_INTEGER, offsetof (settings_t, connections_per_address), "0",         0, 1000000,         NULL, "connections of one address at once, streams among them; more are closed; 0: no bound, as behind a proxy"},
+    {"text_rows_max",       CONFIG_INTEGER, offsetof (settings_t, text_rows_max),       "500",               1, 10000,           NULL, "workers in the table of text that curl gets; the others are told as a number, and counted; 1,000 take some 20 ms"},
     {"cors_origins",        CONFIG_TEXT,    offsetof (settings_t, cors_origins),        "",                  0, 0,               NULL, "origins, apart by commas, whose pages may read the answers, like https://ops.example.com; none otherwise"},
     OTLP_KEYS (settings_t, otlp),
     {0},
@@ -209,6 +216,14 @@ parts_of (const settings_t *settings)
                         .origins = settings->cors_origins}};
 }
 
+//  As /readyz says it.
+static bool
+is_ready (void *argument, reason_t *why)
+{
+    const http_parts_t *parts = argument;
+    return feed_client_is_ready (parts->feed, why);
+}
+
 //  The parts that HTTP leans on beside the feed and the hub; then it serves until the end.
 static int
 serve (const settings_t *settings, http_parts_t *parts, const mask_t *mask, reason_t *why)
@@ -221,13 +236,18 @@ serve (const settings_t *settings, http_parts_t *parts, const mask_t *mask, reas
                                              ? tls_new (parts->loop, settings->tls_certificate,
                                                         settings->tls_key, parts->metrics, why)
                                              : NULL;
-    if (!auth || (parts->tls && !tls)) {
+    _cleanup_ (text_page_destroy) text_page_t *text_page =
+        text_page_new (settings->text_rows_max, parts->metrics);
+    if (!auth || !text_page || (parts->tls && !tls)) {
         return -1;
     }
+    parts->text_page = text_page;
     parts->auth = auth;
     parts->connections.proxies = proxies;
     _cleanup_ (http_destroy) http_t *http = http_new (settings->listen, parts, why);
-    if (!http) {
+    _cleanup_ (notify_destroy) notify_t *notify =
+        http ? notify_new (parts->loop, is_ready, parts) : NULL;
+    if (!notify) {
         return -1;
     }
     log_info ("ready", LOG_TEXT ("listen", settings->listen), LOG_TEXT ("feed", settings->feed),

@@ -13,7 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RETRY_AFTER "1"  //  seconds
+#define RETRY_AFTER  "1"  //  seconds
+#define PROBLEM_TYPE "application/problem+json"
 
 void
 reply_add_rules (struct MHD_Connection *connection, struct MHD_Response *response,
@@ -36,17 +37,16 @@ reply_queue (struct MHD_Connection *connection, unsigned status, struct MHD_Resp
     return result;
 }
 
-enum MHD_Result
-reply_send_header (struct MHD_Connection *connection, unsigned status, const char *type,
-                   buffer_t *body, const char *name, const char *value)
+//  The body's bytes are taken, and it is cleared.
+static struct MHD_Response *
+make_response (struct MHD_Connection *connection, const char *type, buffer_t *body)
 {
-    size_t size = body->size;
     struct MHD_Response *response =
         MHD_create_response_from_buffer (body->size, body->data, MHD_RESPMEM_MUST_COPY);
 
     buffer_clear (body);
     if (!response) {
-        return MHD_NO;
+        return NULL;
     }
     if (type) {
         MHD_add_response_header (response, "Content-Type", type);
@@ -55,6 +55,19 @@ reply_send_header (struct MHD_Connection *connection, unsigned status, const cha
     MHD_add_response_header (response, "Content-Security-Policy",
                              "default-src 'none'; frame-ancestors 'none'");
     reply_add_rules (connection, response, NULL);
+    return response;
+}
+
+enum MHD_Result
+reply_send_header (struct MHD_Connection *connection, unsigned status, const char *type,
+                   buffer_t *body, const char *name, const char *value)
+{
+    size_t size = body->size;
+    struct MHD_Response *response = make_response (connection, type, body);
+
+    if (!response) {
+        return MHD_NO;
+    }
     if (value) {
         MHD_add_response_header (response, name, value);
     }
@@ -68,12 +81,11 @@ reply_send (struct MHD_Connection *connection, unsigned status, const char *type
     return reply_send_header (connection, status, type, body, "Allow", allow);
 }
 
-static enum MHD_Result
-send_problem_of (struct MHD_Connection *connection, unsigned status, const char *title,
-                 const char *detail, const char *job_id, const char *name, const char *value)
+static void
+write_problem (buffer_t *out, unsigned status, const char *title, const char *detail,
+               const char *job_id)
 {
-    buffer_t out = {0};
-    json_writer_t json = json_writer (&out);
+    json_writer_t json = json_writer (out);
 
     json_open_object (&json);
     json_member_text (&json, "type", "about:blank");
@@ -84,7 +96,16 @@ send_problem_of (struct MHD_Connection *connection, unsigned status, const char 
         json_member_text (&json, "job_id", job_id);
     }
     json_close_object (&json);
-    return reply_send_header (connection, status, "application/problem+json", &out, name, value);
+}
+
+static enum MHD_Result
+send_problem_of (struct MHD_Connection *connection, unsigned status, const char *title,
+                 const char *detail, const char *job_id, const char *name, const char *value)
+{
+    buffer_t out = {0};
+
+    write_problem (&out, status, title, detail, job_id);
+    return reply_send_header (connection, status, PROBLEM_TYPE, &out, name, value);
 }
 
 static enum MHD_Result
@@ -153,6 +174,23 @@ reply_unknown (struct MHD_Connection *connection, int rc, const char *detail)
         return send_problem (connection, MHD_HTTP_UNAUTHORIZED, "Unauthorized", detail,
                              MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"cmlwatch\"");
     }
+}
+
+enum MHD_Result
+reply_upgrade (struct MHD_Connection *connection, const char *protocol, const char *version,
+               const char *detail)
+{
+    buffer_t out = {0};
+
+    write_problem (&out, MHD_HTTP_UPGRADE_REQUIRED, "Upgrade required", detail, NULL);
+    size_t size = out.size;
+    struct MHD_Response *response = make_response (connection, PROBLEM_TYPE, &out);
+    if (!response) {
+        return MHD_NO;
+    }
+    MHD_add_response_header (response, MHD_HTTP_HEADER_UPGRADE, protocol);
+    MHD_add_response_header (response, MHD_HTTP_HEADER_SEC_WEBSOCKET_VERSION, version);
+    return reply_queue (connection, MHD_HTTP_UPGRADE_REQUIRED, response, size);
 }
 
 enum MHD_Result

@@ -35,6 +35,9 @@ enum MHD_Result reply_send_header (struct MHD_Connection *connection, unsigned s
                                    const char *value);
 //  To somebody who is not known, by what auth_identify said (auth.h).
 enum MHD_Result reply_unknown (struct MHD_Connection *connection, int rc, const char *detail);
+//  426: what is wanted here is another protocol, of this version.
+enum MHD_Result reply_upgrade (struct MHD_Connection *connection, const char *protocol,
+                               const char *version, const char *detail);
 //  To somebody who asks too often.
 enum MHD_Result reply_too_many (struct MHD_Connection *connection, const char *detail);
 //  The response, which is the caller's no more; bytes are its body's, for the access log.

@@ -20,6 +20,7 @@ typedef struct request {
     const route_t *route;  //  that answers it; null: none does
     bool is_head;          //  the answer's head alone is wanted
     bool is_stream;        //  suspended for good; when it is resumed it is over
+    bool is_http10;
     buffer_t body;
     bool body_too_large;
     bool is_probe;
@@ -88,6 +89,12 @@ route_fn route_events;
 //  back, for anything but 200 makes an EventSource give up for ever (traps 20).
 route_fn route_stream;
 enum MHD_Result route_come_back (struct MHD_Connection *connection);
+
+//  No more streams, monitors among them, can be open, or none of this user.
+bool route_is_full (const http_parts_t *parts, const identity_t *identity);
+
+//  routes_monitor.c: /api/monitor, the same events over WebSocket.
+route_fn route_monitor;
 
 //  routes_clients.c: /api/clients and /api/clients/{id}.
 route_fn route_clients, route_client_change;

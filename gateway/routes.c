@@ -7,6 +7,7 @@
 #include "dashboard.h"
 #include "reply.h"
 #include "route.h"
+#include "text_page.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -126,7 +127,9 @@ static enum MHD_Result
 on_file (const http_parts_t *parts, struct MHD_Connection *connection, const char *rest,
          request_t *request)
 {
-    (void) request;
+    if (!*rest && text_page_is_wanted (connection)) {
+        return text_page_reply (parts->text_page, parts, connection, request);
+    }
     return dashboard_reply (connection, rest, parts->dashboard_dir);
 }
 
@@ -137,6 +140,7 @@ on_file (const http_parts_t *parts, struct MHD_Connection *connection, const cha
 static const route_t ROUTES [] = {
     {"GET",    "/api/events/stream", route_stream,            ROLE_VIEWER,   false, NULL},
     {"GET",    "/api/events",        route_events,            ROLE_VIEWER,   false, NULL},
+    {"GET",    "/api/monitor",       route_monitor,           ROLE_VIEWER,   false, NULL},
     {"GET",    "/api/clients",       route_clients,           ROLE_OPERATOR, false, NULL},
     {"PATCH",  "/api/clients/*",     route_client_change,     ROLE_VIEWER,   false, "client.change"},
     {"GET",    "/api/workers",       on_workers,              ROLE_VIEWER,   false, NULL},

@@ -20,6 +20,19 @@ ask_alerts (const http_parts_t *parts, struct MHD_Connection *connection, reques
     return command_ask (parts, connection, request, "alerts", &question);
 }
 
+//  They count over the whole fleet: who sees a part of it is not told.
+static void
+write_rules (json_writer_t *json, struct json_object *answer, const view_t *view)
+{
+    json_key (json, "rules");
+    if (view_is_limited (view) || !json_get_array (answer, "rules")) {
+        json_open_array (json);
+        json_close_array (json);
+    } else {
+        json_put_tree (json, json_get_array (answer, "rules"));
+    }
+}
+
 static enum MHD_Result
 show_alerts (const http_parts_t *parts, struct MHD_Connection *connection, const request_t *request)
 {
@@ -37,12 +50,7 @@ show_alerts (const http_parts_t *parts, struct MHD_Connection *connection, const
         }
     }
     json_close_array (&json);
-    //  A rule says how many workers of the whole fleet it holds for.
-    struct json_object *rules = json_get_array (ask_answer (request->ask), "rules");
-    if (rules && !view_is_limited (request_view (request))) {
-        json_key (&json, "rules");
-        json_put_tree (&json, rules);
-    }
+    write_rules (&json, ask_answer (request->ask), request_view (request));
     api_member_last_id (&json, parts->log);
     json_close_object (&json);
     return reply_send (connection, MHD_HTTP_OK, "application/json", &out, NULL);

@@ -105,8 +105,8 @@ route_come_back (struct MHD_Connection *connection)
                               "close");  //  a stream's end is its connection's
 }
 
-static bool
-is_full (const http_parts_t *parts, const identity_t *identity)
+bool
+route_is_full (const http_parts_t *parts, const identity_t *identity)
 {
     return hub_size (parts->hub) >= (size_t) parts->clients_max ||
            (parts->streams_per_user > 0 && *identity->name &&
@@ -170,7 +170,7 @@ route_stream (const http_parts_t *parts, struct MHD_Connection *connection, cons
                               NULL);
     }
     if (request->is_head || !feed_client_has_joined (parts->feed) ||
-        is_full (parts, request->identity) || loop_is_draining (parts->loop)) {
+        route_is_full (parts, request->identity) || loop_is_draining (parts->loop)) {
         filter_release (&query.filter);
         return route_come_back (connection);
     }

@@ -365,6 +365,19 @@ aws_accounts_owns (const aws_accounts_t *self, const aws_account_t *account,
     return account->id [0] ? strcmp (account->id, worker->account_id) == 0 : !is_anothers;
 }
 
+const char *
+aws_accounts_of_worker (const aws_accounts_t *self, const collector_worker_t *worker)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        const aws_account_t *account = &self->list [i];
+        if (lists (account->regions, worker->region, strlen (worker->region)) &&
+            aws_accounts_owns (self, account, worker)) {
+            return account->name;
+        }
+    }
+    return NULL;
+}
+
 const collector_worker_t **
 aws_accounts_workers (const aws_accounts_t *self, const collector_round_t *round, size_t *count)
 {

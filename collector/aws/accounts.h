@@ -69,6 +69,10 @@ aws_span_t aws_accounts_span_of (const collector_settings_t *settings);
 bool aws_accounts_owns (const aws_accounts_t *self, const aws_account_t *account,
                         const collector_worker_t *worker);
 
+//  The name of the account with whose keys the worker is asked about; null: none reads its region,
+//  or it is not known yet which. Borrowed.
+const char *aws_accounts_of_worker (const aws_accounts_t *self, const collector_worker_t *worker);
+
 //  The workers of a round's region that its account has: an array, which the caller frees; null
 //  when memory is out (count is 0). The workers are borrowed, as of collector_workers.
 const collector_worker_t **aws_accounts_workers (const aws_accounts_t *self,

@@ -12,17 +12,23 @@ static const struct {
     const char *name;
     bool retry;
     const char *remedy;
+    const char *job_code;
 } FAULTS [AWS_FAULT_COUNT] = {
-    [AWS_OK] = {"ok", false, ""},
-    [AWS_AUTH] = {"auth", false, "check the keys in use: --dry-run says where they come from"},
-    [AWS_SKEW] = {"skew", false, "set this machine's clock, by NTP"},
-    [AWS_DENIED] = {"denied", false, "allow the action in the IAM policy of these keys"},
-    [AWS_THROTTLED] = {"throttled", true, "the account's limit; the next round asks again"},
-    [AWS_NETWORK] = {"network", true, "check the network and the endpoint (AWS_ENDPOINT_URL)"},
-    [AWS_SERVER] = {"server", true, "the service's own fault; the next round asks again"},
+    [AWS_OK] = {"ok", false, "", "ok"},
+    [AWS_AUTH] = {"auth", false, "check the keys in use: --dry-run says where they come from",
+                  "credentials"},
+    [AWS_SKEW] = {"skew", false, "set this machine's clock, by NTP", "credentials"},
+    [AWS_DENIED] = {"denied", false, "allow the action in the IAM policy of these keys",
+                    "forbidden"},
+    [AWS_THROTTLED] = {"throttled", true, "the account's limit; the next round asks again",
+                       "throttled"},
+    [AWS_NETWORK] = {"network", true, "check the network and the endpoint (AWS_ENDPOINT_URL)",
+                     "unreachable"},
+    [AWS_SERVER] = {"server", true, "the service's own fault; the next round asks again", "server"},
     [AWS_MALFORMED] = {"malformed", false,
-                       "an XML answer of the Query API is wanted; check endpoint and proxies"},
-    [AWS_REFUSED] = {"refused", false, ""},
+                       "an XML answer of the Query API is wanted; check endpoint and proxies",
+                       "malformed"},
+    [AWS_REFUSED] = {"refused", false, "", "refused"},
 };
 
 // clang-format off
@@ -190,4 +196,27 @@ aws_error_read (const char *body, size_t size, char code [AWS_CODE_SIZE], char m
     memcpy (code, texts.code, sizeof texts.code);
     memcpy (message, texts.message, sizeof texts.message);
     return true;
+}
+
+//  Of what EC2 refuses: the one to whom it happens can do something about these.
+static const struct {
+    const char *code, *job_code;
+} REFUSALS [] = {
+    {"IncorrectInstanceState", "wrong_state"},       {"IncorrectState", "wrong_state"},
+    {"UnsupportedOperation", "wrong_state"},   //  a spot instance, an instance store
+    {"OperationNotPermitted", "wrong_state"},  //  stop protection
+    {"InsufficientInstanceCapacity", "no_capacity"}, {"InstanceLimitExceeded", "no_capacity"},
+    {"InvalidInstanceID.NotFound", "not_found"},     {"InvalidInstanceID.Malformed", "not_found"},
+};
+
+const char *
+aws_fault_job_code (aws_fault_t fault, const char *code)
+{
+    assert (fault < AWS_FAULT_COUNT);
+    for (size_t i = 0; fault == AWS_REFUSED && i < sizeof REFUSALS / sizeof *REFUSALS; i++) {
+        if (strcmp (REFUSALS [i].code, code) == 0) {
+            return REFUSALS [i].job_code;
+        }
+    }
+    return FAULTS [fault].job_code;
 }

@@ -36,6 +36,9 @@ retry_cause_t aws_fault_cause (aws_fault_t fault, http_outcome_t outcome);
 //  Of an error answer with this code ("" when it had none) and HTTP status.
 aws_fault_t aws_fault_of (const char *code, int status);
 
+//  The word for it in a job's error_code: forbidden, wrong_state, not_found, throttled, …
+const char *aws_fault_job_code (aws_fault_t fault, const char *code);
+
 //  True for the codes that a wrong clock can cause.
 bool aws_fault_may_be_skew (const char *code);
 

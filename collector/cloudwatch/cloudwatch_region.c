@@ -39,7 +39,7 @@ cw_region_worker (cw_region_t *self, const char *instance_id)
 void
 cw_region_forget_absent (cw_region_t *self, const collector_worker_t *const *leased, size_t count)
 {
-    if (zhashx_size (self->workers) <= count) {
+    if (zhashx_size (self->workers) <= count || self->jobs > 0) {
         return;
     }
     zhashx_t *kept = zhashx_new ();

@@ -1,31 +1,20 @@
 // cloudwatch_source.c - the collector of CloudWatch: CPU, memory and disk of the workers
 // that run.
 //
-// A round reads one region: of its leased workers those that are due (60 s with detailed
-// monitoring, 300 s with basic, for CloudWatch has no newer points; interval_ms overrides),
-// in requests of up to 500 questions, one after the other. Before that the agent's series of
-// workers that have none yet are looked for: by name for a few workers, by one listing of
-// the whole region for many. That costs a question's wait once; when it fails, CPU is read
-// all the same and it is looked for again after a while.
+// A round reads one region (cloudwatch_round.h): of its leased workers those that are due, 60 s with
+// detailed monitoring, 300 s with basic, for CloudWatch has no newer points; interval_ms overrides.
 //
 // SPDX-License-Identifier: MIT
 
 #include "../../common/cleanup.h"
-#include "../../common/log.h"
-#include "../../common/url.h"
-#include "../aws/query_api.h"
-#include "cloudwatch_batch.h"
-#include "cloudwatch_budget.h"
 #include "cloudwatch_region.h"
+#include "cloudwatch_round.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define ROUND_MAGIC      0xc10d2071u
-#define LOOK_BY_NAME_MAX 10  //  workers; for more the whole region is listed
 
 typedef struct cloudwatch_settings {
     collector_settings_t collector;
@@ -51,27 +40,9 @@ typedef struct cloudwatch {
     collector_t *core;
     const cloudwatch_settings_t *settings;
     aws_api_t *api;
-    zlistx_t *rounds;  //  under way; freed here when they cannot end
     cw_budget_t *budget;
+    cw_rounds_t *rounds;
 } cloudwatch_t;
-
-typedef struct cw_round {
-    unsigned magic;
-    cloudwatch_t *cloudwatch;
-    collector_round_t *round;
-    cw_region_t *region;
-    cw_plan_t plan;
-    size_t from, to;   //  queries of the request under way
-    size_t published;  //  rows
-    bool failed;
-    cw_discovery_t discovery;
-    zlistx_t *look_for;  //  cw_worker_t, borrowed
-    bool whole_region;
-    cw_metric_t looking_for;
-} cw_round_t;
-
-static void ask_data (cw_round_t *self);
-static void look_on (cw_round_t *self);
 
 static void
 explain (const void *settings, FILE *out)
@@ -84,293 +55,30 @@ explain (const void *settings, FILE *out)
     cw_cost_explain_requests (own->collector.interval_ms, span.accounts, span.units, out);
 }
 
-//  --- the round's end
-
-static void
-round_destroy (cw_round_t **self_p)
-{
-    cw_round_t *self = take_ptr (*self_p);
-
-    if (self) {
-        cw_plan_clear (&self->plan);
-        zlistx_destroy (&self->look_for);
-        free (self);
-    }
-}
-
-static void
-end_round (cw_round_t *self, bool ok)
-{
-    zlistx_t *rounds = self->cloudwatch->rounds;
-
-    zlistx_delete (rounds, zlistx_find (rounds, self));
-    collector_round_end (&self->round, ok);
-    round_destroy (&self);
-}
-
-//  --- publishing
-
-static void
-publish_row (cw_round_t *self, const cw_row_t *row, time_us_t received)
-{
-    observation_t observation;
-
-    observation_init (&observation, EVENT_UTILIZATION_OBSERVED);
-    observation.envelope.time = received;
-    cw_row_observe (row, &observation.utilization_observed);
-    collector_publish (self->cloudwatch->core, &observation, row->subject);
-}
-
-//  The rows whose last question was in a request up to self->to.
-static void
-publish_complete_rows (cw_round_t *self, time_us_t received)
-{
-    for (; self->published < self->plan.rows_count; self->published++) {
-        cw_row_t *row = &self->plan.rows [self->published];
-        if (row->last_query >= self->to) {
-            break;
-        }
-        publish_row (self, row, received);
-        self->failed |= row->error_code [0] != '\0';
-        for (int i = 0; !row->error_code [0] && i < CW_METRIC_COUNT; i++) {
-            cw_worker_note (row->worker, (cw_metric_t) i, row->points [i].at != TIME_UNKNOWN);
-        }
-    }
-}
-
-//  --- GetMetricData
-
-static void
-on_data (void *argument, const aws_answer_t *answer)
-{
-    cw_round_t *self = argument;
-    assert (self->magic == ROUND_MAGIC);
-
-    if (answer->fault != AWS_OK) {
-        cw_plan_fail (&self->plan, self->from, self->to, answer->code, answer->message);
-    }
-    publish_complete_rows (self, answer->received);
-    self->from = self->to;
-    ask_data (self);
-}
-
-//  The next request, or the end. A request that cannot even be made fails like any other.
-static void
-ask_data (cw_round_t *self)
-{
-    _cleanup_ (buffer_clear) buffer_t fields = {0};
-    moment_t now = collector_now (self->cloudwatch->core);
-
-    if (self->from == self->plan.queries_count) {
-        end_round (self, !self->failed);
-        return;
-    }
-    aws_query_t query = {
-        .service = &AWS_CLOUDWATCH,
-        .region = collector_round_region (self->round),
-        .account = collector_round_account (self->round),
-        .target = &self->plan,
-    };
-    if (cw_budget_cost (self->cloudwatch->budget).api == CW_API_STATISTICS) {
-        self->to = self->from + 1;
-        cw_plan_write_statistics (&self->plan, self->from, now.wall, &fields);
-        query.action = "GetMetricStatistics";
-        query.rules = CW_STATISTICS_RULES;
-    } else {
-        self->to = cw_plan_request_end (&self->plan, self->from);
-        cw_plan_write_request (&self->plan, self->from, self->to, now.wall, &fields);
-        query.action = "GetMetricData";
-        query.rules = CW_DATA_RULES;
-        query.token_path = "GetMetricDataResult/NextToken";
-    }
-    query.fields = fields.data;
-    query.bill = cw_budget_bill (self->cloudwatch->budget);
-    query.billed = (double) (self->to - self->from);
-    if (buffer_failed (&fields) || !aws_api_ask (self->cloudwatch->api, &query, on_data, self)) {
-        log_error ("round given up: out of memory");
-        end_round (self, false);
-    }
-}
-
-static void
-begin_data (cw_round_t *self)
-{
-    if (cw_plan_seal (&self->plan) < 0) {
-        end_round (self, false);
-        return;
-    }
-    ask_data (self);
-}
-
-//  --- ListMetrics
-
-static void
-on_metrics (void *argument, const aws_answer_t *answer)
-{
-    cw_round_t *self = argument;
-    assert (self->magic == ROUND_MAGIC);
-
-    if (answer->fault != AWS_OK) {
-        begin_data (self);  //  it was reported; CPU needs no agent
-        return;
-    }
-    if (++self->looking_for == CW_METRIC_COUNT) {
-        self->looking_for = CW_MEMORY;
-        if (self->whole_region) {
-            zlistx_purge (self->look_for);
-        } else {
-            zlistx_detach (self->look_for, NULL);
-        }
-    }
-    look_on (self);
-}
-
-static void
-look_on (cw_round_t *self)
-{
-    _cleanup_ (buffer_clear) buffer_t fields = {0};
-    const cw_worker_t *worker = zlistx_first (self->look_for);
-
-    if (!worker) {
-        begin_data (self);
-        return;
-    }
-    url_add_field (&fields, "Namespace", cw_metric_namespace (self->looking_for));
-    url_add_field (&fields, "MetricName", cw_metric_name (self->looking_for));
-    url_add_field (&fields, "RecentlyActive", "PT3H");
-    url_add_field (&fields, "Dimensions.member.1.Name", "InstanceId");
-    if (!self->whole_region) {
-        url_add_field (&fields, "Dimensions.member.1.Value", worker->instance_id);
-    }
-    aws_query_t query = {
-        .service = &AWS_CLOUDWATCH,
-        .region = collector_round_region (self->round),
-        .account = collector_round_account (self->round),
-        .action = "ListMetrics",
-        .fields = fields.data,
-        .rules = CW_DISCOVERY_RULES,
-        .target = &self->discovery,
-        .token_path = "ListMetricsResult/NextToken",
-    };
-    if (buffer_failed (&fields) || !aws_api_ask (self->cloudwatch->api, &query, on_metrics, self)) {
-        begin_data (self);
-    }
-}
-
-//  --- the round's beginning
-
-static int64_t
-wanted_interval_ms (const cloudwatch_t *self, bool detailed)
-{
-    int64_t own = self->settings->collector.interval_ms;
-
-    return own > 0 ? own : detailed ? CW_DETAILED_MS : CW_BASIC_MS;
-}
-
-//  As long as the budget wants it.
-static int64_t
-interval_ms_of (const cloudwatch_t *self, bool detailed)
-{
-    return (int64_t) ((double) wanted_interval_ms (self, detailed) *
-                      cw_budget_cost (self->budget).stretch);
-}
-
-//  Due with a tenth of the interval's grace: rounds come by their own clock, and one that is
-//  a moment early must not make a worker wait for another whole round.
-static bool
-is_due (const cw_worker_t *worker, int64_t interval_ms, time_us_t now)
-{
-    return worker->asked == TIME_UNKNOWN ||
-           now - worker->asked >= interval_ms * MS_US - interval_ms * MS_US / 10;
-}
-
-static int
-plan_worker (cw_round_t *self, const collector_worker_t *leased)
-{
-    bool detailed = leased->detailed_monitoring == FLAG_YES;
-    int64_t interval_ms = interval_ms_of (self->cloudwatch, detailed);
-    time_us_t now = collector_now (self->cloudwatch->core).steady;
-    cw_worker_t *worker = cw_region_worker (self->region, leased->instance_id);
-
-    if (!worker) {
-        return -ENOMEM;
-    }
-    if (!is_due (worker, interval_ms, now)) {
-        return 0;
-    }
-    worker->asked = now;
-    if (cw_worker_needs_discovery (worker, now)) {
-        worker->discovered = now;
-        zlistx_add_end (self->look_for, worker);
-    }
-    return cw_plan_add (&self->plan, leased->subject, worker,
-                        detailed ? CW_PERIOD_DETAILED : CW_PERIOD_BASIC,
-                        (interval_ms + 999) / 1000);
-}
-
-//  What the region's workers cost, as much as is known of their metrics.
-static void
-reckon (cw_round_t *self, const collector_worker_t *const *leased, size_t count)
-{
-    cloudwatch_t *all = self->cloudwatch;
-    cw_load_t load = {0};
-
-    for (size_t i = 0; i < count; i++) {
-        const cw_worker_t *worker = cw_region_worker (self->region, leased [i]->instance_id);
-        cw_load_add (&load, worker ? cw_worker_series (worker) : 0,
-                     wanted_interval_ms (all, leased [i]->detailed_monitoring == FLAG_YES));
-    }
-    cw_budget_take (all->budget, collector_round_region (self->round),
-                    collector_round_account (self->round), &load);
-}
-
-static cw_round_t *
-round_new (cloudwatch_t *cloudwatch, collector_round_t *round)
-{
-    _cleanup_ (round_destroy) cw_round_t *self = calloc (1, sizeof *self);
-    if (!self) {
-        return NULL;
-    }
-    self->magic = ROUND_MAGIC;
-    self->cloudwatch = cloudwatch;
-    self->round = round;
-    self->region = collector_round_unit (round);
-    cw_region_open (self->region);
-    self->discovery.workers = self->region->workers;
-    self->looking_for = CW_MEMORY;
-    self->look_for = zlistx_new ();
-    return take_ptr (self);
-}
-
-DEFINE_CLEANUP (workers_destroy, const collector_worker_t **, free)
+//  --- rounds and jobs
 
 static void
 start (void *state, collector_round_t *round)
 {
-    cloudwatch_t *cloudwatch = state;
-    size_t count;
-    _cleanup_ (workers_destroy) const collector_worker_t **leased =
-        aws_accounts_workers (aws_api_accounts (cloudwatch->api), round, &count);
-    cw_round_t *self = leased ? round_new (cloudwatch, round) : NULL;
-    if (!self) {
-        log_error ("round not started: out of memory");
-        collector_round_end (&round, false);
-        return;
-    }
-    zlistx_add_end (cloudwatch->rounds, self);
-    cw_region_forget_absent (self->region, leased, count);
-    reckon (self, leased, count);
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < count; i++) {
-        rc = plan_worker (self, leased [i]);
-    }
-    if (rc < 0 || self->plan.rows_count == 0) {
-        end_round (self, rc == 0);
-        return;
-    }
-    self->whole_region = zlistx_size (self->look_for) > LOOK_BY_NAME_MAX;
-    look_on (self);
+    cw_rounds_start (((cloudwatch_t *) state)->rounds, round);
 }
+
+static void
+refresh (void *state, collector_job_t *job)
+{
+    cw_rounds_start_job (((cloudwatch_t *) state)->rounds, job);
+}
+
+static void
+stop (void *state, collector_job_t *job)
+{
+    cw_rounds_stop_job (((cloudwatch_t *) state)->rounds, job);
+}
+
+static const collector_capability_t CAPABILITIES [] = {
+    {"metrics.refresh:cloudwatch", refresh, stop},
+    {0},
+};
 
 //  --- life
 
@@ -403,7 +111,7 @@ unit_interval_ms (void *state, const char *region)
     for (size_t i = 0; i < count; i++) {
         detailed |= workers [i]->detailed_monitoring == FLAG_YES;
     }
-    return interval_ms_of (self, detailed);
+    return cw_rounds_interval_ms (self->rounds, detailed);
 }
 
 static void
@@ -411,12 +119,8 @@ destroy (void *state)
 {
     cloudwatch_t *self = state;
 
+    cw_rounds_destroy (&self->rounds);
     aws_api_destroy (&self->api);
-    for (cw_round_t *round = zlistx_first (self->rounds); round;
-         round = zlistx_next (self->rounds)) {
-        round_destroy (&round);
-    }
-    zlistx_destroy (&self->rounds);
     cw_budget_destroy (&self->budget);
     free (self);
 }
@@ -432,10 +136,16 @@ init (collector_t *core, const void *settings, reason_t *why)
     }
     self->core = core;
     self->settings = settings;
-    self->rounds = zlistx_new ();
     self->budget = cw_budget_new (core, (cw_api_t) self->settings->api, &self->settings->prices);
     self->api = aws_api_new (core, &self->settings->collector, aws_getenv, why);
     if (!self->api || !self->budget) {
+        destroy (self);
+        return NULL;
+    }
+    self->rounds =
+        cw_rounds_new (core, self->api, self->budget, self->settings->collector.interval_ms);
+    if (!self->rounds) {
+        reason_set (why, -ENOMEM, "cloudwatch: out of memory");
         destroy (self);
         return NULL;
     }
@@ -493,4 +203,5 @@ const collector_source_t collector_source = {
     .lists = lists,
     .leased = leased,
     .unit_interval_ms = unit_interval_ms,
+    .capabilities = CAPABILITIES,
 };

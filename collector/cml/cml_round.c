@@ -77,7 +77,8 @@ struct cml_round {
     collector_round_t *round;
     cml_worker_t *worker;
     cml_server_t server;
-    bool pushed;  //  the load and the nodes come by themselves
+    bool pushed;     //  the load and the nodes come by themselves
+    bool asked_for;  //  everything is asked, also what is pushed or not due
     phase_t phase;
     size_t waiting;  //  answers of this phase that are still to come
     cml_found_t found;
@@ -161,6 +162,12 @@ place_of (const cml_round_t *self)
     return place_after (self, 0);
 }
 
+static bool
+comes_by_itself (const cml_round_t *self)
+{
+    return self->pushed && !self->asked_for;
+}
+
 //  Of a lab that runs or has just ceased to: the nodes of the others rest.
 static void
 ask_nodes (cml_round_t *self, const asked_t *lab)
@@ -190,7 +197,7 @@ take_lab (asked_t *asked, struct json_object *json)
     if (before && state && strcmp (before, state) != 0) {
         cml_publish_lab_state (&place, asked->lab_id, NULL, state);
     }
-    if (self->settings->node_states && !self->pushed &&
+    if (self->settings->node_states && !comes_by_itself (self) &&
         (cml_labs_runs (state) || cml_labs_runs (before))) {
         ask_nodes (self, asked);
     }
@@ -271,7 +278,7 @@ begin_activity (cml_round_t *self)
     cml_worker_t *worker = self->worker;
     time_us_t now = collector_now (self->core).steady;
 
-    if (worker->activity_was_read && now < worker->activity_due) {
+    if (worker->activity_was_read && now < worker->activity_due && !self->asked_for) {
         return false;
     }
     worker->activity_was_read = true;
@@ -388,6 +395,9 @@ end_round (cml_round_t *self)
     if (!cml_fault_ends_round (self->fault) && !self->found.is_starting) {
         cml_worker_attend (self->worker, &place);
     }
+    if (!ok) {
+        collector_round_explain (round, cml_fault_code (self->fault), self->why.text);
+    }
     self->worker->round = NULL;
     cml_round_destroy (&self);
     collector_round_end (&round, ok);
@@ -404,7 +414,7 @@ begin_phase (cml_round_t *self)
         return;
     }
     for (size_t i = 0; i < STEP_COUNT; i++) {
-        if (STEPS [i].phase == self->phase && !(STEPS [i].pushed && self->pushed)) {
+        if (STEPS [i].phase == self->phase && !(STEPS [i].pushed && comes_by_itself (self))) {
             ask (self, &self->steps [i], &STEPS [i], STEPS [i].ask.path);
         }
     }
@@ -448,6 +458,7 @@ round_new (const cml_tools_t *tools, collector_round_t *round)
     self->round = round;
     self->worker = worker;
     self->pushed = worker->push && cml_push_speaks (worker->push);
+    self->asked_for = collector_round_is_asked_for (round);
     worker->was_polled = true;
     worker->poll_due = collector_now (self->core).steady + tools->settings->push_poll_ms * MS_US;
     return take_ptr (self);
@@ -459,7 +470,8 @@ cml_round_start (const cml_tools_t *tools, collector_round_t *round)
     const collector_worker_t *worker = collector_round_worker (round);
     reason_t why = {0};
 
-    if (!cml_worker_is_due (collector_round_unit (round), round)) {
+    bool is_due = cml_worker_is_due (collector_round_unit (round), round);
+    if (!is_due && !collector_round_is_asked_for (round)) {
         collector_round_end (&round, true);
         return;
     }

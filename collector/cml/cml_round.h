@@ -13,7 +13,7 @@
 //
 // While a server pushes (cml_push.h) a round that falls due within push_poll_ms of the last
 // is over at once, and the others leave out the load and the states of nodes, which come by
-// themselves.
+// themselves. One that somebody asked for (a job) asks everything all the same.
 //
 // SPDX-License-Identifier: MIT
 

@@ -273,6 +273,20 @@ unit_forget (void *state, void *unit)
     cml_worker_forget (unit);
 }
 
+//  A refresh is a round that is due now.
+static void
+refresh (void *state, collector_job_t *job)
+{
+    (void) state;
+    collector_job_by_round (job);
+}
+
+static const collector_capability_t CAPABILITIES [] = {
+    {"metrics.refresh:cml", refresh, NULL},
+    {"labs.refresh", refresh, NULL},
+    {0},
+};
+
 static uint64_t
 lists (void *state)
 {
@@ -299,4 +313,5 @@ const collector_source_t collector_source = {
     .unit_size = sizeof (cml_worker_t),
     .unit_clear = unit_clear,
     .unit_forget = unit_forget,
+    .capabilities = CAPABILITIES,
 };

@@ -113,9 +113,13 @@ start_rounds (void *argument)
         unit->round.core = self;
         unit->round.began = now;
         unit->round.began_wall = loop_now (self->loop).wall;
+        unit->round.code [0] = unit->round.message [0] = '\0';
         unit->round.scope = tracing_begin (self->tracing);
         leased_worker_release (&unit->round.worker);
         unit->round.worker = unit->worker ? leased_worker_hold (unit->worker) : NULL;
+        if (self->jobs) {
+            job_runner_round_begun (self->jobs, unit);
+        }
         tracing_scope_t before = tracing_enter (self->tracing, &unit->round.scope);
         (self->settings->dry_run ? self->source->plan : self->source->start) (self->state,
                                                                               &unit->round);
@@ -151,48 +155,16 @@ collector_round_end (collector_round_t **self_p, bool ok)
     metric_observe (self->round_seconds, (double) (now - round->began) / (double) SECOND_US);
     spans_round (self->tracing, round, ok);
     leased_worker_release (&round->worker);
+    if (self->jobs) {
+        job_runner_round_ended (self->jobs, round->unit, ok, *round->code ? round->code : "failed",
+                                *round->code ? round->message : "the log says why");
+    }
     unit_table_release (self->units, round->unit, now);
     modes_note_round (self, ok);
     if (self->draining && schedule_running (self->schedule) == 0) {
         let_go (self);
     }
     set_timer (self);
-}
-
-const char *
-collector_round_region (const collector_round_t *self)
-{
-    return self->unit->region;
-}
-
-const char *
-collector_round_account (const collector_round_t *self)
-{
-    return self->unit->account;
-}
-
-const collector_worker_t *
-collector_round_worker (const collector_round_t *self)
-{
-    return self->worker ? &self->worker->worker : NULL;
-}
-
-void *
-collector_round_unit (const collector_round_t *self)
-{
-    return self->unit->memory;
-}
-
-collector_t *
-collector_round_core (const collector_round_t *self)
-{
-    return self->core;
-}
-
-int64_t
-collector_round_interval_seconds (const collector_round_t *self)
-{
-    return (self->unit->item.interval_us + SECOND_US - 1) / SECOND_US;
 }
 
 void
@@ -272,6 +244,9 @@ on_drain (void *argument)
     self->draining = true;
     loop_timer_stop (self->timer);
     lease_leave (self->lease);
+    if (self->jobs) {
+        job_runner_leave (self->jobs);
+    }
     if (schedule_running (self->schedule) > 0 && !self->holding) {
         self->holding = true;
         loop_hold (self->loop);
@@ -279,13 +254,18 @@ on_drain (void *argument)
     }
 }
 
-static bool
-is_ready (void *argument, reason_t *why)
+bool
+collector_is_ready (const collector_t *self, reason_t *why)
 {
-    collector_t *self = argument;
     assert (self->magic == COLLECTOR_MAGIC);
 
     return lease_is_live (self->lease, why);
+}
+
+static bool
+is_ready (void *argument, reason_t *why)
+{
+    return collector_is_ready (argument, why);
 }
 
 static void
@@ -296,6 +276,9 @@ set_gauges (void *argument)
 
     metric_set (self->units_leased, self->units ? (double) unit_table_count (self->units) : 0);
     metric_set (self->rounds_running, (double) schedule_running (self->schedule));
+    if (self->jobs) {
+        metric_set (self->jobs_running, (double) job_runner_running (self->jobs));
+    }
 }
 
 static metric_t *
@@ -317,6 +300,10 @@ make_metrics (collector_t *self)
                                       "regions or workers that are read");
     self->rounds_running = metrics_add (self->metrics, METRIC_GAUGE,
                                         "cmlwatch_collector_rounds_running", "rounds under way");
+    if (self->source->capabilities) {
+        self->jobs_running = metrics_add (self->metrics, METRIC_GAUGE,
+                                          "cmlwatch_collector_jobs_running", "jobs under way");
+    }
     self->round_seconds = metrics_add (self->metrics, METRIC_HISTOGRAM,
                                        "cmlwatch_collector_round_seconds", "time a round took");
     self->published = metrics_add (self->metrics, METRIC_COUNTER,
@@ -378,6 +365,43 @@ make_exporter (collector_t *self, reason_t *why)
     return 0;
 }
 
+static void
+publish (void *self, observation_t *observation, const char *subject)
+{
+    collector_publish (self, observation, subject);
+}
+
+static void
+make_due (void *self, const char *unit)
+{
+    collector_make_due (self, unit);
+}
+
+//  A tool does one thing and ends: it takes no jobs.
+static int
+make_jobs (collector_t *self, reason_t *why)
+{
+    if (!self->source->capabilities || modes_is_tool (self->settings)) {
+        return 0;
+    }
+    job_runner_parts_t parts = {
+        .control = self->settings->control,
+        .kind = self->source->kind,
+        .source = self->name,
+        .keys = self->keys,
+        .capabilities = self->source->capabilities,
+        .state = self->state,
+        .concurrency = self->settings->jobs_concurrency,
+        .renew_ms = self->settings->renew_ms,
+        .units = self->units,
+        .publish = publish,
+        .make_due = make_due,
+        .argument = self,
+    };
+    self->jobs = job_runner_new (self->loop, &parts, self->metrics, why);
+    return self->jobs ? 0 : -EIO;
+}
+
 //  The sockets, then the source, then the lease that gives it work.
 static int
 make_parts (collector_t *self, const void *settings, reason_t *why)
@@ -415,7 +439,7 @@ make_parts (collector_t *self, const void *settings, reason_t *why)
     if (self->lease && self->source->lists) {
         lease_tell_lists (self->lease, self->source->lists (self->state));
     }
-    return self->lease ? 0 : -EIO;
+    return self->lease ? make_jobs (self, why) : -EIO;
 }
 
 collector_t *
@@ -446,6 +470,7 @@ collector_destroy (collector_t **self_p)
     if (self) {
         loop_forget (self->loop, self);
         let_go (self);
+        job_runner_destroy (&self->jobs);
         if (self->units) {
             unit_table_clear (self->units);
         }

@@ -38,6 +38,7 @@
 
 typedef struct collector collector_t;
 typedef struct collector_round collector_round_t;
+typedef struct collector_job collector_job_t;
 
 //  --- settings that every collector has
 
@@ -55,6 +56,7 @@ typedef struct collector_settings {
     int64_t concurrency;
     int64_t renew_ms;
     int64_t queue_max;
+    int64_t jobs_concurrency;
     bool once, print, dry_run;  //  modes.h
     otlp_settings_t otlp;
     char otlp_traces_ratio [CONFIG_TEXT_SIZE];
@@ -75,6 +77,7 @@ typedef struct collector_settings {
     {"concurrency",  CONFIG_INTEGER, offsetof (collector_settings_t, concurrency),  concurrency_default,    1, 1024, NULL,           "rounds under way at once; what falls due beyond waits its turn"},              \
     {"renew_ms",     CONFIG_INTEGER, offsetof (collector_settings_t, renew_ms),     "2000",                 100, 60000, NULL,        "how often the lease is renewed, until the aggregator names its own time"},     \
     {"queue_max",    CONFIG_INTEGER, offsetof (collector_settings_t, queue_max),    "10000",                100, 1000000, NULL,      "messages kept for an aggregator that is away; what comes beyond is counted and dropped"}, \
+    {"jobs_concurrency", CONFIG_INTEGER, offsetof (collector_settings_t, jobs_concurrency), "32",         1, 1000, NULL,           "jobs of the aggregator under way at once, beside the rounds; means nothing where there are none to do"}, \
     {"once",         CONFIG_FLAG,    offsetof (collector_settings_t, once),         "no",                   0, 0, NULL,              "one round of everything, then the end: code 0 when all went well, else 1; for cron and debugging"}, \
     {"print",        CONFIG_FLAG,    offsetof (collector_settings_t, print),        "no",                   0, 0, NULL,              "events as JSON lines on stdout instead of the bus; takes no work from other collectors, needs no aggregator"}, \
     {"dry_run",      CONFIG_FLAG,    offsetof (collector_settings_t, dry_run),      "no",                   0, 0, NULL,              "print as JSON lines what one round would call, and call nothing"}, \
@@ -104,6 +107,16 @@ typedef struct collector_worker {  //  of a lease; texts are never null, "" is u
     struct json_object *tags;  //  texts by key; null: none are known, or another kind than cml
     const char *subject;       //  "<region>/<instance_id>": what is published about it names it so
 } collector_worker_t;
+
+//  Something a source can be asked to do for one worker, besides its rounds. start begins it, and
+//  it is ended, exactly once, with collector_job_complete or _fail, which may happen within the
+//  call. stop: it is wanted no more, or another has it; what it does is given up, nothing is
+//  said of it any longer, and the job is gone. It may be null when there is nothing to give up.
+typedef struct collector_capability {
+    const char *name;  //  "worker.pause"; of a job in steps "metrics.refresh:ec2"
+    void (*start) (void *state, collector_job_t *job);
+    void (*stop) (void *state, collector_job_t *job);
+} collector_capability_t;
 
 typedef struct collector_source {
     const char *kind;     //  "cml": of its events' source, of its lease
@@ -160,6 +173,9 @@ typedef struct collector_source {
 
     //  How long from one round of this unit to its next; 0 or null: interval_ms.
     int64_t (*unit_interval_ms) (void *state, const char *region);
+
+    //  What it can be asked to do; ends with {0}. Null: it takes no jobs.
+    const collector_capability_t *capabilities;
 } collector_source_t;
 
 extern const collector_source_t collector_source;
@@ -177,9 +193,38 @@ void *collector_round_unit (const collector_round_t *self);
 collector_t *collector_round_core (const collector_round_t *self);
 //  For the member interval_seconds of what is published: the interval, rounded up.
 int64_t collector_round_interval_seconds (const collector_round_t *self);
-//  Ends it and nulls the caller's pointer; ok is for the metric alone
-//  (cmlwatch_collector_rounds_total{outcome="ok"|"failed"}).
+//  Ends it and nulls the caller's pointer; ok is for the metric
+//  (cmlwatch_collector_rounds_total{outcome="ok"|"failed"}) and for who asked for it.
 void collector_round_end (collector_round_t **self_p, bool ok);
+//  A job waits for this round (collector_job_by_round): everything is to be read, also what would
+//  not be due.
+bool collector_round_is_asked_for (const collector_round_t *self);
+//  Before the end of one that failed: why, for that job.
+void collector_round_explain (collector_round_t *self, const char *code, const char *message);
+
+//  --- the job
+
+//  What it is about, as assigned: worker_id, region, instance_id, account_id and subject.
+const collector_worker_t *collector_job_worker (const collector_job_t *self);
+//  Steady; INT64_MAX: whenever.
+time_us_t collector_job_ends_by (const collector_job_t *self);
+//  The source's own, for its stop.
+void collector_job_set_work (collector_job_t *self, void *work);
+void *collector_job_work (const collector_job_t *self);
+//  Keeps the unit (of this account, where regions are read) and its memory until the job has
+//  ended. False: it is not in our lease; then it fails with `not_owned`. Once for a job.
+bool collector_job_hold (collector_job_t *self, const char *account);
+void *collector_job_unit (const collector_job_t *self);  //  of a job that holds it
+//  All that a source of workers has to do when the job is to read now: the next round of its
+//  worker, which is due at once, ends it.
+void collector_job_by_round (collector_job_t *self);
+
+//  percent is of this job, or of the step of it that we do. message may be null.
+void collector_job_progress (collector_job_t *self, double percent, const char *message);
+//  Both end it and null the caller's pointer. result is taken over; null: none. code is one word:
+//  forbidden, wrong_state, throttled, unreachable, … (README.md).
+void collector_job_complete (collector_job_t **self_p, struct json_object *result);
+void collector_job_fail (collector_job_t **self_p, const char *code, const char *message);
 
 //  --- what the core does for it
 

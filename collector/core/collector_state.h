@@ -1,4 +1,5 @@
-// collector_state.h - the inside of a collector, for collector.c, modes.c and say.c alone.
+// collector_state.h - the inside of a collector, for collector.c, round.c, modes.c and say.c
+// alone.
 //
 // SPDX-License-Identifier: MIT
 
@@ -7,6 +8,7 @@
 
 #include "../../common/admin.h"
 #include "../../common/bus.h"
+#include "job_runner.h"
 #include "lease.h"
 #include "modes.h"
 #include "report.h"
@@ -33,6 +35,7 @@ struct collector {
     void *state;  //  the source's
     unit_table_t *units;
     lease_t *lease;
+    job_runner_t *jobs;  //  null: it takes none
     loop_timer_t *timer, *grace;
     bool draining, holding;
     modes_t modes;
@@ -40,6 +43,7 @@ struct collector {
     uint64_t random;
     const collector_worker_t **workers;  //  scratch of collector_workers
     metric_t *rounds_ok, *rounds_failed, *rounds_overdue, *units_leased, *rounds_running;
+    metric_t *jobs_running;
     metric_t *round_seconds, *published;
 };
 

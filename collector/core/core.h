@@ -13,6 +13,9 @@ collector_t *collector_new (loop_t *loop, const collector_source_t *source, cons
                             reason_t *why);
 void collector_destroy (collector_t **self_p);
 
+//  Whether the aggregator gives it work now; else why not. What /readyz answers.
+bool collector_is_ready (const collector_t *self, reason_t *why);
+
 //  True when it was to make one round (--once, --dry-run), and that did not go well, or not to the end.
 bool collector_failed (const collector_t *self);
 

@@ -8,6 +8,7 @@
 
 #include "../../common/cleanup.h"
 #include "../../common/log.h"
+#include "../../common/notify.h"
 #include "core.h"
 
 #include <errno.h>
@@ -17,6 +18,7 @@ typedef struct host {
     program_t program;
     loop_t *loop;
     loop_timer_t *reload;
+    notify_t *notify;
     void *settings;
     collector_t *collector;
     bool failed;
@@ -79,11 +81,24 @@ on_reload (void *argument)
     loop_timer_after (self->reload, 0);
 }
 
+//  There is none for the moment in which one is made anew.
+static bool
+is_ready (void *argument, reason_t *why)
+{
+    host_t *self = argument;
+
+    if (!self->collector) {
+        reason_set (why, -EAGAIN, "the settings are read anew");
+    }
+    return self->collector && collector_is_ready (self->collector, why);
+}
+
 static void
 host_clear (host_t *self)
 {
     collector_destroy (&self->collector);
     loop_timer_destroy (&self->reload);
+    notify_destroy (&self->notify);
     loop_destroy (&self->loop);
     free (self->settings);
     free ((void *) self->program.keys);
@@ -103,6 +118,11 @@ run (host_t *self)
     }
     self->collector = collector_new (self->loop, &collector_source, self->settings, &why);
     if (!self->collector) {
+        return program_refuse (&self->program, &why);
+    }
+    self->notify = notify_new (self->loop, is_ready, self);
+    if (!self->notify) {
+        reason_set (&why, -ENOMEM, "out of memory");
         return program_refuse (&self->program, &why);
     }
     loop_on_reload (self->loop, on_reload, self);

@@ -166,6 +166,13 @@ drop (unit_table_t *self, unit_t *unit)
     unit_destroy (&unit);
 }
 
+//  A round or a job still needs it.
+static bool
+is_needed (const unit_t *unit)
+{
+    return unit->leased || unit->item.running || unit->jobs > 0;
+}
+
 static void
 drop_those_not_leased (unit_table_t *self)
 {
@@ -173,11 +180,20 @@ drop_those_not_leased (unit_table_t *self)
 
     for (char *key = zlistx_first (keys); key; key = zlistx_next (keys)) {
         unit_t *unit = zhashx_lookup (self->units, key);
-        if (!unit->leased && !unit->item.running) {
+        if (!is_needed (unit)) {
             drop (self, unit);
         }
     }
     zlistx_destroy (&keys);
+}
+
+//  "<region> <account>"; the region alone for the only account.
+static char *
+make_key (const char *region, const char *account)
+{
+    char *key = NULL;
+
+    return asprintf (&key, *account ? "%s %s" : "%s", region, account) < 0 ? NULL : key;
 }
 
 //  A unit for each account that reads it: one that fails, or is slow, is not the others' delay.
@@ -193,9 +209,8 @@ lease_region (unit_table_t *self, const char *region, time_us_t now)
         lease_unit (self, region, region, "", NULL, now);
     }
     for (size_t i = 0; i < count; i++) {
-        _cleanup_ (string_destroy) char *key = NULL;
-        if (asprintf (&key, *accounts [i] ? "%s %s" : "%s", region, accounts [i]) < 0) {
-            key = NULL;
+        _cleanup_ (string_destroy) char *key = make_key (region, accounts [i]);
+        if (!key) {
             log_error ("unit left out: out of memory", LOG_TEXT ("unit", region));
             continue;
         }
@@ -218,6 +233,31 @@ unit_table_make_due (unit_table_t *self, const char *key, time_us_t now)
         if (unit != own && strcmp (unit->region, key) == 0) {
             schedule_make_due (self->schedule, &unit->item, now);
         }
+    }
+}
+
+unit_t *
+unit_table_hold (unit_table_t *self, const char *subject, const char *region, const char *account)
+{
+    bool regions = self->source->reads == COLLECTOR_READS_REGIONS;
+    _cleanup_ (string_destroy) char *key = regions ? make_key (region, account) : strdup (subject);
+    unit_t *unit = key ? zhashx_lookup (self->units, key) : NULL;
+
+    if (!unit || !unit->leased) {
+        return NULL;
+    }
+    unit->jobs++;
+    return unit;
+}
+
+void
+unit_table_let_go (unit_table_t *self, unit_t *unit)
+{
+    assert (unit->jobs > 0);
+
+    unit->jobs--;
+    if (!is_needed (unit)) {
+        drop (self, unit);
     }
 }
 
@@ -269,7 +309,7 @@ unit_table_release (unit_table_t *self, unit_t *unit, time_us_t now)
 {
     unit->rounds++;
     schedule_done (self->schedule, &unit->item);
-    if (!unit->leased) {
+    if (!is_needed (unit)) {
         drop (self, unit);
     } else {
         schedule_set_interval (self->schedule, &unit->item, interval_us (self, unit->region), now);

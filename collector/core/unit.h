@@ -1,7 +1,7 @@
 // unit.h - the units of the lease: what there is to read, each with its memory and due time.
 //
 // A unit lives from its first lease until it has left the lease and its round, if one is
-// under way, has ended; so a round always has a unit, and a unit that comes back after a
+// under way, and jobs that hold it have ended; so a round always has a unit, and a unit that comes back after a
 // moment's absence begins anew. At most one round is under way for a unit: it is in it.
 //
 // SPDX-License-Identifier: MIT
@@ -23,6 +23,8 @@ struct collector_round {
     time_us_t began;          //  steady
     time_us_t began_wall;
     tracing_scope_t scope;  //  not set when nothing is traced
+    char code [65];         //  of a failure, as explained
+    char message [512];
 };
 
 typedef struct unit {
@@ -33,6 +35,7 @@ typedef struct unit {
     leased_worker_t *worker;  //  held; as leased now
     void *memory;             //  the source's
     bool leased;
+    size_t jobs;      //  that hold it
     uint64_t rounds;  //  that have ended
     struct collector_round round;
 } unit_t;
@@ -55,6 +58,12 @@ void unit_table_forget (unit_table_t *self);
 //  The unit's round has ended: the unit goes when it is no longer leased, else its interval
 //  is asked again.
 void unit_table_release (unit_table_t *self, unit_t *unit, time_us_t now);
+
+//  A job is about the unit of this worker (or, where regions are read, of this region and
+//  account), and keeps it. Null when it is not leased.
+unit_t *unit_table_hold (unit_table_t *self, const char *subject, const char *region,
+                         const char *account);
+void unit_table_let_go (unit_table_t *self, unit_t *unit);
 
 unit_t *unit_table_find (unit_table_t *self, const char *key);
 //  Makes the unit of this key due, and all of this region when regions are read.

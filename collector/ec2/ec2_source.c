@@ -10,14 +10,16 @@
 //    error beside;
 //  - DescribeImages failed: they have no image name yet, and nothing else happens.
 //
+// What it does when asked to is ec2_jobs.c.
+//
 // SPDX-License-Identifier: MIT
 
 #include "../../common/cleanup.h"
 #include "../../common/log.h"
 #include "../../common/url.h"
 #include "../aws/query_api.h"
-#include "ec2_images.h"
-#include "ec2_listing.h"
+#include "ec2_jobs.h"
+#include "ec2_publish.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -31,6 +33,7 @@
 typedef struct ec2_settings {
     collector_settings_t collector;
     char tag_filter [CONFIG_TEXT_SIZE];
+    int64_t job_look_ms;
 } ec2_settings_t;
 
 // clang-format off
@@ -40,6 +43,8 @@ static const config_key_t KEYS [] = {
     COLLECTOR_REGION_KEYS,
     {"tag_filter", CONFIG_TEXT, offsetof (ec2_settings_t, tag_filter), "", 0, 0, NULL,
      "instances that have all these tags, as `Key=Value`, apart by ','; `Key` alone: any value; empty: every instance"},
+    {"job_look_ms", CONFIG_INTEGER, offsetof (ec2_settings_t, job_look_ms), "1000", 50, 60000, NULL,
+     "a job that starts or stops an instance looks how far it is so soon; in the end each five times as long"},
     {0},
 };
 // clang-format on
@@ -48,6 +53,7 @@ typedef struct ec2 {
     collector_t *core;
     const ec2_settings_t *settings;
     aws_api_t *api;
+    ec2_jobs_t *jobs;
     buffer_t filter;   //  the form fields of tag_filter
     zlistx_t *rounds;  //  under way; freed here when they cannot end
 } ec2_t;
@@ -131,28 +137,6 @@ explain (const void *settings, FILE *out)
 //  --- publishing
 
 static void
-publish_instance (ec2_round_t *self, const ec2_instance_t *row)
-{
-    observation_t observation;
-    instance_observed_t *out = &observation.instance_observed;
-    const char *region = collector_round_region (self->round);
-    char subject [ENVELOPE_SUBJECT_MAX];
-
-    observation_init (&observation, EVENT_INSTANCE_OBSERVED);
-    observation.envelope.time = row->observed;
-    ec2_instance_observe (row, out);
-    ec2_images_observe (self->region->images, out);
-    out->region = region;
-    out->interval_seconds = collector_round_interval_seconds (self->round);
-    if (self->status_code [0]) {
-        out->error_code = self->status_code;
-        out->error_message = self->status_why.text;
-    }
-    snprintf (subject, sizeof subject, "%s/%s", region, row->instance_id);
-    collector_publish (self->ec2->core, &observation, subject);
-}
-
-static void
 publish_gone (ec2_round_t *self, const char *instance_id, time_us_t observed)
 {
     observation_t observation;
@@ -220,7 +204,10 @@ one_answer_less (ec2_round_t *self)
         return;
     }
     for (size_t i = 0; i < self->listing.count; i++) {
-        publish_instance (self, &self->listing.rows [i]);
+        ec2_publish_instance (self->ec2->core, &self->listing.rows [i],
+                              collector_round_region (self->round),
+                              collector_round_interval_seconds (self->round), self->region->images,
+                              self->status_code, self->status_why.text);
     }
     tell_gone (self);
     end_round (self, !self->status_code [0]);
@@ -380,6 +367,7 @@ destroy (void *state)
 {
     ec2_t *self = state;
 
+    ec2_jobs_destroy (&self->jobs);
     aws_api_destroy (&self->api);
     for (ec2_round_t *round = zlistx_first (self->rounds); round;
          round = zlistx_next (self->rounds)) {
@@ -404,6 +392,13 @@ init (collector_t *core, const void *settings, reason_t *why)
     self->rounds = zlistx_new ();
     self->api = aws_api_new (core, &self->settings->collector, aws_getenv, why);
     if (!self->api || write_filter (&self->filter, self->settings->tag_filter, why) < 0) {
+        destroy (self);
+        return NULL;
+    }
+    self->jobs = ec2_jobs_new (core, self->api, self->settings->collector.interval_ms,
+                               self->settings->job_look_ms);
+    if (!self->jobs) {
+        reason_set (why, -ENOMEM, "ec2: out of memory");
         destroy (self);
         return NULL;
     }
@@ -441,6 +436,46 @@ unit_clear (void *state, void *unit)
     zhashx_destroy (&self->seen);
 }
 
+//  --- jobs
+
+static void
+refresh (void *state, collector_job_t *job)
+{
+    ec2_jobs_start (((ec2_t *) state)->jobs, job, EC2_REFRESH);
+}
+
+static void
+pause_worker (void *state, collector_job_t *job)
+{
+    ec2_jobs_start (((ec2_t *) state)->jobs, job, EC2_PAUSE);
+}
+
+static void
+resume_worker (void *state, collector_job_t *job)
+{
+    ec2_jobs_start (((ec2_t *) state)->jobs, job, EC2_RESUME);
+}
+
+static void
+monitor_worker (void *state, collector_job_t *job)
+{
+    ec2_jobs_start (((ec2_t *) state)->jobs, job, EC2_MONITOR);
+}
+
+static void
+stop (void *state, collector_job_t *job)
+{
+    ec2_jobs_stop (((ec2_t *) state)->jobs, job);
+}
+
+static const collector_capability_t CAPABILITIES [] = {
+    {"metrics.refresh:ec2", refresh, stop},
+    {"worker.pause", pause_worker, stop},
+    {"worker.resume", resume_worker, stop},
+    {"monitoring.enable", monitor_worker, stop},
+    {0},
+};
+
 const collector_source_t collector_source = {
     .kind = "ec2",
     .program = "cmlwatch-collector-ec2",
@@ -460,5 +495,6 @@ const collector_source_t collector_source = {
     .unit_clear = unit_clear,
     .accounts = accounts,
     .regions = regions,
+    .capabilities = CAPABILITIES,
     .lists = lists,
 };

@@ -231,7 +231,8 @@ told_rate (const bench_t *bench, size_t *snapshot_bytes)
     _cleanup_ (loop_destroy) loop_t *loop = loop_new (1000);
     _cleanup_ (feed_destroy) feed_t *feed =
         feed_open (loop, "tcp://127.0.0.1:*", NULL, 250, 1000, NULL, metrics, &why);
-    const broker_settings_t work = {.rules = {.jobs_max = 10}, .runners_max = 10, .renew_ms = 2000};
+    const broker_settings_t work = {
+        .rules = {.jobs_max = 10, .jobs_bytes_max = 1000}, .runners_max = 10, .renew_ms = 2000};
     _cleanup_ (broker_destroy) broker_t *broker =
         feed ? broker_new (loop, feed, NULL, &work, metrics, &why) : NULL;
     load_order_parse (&settings.rules.load_order, LOAD_ORDER_DEFAULT, &why);

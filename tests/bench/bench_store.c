@@ -185,7 +185,8 @@ time_restart (const bench_t *bench)
     _cleanup_ (store_destroy) store_t *store = open_store (bench, STORE_PROCESS);
     _cleanup_ (feed_destroy) feed_t *feed =
         feed_open (loop, "tcp://127.0.0.1:*", NULL, 250, 1000, store, bench->metrics, &why);
-    const broker_settings_t work = {.rules = {.jobs_max = 10}, .runners_max = 10, .renew_ms = 2000};
+    const broker_settings_t work = {
+        .rules = {.jobs_max = 10, .jobs_bytes_max = 1000}, .runners_max = 10, .renew_ms = 2000};
     _cleanup_ (broker_destroy) broker_t *broker =
         broker_new (loop, feed, store, &work, bench->metrics, &why);
     _cleanup_ (fleet_destroy) fleet_t *fleet =

@@ -125,6 +125,22 @@ def test_nothing_is_missing_after_the_gateway_was_killed(fleet, tab):
     assert_whole(page, fleet)
 
 
+def test_nothing_is_missing_after_kills_amid_a_flood(fleet, tab):
+    page, value = tab(fleet.gateway.url), 0
+    for _ in range(4):
+        for step in range(60):
+            value += 1
+            fleet.change(value % 100, f"mark {value}")
+            if step == 20:
+                fleet.gateway.kill()
+            if step == 40:
+                fleet.gateway.start()
+        is_marked(page, value)
+    assert page.run(f"{STATUS}.counters.replayed") > 200
+    assert page.run("seen.types").count("client.gap") == 0
+    assert_whole(page, fleet)
+
+
 def test_nothing_is_missing_after_a_proxys_502(fleet, middle, tab):
     page = tab(middle.url)
     fleet.change(1)
@@ -200,12 +216,14 @@ def test_stall_shows_within_two_and_a_half_heartbeats(fleet, tab):
     assert_whole(page, fleet)
 
 
-def test_proxy_that_buffers_is_told_of(fleet, middle, tab):
+#  The gateway's heartbeats are up to a second late on a busy machine, and a stall may come between: it takes what it takes.
+@pytest.mark.parametrize("seconds,words", [(1.6, "heartbeats come late and several at once"), (4, "its stream does not arrive")])
+def test_proxy_that_buffers_is_told_of(fleet, middle, tab, seconds, words):
     page = tab(middle.url)
     assert page.run(f"{STATUS}.notice") == ""
-    middle.hold_seconds, middle.mode = 2.1, "hold"
+    middle.hold_seconds, middle.mode = seconds, "hold"
 
-    page.wait(f"{STATUS}.notice.includes('proxy_buffering off')", "it says what is wrong")
+    page.wait(f"seen.states.some(s => s.notice.includes('{words}'))", "it says what is wrong", deadline=100)
 
 
 def test_picture_that_differs_is_repaired(fleet, middle, tab):

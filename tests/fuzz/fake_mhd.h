@@ -38,6 +38,7 @@ struct MHD_Connection {
 };
 
 struct MHD_Response {
+    bool is_upgrade;
     size_t size;
     char *body, type [64];
 };
@@ -221,6 +222,17 @@ MHD_create_response_from_buffer (size_t size, void *buffer, enum MHD_ResponseMem
     return self;
 }
 
+//  It is not carried out: what comes then is fuzz_monitor.c's.
+struct MHD_Response *
+MHD_create_response_for_upgrade (MHD_UpgradeHandler handler, void *argument)
+{
+    struct MHD_Response *self = calloc (1, sizeof *self);
+
+    CHECK (self && handler && argument && (self->body = calloc (1, 1)));
+    self->is_upgrade = true;
+    return self;
+}
+
 enum MHD_Result
 MHD_add_response_header (struct MHD_Response *self, const char *name, const char *value)
 {
@@ -235,7 +247,8 @@ MHD_add_response_header (struct MHD_Response *self, const char *name, const char
 enum MHD_Result
 MHD_queue_response (struct MHD_Connection *self, unsigned status, struct MHD_Response *response)
 {
-    CHECK (!self->suspended && !self->answered && status >= 200 && status < 600);
+    CHECK (!self->suspended && !self->answered && status < 600);
+    CHECK (response->is_upgrade ? status == MHD_HTTP_SWITCHING_PROTOCOLS : status >= 200);
     if (strstr (response->type, "json")) {
         struct json_object *tree = NULL;
         reason_t why = {""};

@@ -1,5 +1,5 @@
 """listener - the aggregator's place on the bus, taken by a test: a bound SUB that keeps what it
-hears, and a bound ROUTER that answers `lease` with the workers it was given.
+hears, and a bound ROUTER that answers `lease` with the workers it was given, and nothing else.
 SPDX-License-Identifier: MIT"""
 import json
 import time
@@ -27,6 +27,10 @@ class Listener:
 
     def answer(self, frames):
         identity, _, operation, number, body = frames[:5]
+        if operation != b"lease":
+            error = {"error": {"code": "unknown_operation", "message": "this aggregator has leases only"}}
+            self.control.send_multipart([identity, b"reply", operation, number, json.dumps(error).encode()])
+            return
         self.leases.append(json.loads(body))
         answer = {"epoch": self.epoch, "revision": f"{zlib.crc32(json.dumps(self.workers).encode()):08x}", "renew_ms": 200, "ttl_ms": 6000,
                   "regions": json.loads(body).get("regions", []), "workers": self.workers, **self.once}

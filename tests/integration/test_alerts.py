@@ -322,3 +322,20 @@ def test_webhook_gives_up_where_it_must_and_keeps_no_more_than_its_bound(start, 
         fleet.stream.wait(lambda e: e.type == "alert.raised", "raised")
     wait_until(lambda: metric(fleet.aggregator.url, "cmlwatch_webhook_dropped_total", reason="queue_full") == 6, "the oldest go")
     assert metric(fleet.aggregator.url, "cmlwatch_webhook_waiting") == 2
+
+
+def test_alert_is_seen_and_acknowledged_over_http(fleet):
+    fleet.busy("i-0one", cpu_percent=95)
+    raised = fleet.stream.wait("alert.raised", "it is raised").data
+    ask = lambda path, method="GET": fleet.gateway.ask(path, method)
+
+    listed = json.loads(ask("/api/alerts")[2])
+    status, _, body = ask(f"/api/alerts/{raised['id']}/acknowledge", "POST")
+    told = fleet.stream.wait("alert.acknowledged", "it is told").data
+
+    validator("rest.alerts").validate(listed)
+    assert [alert["id"] for alert in listed["alerts"]] == [raised["id"]]
+    assert status == 202 and json.loads(body) == fleet.alerts()[0]
+    assert (told["alert_id"], told["acknowledged_by"]) == (raised["id"], "anonymous")
+    assert ask(f"/api/alerts/{raised['id']}/acknowledge", "POST")[0] == 409
+    assert ask("/api/alerts/00000000-0000-4000-8000-000000000000/acknowledge", "POST")[0] == 404

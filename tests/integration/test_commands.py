@@ -235,6 +235,23 @@ def test_hundreds_at_once_are_all_answered(hub):
     assert len({json.loads(body)["id"] for _, _, body in answers}) == len(hub.broker.jobs) == 300
 
 
+def test_no_more_wait_for_the_aggregator_than_may(start, bus):
+    hub = Hub(start, bus, "--asks-max", 3)
+    try:
+        hub.broker.away = True
+        with concurrent.futures.ThreadPoolExecutor(8) as many:
+            answers = list(many.map(lambda n: hub.gateway.ask("/api/jobs", "POST", {"job_type": "burst"}), range(8)))
+
+        said = [problem(answer, 503)["detail"] for answer in answers]
+        refused = [detail for detail in said if "too many requests wait" in detail]
+        assert refused and all("too many requests wait" in detail or "no answer" in detail for detail in said)
+        assert metric(hub.gateway.url, "cmlwatch_gateway_asks_refused_total") == len(refused)
+        hub.broker.away = False
+        assert hub.gateway.ask("/api/jobs", "POST", {"job_type": "burst"})[0] == 202
+    finally:
+        hub.broker.stop()
+
+
 #  --- jobs, looked at
 
 def test_list_is_chosen_and_paged(hub):

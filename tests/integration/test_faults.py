@@ -18,6 +18,7 @@ import outside
 from harness import http_json, metric, wait_until
 from picture import Picture
 from proxy import Proxy
+from runner import Control, Runner
 
 REGION, SUBJECT = "us-east-1", "us-east-1/i-0fault"
 
@@ -308,6 +309,33 @@ def small_disk(tmp_path):
         pytest.skip("a tmpfs cannot be mounted here")
     yield folder
     subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_job_is_answered_when_the_disk_has_it_and_not_before(start, bus, small_disk):
+    ballast = small_disk / "ballast"
+    aggregator = start(harness.Aggregator, bus, "--store", small_disk / "store")
+    control, build = Control(bus), Runner(bus, "/runner/a", "build")
+    kept = control.submit("build", priority=9)
+    ballast.write_bytes(bytes(4 << 20))
+
+    asked = control.send("submit", job_type="build", by="test", client_key="0", payload={"a": "x" * 16000})
+    while control.socket.poll(500):
+        assert json.loads(control.socket.recv_multipart()[3])["status"] == 202
+        asked = control.send("submit", job_type="build", by="test", client_key=str(asked), payload={"a": "x" * 16000})
+    wait_until(lambda: harness.http(f"{aggregator.url}/readyz")[0] == 503, "it is not ready any more")
+    other = Control(bus)
+    assert other.ask("submit", job_type="build", by="test")[0]["error"]["code"] == "store"
+    assert not control.socket.poll(300), "what is not kept is not answered"
+    waits = build.send("runner", **build.question(0))
+    assert not build.socket.poll(300), "nor is anybody given work"
+    ballast.unlink()
+    answer, payload = control.receive(asked)
+
+    assert answer["status"] == 202 and payload[0]["status"] == "pending"
+    assert not build.receive(waits)[0]["assigned"] and build.work()["job_id"] == kept["id"]
+    assert other.submit("build", status=200, client_key=payload[0]["client_key"])["id"] == payload[0]["id"]
+    for one in (control, build, other):
+        one.close()
 
 
 def test_full_disk_holds_everything_until_there_is_room(start, bus, small_disk):

@@ -305,6 +305,19 @@ def test_too_many_jobs_and_too_many_runners_are_refused_and_counted(start, bus):
         one.close()
 
 
+def test_payloads_are_bounded_together_for_all_are_one_answer(start, bus):
+    aggregator = start(harness.Aggregator, bus, "--jobs-bytes-max", 16384)
+    control = Control(bus)
+    first = control.submit("build", payload={"a": "x" * 16000})
+
+    assert "jobs_bytes_max" in control.submit("build", status=503, payload={"a": "x" * 1000})["detail"]
+    control.cancel(first["id"])
+    control.submit("build", payload={"a": "x" * 1000})
+
+    assert metric(aggregator.url, "cmlwatch_jobs_refused_total", reason="jobs_bytes_max") == 1
+    control.close()
+
+
 def test_history_is_listed_page_by_page_and_whole(control, runner, aggregator):
     build = runner("/runner/a", "build", "test", concurrency=100)
     made = [control.submit("test" if n % 2 else "build", workflow_id=f"w{n % 3}", payload={"n": n}) for n in range(120)]

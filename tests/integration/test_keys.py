@@ -219,3 +219,38 @@ def test_bus_is_open_to_others_without_keys_only_when_told_so(start, bus):
     bus.ingest = bus.ingest.replace("127.0.0.1", "0.0.0.0")
     aggregator = start(harness.Aggregator, bus, "--insecure-bus", "yes")
     assert aggregator.alive()
+
+
+def keygen(folder, *arguments):
+    return subprocess.run([harness.BUILD / "cmlwatch", "keygen", "--out", folder, *arguments], capture_output=True, text=True, timeout=harness.PATIENCE)
+
+
+def test_keys_that_the_program_makes_are_good_for_all_and_for_pyzmq(start, bus, tmp_path):
+    made, allowed = tmp_path / "made", tmp_path / "allowed"
+    made.mkdir()
+    allowed.mkdir()
+    public = {name: keygen(made, "--name", name, "--role", role).stdout.strip()
+              for name, role in (("hub", "aggregator"), ("gate-1", "gateway"), ("host-1", "collector"))}
+    for name in ("gate-1", "host-1"):
+        (allowed / f"{name}.key").write_bytes((made / f"{name}.key").read_bytes())
+        assert (made / f"{name}.key_secret").stat().st_mode & 0o777 == 0o600
+        assert zmq.auth.load_certificate(made / f"{name}.key_secret")[0].decode() == public[name]
+    start(harness.Aggregator, bus, "--curve-key", made / "hub.key", "--curve-allow", allowed)
+    gateway = start(harness.Gateway, bus, "--curve-key", made / "gate-1.key", "--curve-server-key", made / "hub.key")
+    publisher = outside.Publisher(bus.ingest, "/collector/ec2/host-1")
+    publisher.socket.curve_publickey, publisher.socket.curve_secretkey = zmq.auth.load_certificate(made / "host-1.key_secret")
+    publisher.socket.curve_serverkey = public["hub"].encode()
+    publisher.socket.disconnect(bus.ingest)
+    publisher.socket.connect(bus.ingest)
+    publisher.until_heard(gateway, "us-east-1", "i-0one")
+
+
+def test_keys_are_never_overwritten_and_wrong_words_are_refused(tmp_path):
+    assert keygen(tmp_path, "--name", "a").returncode == 0
+    before = (tmp_path / "a.key_secret").read_bytes()
+    for arguments, code, says in ((["--name", "a"], 1, "is not overwritten"), ([], 2, "wants a name"), (["--name", "../b"], 2, "is no name"),
+                                  (["--name", "b", "--role", "king"], 2, "role")):
+        done = keygen(tmp_path, *arguments)
+        assert done.returncode == code and says in done.stderr, done.stderr
+    assert keygen(tmp_path / "missing", "--name", "c").returncode == 1
+    assert (tmp_path / "a.key_secret").read_bytes() == before and len(list(tmp_path.iterdir())) == 2

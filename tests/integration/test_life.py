@@ -307,7 +307,7 @@ def test_observation_from_the_future_does_not_hide_the_next(life):
 
 
 def test_idle_worker_is_asked_to_be_paused_once_and_let_off_when_someone_works(start, bus):
-    life = Life(start, bus, "--auto-pause", "--idle-timeout-minutes", 60, "--snooze-minutes", 0)
+    life = Life(start, bus, "--auto-pause", "on", "--idle-timeout-minutes", 60, "--snooze-minutes", 0)
     life.instance("running")
     life.cml.publish("labs.observed", SUBJECT, {"labs": []})
     for _ in range(2):

@@ -107,7 +107,7 @@ def test_samples_survive_kill_9_but_for_the_last_minute(kept):
 
 
 def test_open_job_survives_and_is_not_asked_for_twice(start, bus, tmp_path):
-    kept = Kept(start, bus, tmp_path, "--auto-pause", "--snooze-minutes", 0)
+    kept = Kept(start, bus, tmp_path, "--auto-pause", "on", "--snooze-minutes", 0)
     idle = {"last_activity_at": "2026-01-01T00:00:00.000Z", "interval_seconds": 3600}
     kept.publisher.publish("labs.observed", f"{REGION}/i-0kept", {"labs": []})
     kept.publisher.publish("activity.observed", f"{REGION}/i-0kept", idle)
@@ -290,7 +290,7 @@ def test_backup_while_running_goes_on_where_it_was_taken(kept, start, tmp_path):
 
 
 def test_dump_and_load_make_the_same_store(start, bus, tmp_path):
-    kept = Kept(start, bus, tmp_path, "--auto-pause", "--snooze-minutes", 0)
+    kept = Kept(start, bus, tmp_path, "--auto-pause", "on", "--snooze-minutes", 0)
     now = datetime.datetime.now(datetime.timezone.utc)
     for minutes in range(30, 0, -1):
         kept.publisher.publish("utilization.observed", f"{REGION}/i-0kept",

@@ -17,7 +17,8 @@
 #define XML_HEAD "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
 #define AWS_FAULTS                                                                      \
     (1u << FAULT_THROTTLE | 1u << FAULT_ERROR500 | 1u << FAULT_CUT | 1u << FAULT_HUGE | \
-     1u << FAULT_HTML | 1u << FAULT_SLOW | 1u << FAULT_UNREACHABLE | 1u << FAULT_SKEW)
+     1u << FAULT_HTML | 1u << FAULT_SLOW | 1u << FAULT_UNREACHABLE | 1u << FAULT_SKEW | \
+     1u << FAULT_DENY)
 
 static const aws_service_t EC2 = {"ec2", "2016-11-15", "http://ec2.amazonaws.com/doc/2016-11-15/",
                                   AWS_EC2};
@@ -274,6 +275,20 @@ refuse_throttled (aws_call_t *call, const aws_service_t *service)
     return aws_refuse (call, 400, "Throttling", "Rate exceeded");
 }
 
+//  As IAM words it; EC2 has a code of its own.
+static int
+refuse_denied (aws_call_t *call, const aws_service_t *service, const char *action)
+{
+    const char *prefix =
+        strcmp (service->signing_name, "monitoring") == 0 ? "cloudwatch" : service->signing_name;
+
+    return aws_refuse (call, 403,
+                       service->dialect == AWS_EC2 ? "UnauthorizedOperation" : "AccessDenied",
+                       "You are not authorized to perform this operation. User is not authorized "
+                       "to perform: %s:%s because no identity-based policy allows the action",
+                       prefix, action);
+}
+
 //  True when the account's bucket for this action and region has a token.
 static bool
 take_token (aws_server_t *self, const action_t *action, size_t region)
@@ -304,9 +319,9 @@ answer_html (web_answer_t *answer)
 
 //  Refuses or spoils; a refusal is an answer like any other.
 static int
-apply_fault (aws_call_t *call, const aws_service_t *service, const fault_t *fault,
-             web_answer_t *answer)
+apply_fault (aws_call_t *call, const action_t *action, const fault_t *fault, web_answer_t *answer)
 {
+    const aws_service_t *service = action->service;
     static const web_trick_t TRICKS [FAULT_KIND_COUNT] = {
         [FAULT_CUT] = WEB_CUT, [FAULT_HUGE] = WEB_HUGE, [FAULT_UNREACHABLE] = WEB_DROP};
 
@@ -314,6 +329,9 @@ apply_fault (aws_call_t *call, const aws_service_t *service, const fault_t *faul
     answer->trick = TRICKS [fault->kind];
     if (fault->kind == FAULT_THROTTLE) {
         return refuse_throttled (call, service);
+    }
+    if (fault->kind == FAULT_DENY) {
+        return refuse_denied (call, service, action->name);
     }
     if (fault->kind == FAULT_ERROR500) {
         return aws_refuse (call, 500,
@@ -409,7 +427,7 @@ serve (aws_server_t *self, aws_call_t *call, const action_t *action, const sigv4
 
     calls_count (call->calls, "aws", action->name);
     if (faults_take (self->parts.faults, action->name, "", AWS_FAULTS, now.steady, &fault)) {
-        rc = apply_fault (call, action->service, &fault, answer);
+        rc = apply_fault (call, action, &fault, answer);
     }
     if (fault.kind == FAULT_SKEW) {
         answer->clock_offset = MS_US * (fault.delay_ms ? fault.delay_ms : FAULT_SKEW_MS);

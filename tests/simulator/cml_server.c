@@ -18,6 +18,7 @@
 #define IDENTITIES        9  //  the last is the wrong one
 #define WRONG_IDENTITY    (IDENTITIES - 1)
 #define BACKLOG           64
+#define LOOPBACK_NET      0x7f000000u
 #define ACCEPTS_A_TURN    64
 #define CONNECTION_FAULTS (1u << FAULT_UNREACHABLE | 1u << FAULT_WRONG_CERTIFICATE)
 
@@ -31,6 +32,7 @@ struct cml_server {
     cml_parts_t parts;
     cml_ui_t *ui;
     int port, epoll_fd;
+    int ports;              //  0; else that of the first slot, on all addresses
     listener_t *listeners;  //  by slot
     size_t listener_count;
     tls_identity_t identities [IDENTITIES];
@@ -39,11 +41,12 @@ struct cml_server {
 };
 
 static int
-open_listener (uint32_t address, int port, reason_t *why)
+open_listener (uint32_t address, int port, bool local_only, reason_t *why)
 {
     int fd = socket (AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    struct sockaddr_in local = {
-        .sin_family = AF_INET, .sin_port = htons ((uint16_t) port), .sin_addr.s_addr = address};
+    struct sockaddr_in local = {.sin_family = AF_INET,
+                                .sin_port = htons ((uint16_t) port),
+                                .sin_addr.s_addr = local_only ? address : htonl (INADDR_ANY)};
     char text [INET_ADDRSTRLEN];
     int on = 1;
 
@@ -78,7 +81,8 @@ listen_for (cml_server_t *self, size_t slot, uint32_t address, reason_t *why)
     listener_t *listener = &self->listeners [slot];
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = slot};
 
-    int fd = open_listener (address, self->port, why);
+    int port = self->ports > 0 ? self->ports + (int) slot : self->port;
+    int fd = open_listener (address, port, self->ports == 0, why);
     if (fd < 0) {
         return fd;
     }
@@ -88,7 +92,7 @@ listen_for (cml_server_t *self, size_t slot, uint32_t address, reason_t *why)
         return reason_set (why, rc, "epoll refuses a listening socket: %s", strerror (-rc));
     }
     *listener = (listener_t){.fd = fd, .address = address};
-    if (self->port == 0) {
+    if (self->port == 0 && self->ports == 0) {
         struct sockaddr_in local = {0};
         socklen_t size = sizeof local;
         getsockname (fd, (struct sockaddr *) &local, &size);
@@ -170,6 +174,14 @@ on_request (void *argument, const web_request_t *request, web_answer_t *answer)
 
 //  --- what is up
 
+//  As web_local_address has it: the instance's own address, or its port.
+static uint32_t
+address_of (const cml_server_t *self, const instance_t *instance)
+{
+    return self->ports > 0 ? htonl (LOOPBACK_NET | (uint32_t) (self->ports + (int) instance->slot))
+                           : inet_addr (instance->public_ip);
+}
+
 static bool
 should_listen (const cml_server_t *self, const instance_t *instance)
 {
@@ -183,7 +195,7 @@ refresh_slot (cml_server_t *self, size_t slot, reason_t *why)
 {
     const instance_t *instance = world_at (self->parts.world, slot);
     listener_t *listener = &self->listeners [slot];
-    uint32_t address = instance ? inet_addr (instance->public_ip) : 0;
+    uint32_t address = instance ? address_of (self, instance) : 0;
     bool wanted = instance && should_listen (self, instance);
 
     if (listener->fd >= 0 && (!wanted || listener->address != address)) {
@@ -201,7 +213,7 @@ apply_new_faults (cml_server_t *self, instance_t *instance)
 
     if (faults_concern (faults, FAULT_API_CML, instance->id, CONNECTION_FAULTS, steady)) {
         for (size_t i = 0; i < IDENTITIES; i++) {
-            web_drop (self->webs [i], inet_addr (instance->public_ip));
+            web_drop (self->webs [i], address_of (self, instance));
         }
     }
     if (faults_concern (faults, FAULT_API_CML, instance->id, 1u << FAULT_EXPIRE_TOKENS, steady)) {
@@ -276,7 +288,7 @@ make_identities (cml_server_t *self, reason_t *why)
 }
 
 cml_server_t *
-cml_server_new (loop_t *loop, const cml_parts_t *parts, int port, reason_t *why)
+cml_server_new (loop_t *loop, const cml_parts_t *parts, int port, int ports, reason_t *why)
 {
     _cleanup_ (cml_server_destroy) cml_server_t *self = calloc (1, sizeof *self);
 
@@ -286,6 +298,7 @@ cml_server_new (loop_t *loop, const cml_parts_t *parts, int port, reason_t *why)
     self->loop = loop;
     self->parts = *parts;
     self->port = port;
+    self->ports = ports;
     self->epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
     self->listener_count = world_slots (parts->world) + WORLD_APPEAR_MAX;
     self->listeners = calloc (self->listener_count, sizeof *self->listeners);

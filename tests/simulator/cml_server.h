@@ -15,9 +15,10 @@
 
 typedef struct cml_server cml_server_t;
 
-//  port 0: any that is free on the first instance's address. Null and why (the address and
-//  who has it).
-cml_server_t *cml_server_new (loop_t *loop, const cml_parts_t *parts, int port, reason_t *why);
+//  port 0: any that is free on the first instance's address. ports: 0, or the port of the first
+//  instance's CML on all addresses, the others' after it. Null and why (the address and who has it).
+cml_server_t *cml_server_new (loop_t *loop, const cml_parts_t *parts, int port, int ports,
+                              reason_t *why);
 void cml_server_destroy (cml_server_t **self_p);
 
 int cml_server_port (const cml_server_t *self);

@@ -55,6 +55,9 @@ ec2_tags (const instance_t *instance, ec2_tag_t tags [EC2_TAGS_MAX])
     tags [count++] = (ec2_tag_t){"Application", "cml"};
     tags [count++] = (ec2_tag_t){"Team", TEAMS [instance->slot % 4]};
     tags [count++] = (ec2_tag_t){"Environment", instance->slot % 3 ? "production" : "staging"};
+    if (instance->cml_port [0]) {
+        tags [count++] = (ec2_tag_t){"cml-port", instance->cml_port};
+    }
     if (instance->agent == AGENT_GROUP) {
         tags [count++] = (ec2_tag_t){"aws:autoscaling:groupName", instance->group};
     }

@@ -25,6 +25,7 @@ static const char *const NAMES [FAULT_KIND_COUNT] = {
     [FAULT_UNREACHABLE] = "unreachable",
     [FAULT_SKEW] = "skew",
     [FAULT_WRONG_CERTIFICATE] = "wrong_certificate",
+    [FAULT_DENY] = "deny",
     [FAULT_DENY_LOGIN] = "deny_login",
     [FAULT_EXPIRE_TOKENS] = "expire_tokens",
     [FAULT_PUSH_ABSENT] = "push_absent",
@@ -59,7 +60,7 @@ const char *
 fault_kind_words (void)
 {
     return "throttle, error500, cut, huge, html, slow, unreachable, skew, wrong_certificate, "
-           "deny_login, expire_tokens, push_absent, push_refuse, push_silent, push_garbage, "
+           "deny, deny_login, expire_tokens, push_absent, push_refuse, push_silent, push_garbage, "
            "push_text, push_fragment, push_huge or push_cut";
 }
 

@@ -26,6 +26,7 @@ typedef enum fault_kind {
     FAULT_UNREACHABLE,        //  no connection (CML), none that is answered (AWS)
     FAULT_SKEW,               //  the server's clock is delay_ms ahead (AWS)
     FAULT_WRONG_CERTIFICATE,  //  another key than the one pinned (CML)
+    FAULT_DENY,               //  the IAM policy does not allow the action (AWS)
     FAULT_DENY_LOGIN,         //  403 on right credentials (CML)
     FAULT_EXPIRE_TOKENS,      //  all tokens given so far end now (CML); happens once
     FAULT_PUSH_ABSENT,        //  no /ws/ui, as before 2.9

@@ -98,6 +98,7 @@ typedef struct instance {
     char id [INSTANCE_ID_SIZE], name [48], zone [40], group [48];
     const char *region, *account;
     char public_ip [16], private_ip [16];
+    char cml_port [8];  //  as a tag; empty: the CML is at its public address
     const instance_type_t *type;
     const image_t *image;
     agent_t agent;

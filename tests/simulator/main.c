@@ -76,6 +76,7 @@ make_world (const sim_settings_t *settings, const scenario_t *scenario, const cu
         .accounts = settings->accounts,
         .seed = (uint64_t) settings->seed,
         .speed = (double) settings->speed,
+        .cml_ports = (unsigned) settings->cml_ports,
         .transition_us = transition ? transition : TRANSITION_DEFAULT_MS * MS_US,
     };
     return world_new (&world, curves, clock_now (), why);
@@ -115,7 +116,7 @@ run (const sim_settings_t *settings, reason_t *why)
                                    settings->cml_password,
                                    settings->push_stats_ms};
     _cleanup_ (cml_server_destroy) cml_server_t *cml =
-        cml_server_new (loop, &cml_parts, (int) settings->cml_port, why);
+        cml_server_new (loop, &cml_parts, (int) settings->cml_port, (int) settings->cml_ports, why);
     const aws_parts_t aws_parts = {world, faults, keys, calls, settings->throttle};
     _cleanup_ (aws_server_destroy) aws_server_t *aws = aws_server_new (&aws_parts);
     const metadata_parts_t metadata_parts = {world, faults,         keys,

@@ -10,6 +10,7 @@ static const config_key_t KEYS [] = {
     PROGRAM_KEYS (sim_settings_t),
     {"aws",               CONFIG_TEXT,    offsetof (sim_settings_t, aws),               "127.0.0.1:5580", 0, 0, NULL, "host:port of the simulated EC2, CloudWatch and STS, and of /_sim/"},
     {"cml_port",          CONFIG_INTEGER, offsetof (sim_settings_t, cml_port),          "5543", 0, 65535, NULL, "port of every simulated CML, each on its instance's own 127.x.y.z; 0: any free one"},
+    {"cml_ports",         CONFIG_INTEGER, offsetof (sim_settings_t, cml_ports),         "0", 0, 60000, NULL, "0; else each simulated CML is on all addresses of this host, at this port or one after it, which its tag cml-port names: where 127.x.y.z is not reached from"},
     {"scenario",          CONFIG_TEXT,    offsetof (sim_settings_t, scenario),          "", 0, 0, NULL, "file that says what happens; empty: nothing does"},
     {"series",            CONFIG_TEXT,    offsetof (sim_settings_t, series),            "", 0, 0, NULL, "folder of CloudWatch series (CSV); empty or not there: generated values"},
     {"speed",             CONFIG_INTEGER, offsetof (sim_settings_t, speed),             "1", 1, 100000, NULL, "how many times faster than time the scenario and the data run"},

@@ -10,7 +10,7 @@
 typedef struct sim_settings {
     program_settings_t program;
     char aws [CONFIG_TEXT_SIZE];
-    int64_t cml_port;
+    int64_t cml_port, cml_ports;
     char scenario [CONFIG_TEXT_SIZE];
     char series [CONFIG_TEXT_SIZE];
     int64_t speed;

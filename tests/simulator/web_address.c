@@ -9,6 +9,8 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#define LOOPBACK 0x7f000000u
+
 bool
 web_is_loopback (uint32_t address)
 {
@@ -27,7 +29,9 @@ web_local_address (struct MHD_Connection *connection)
         local.sin_family != AF_INET) {
         return 0;
     }
-    return local.sin_addr.s_addr;
+    uint32_t address = ntohl (local.sin_addr.s_addr);
+    bool is_own = address >> 24 == LOOPBACK >> 24 && address >> 8 != LOOPBACK >> 8;
+    return htonl (is_own ? address : LOOPBACK | (uint32_t) ntohs (local.sin_port));
 }
 
 uint32_t

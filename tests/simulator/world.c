@@ -29,6 +29,7 @@ struct world {
     uint64_t seed, serial;
     double speed;
     time_us_t transition_us;
+    unsigned cml_ports;
     moment_t started, now;
     char region_text [1024];
     const char *regions [REGIONS_MAX];
@@ -92,6 +93,10 @@ take_slot (world_t *self, size_t slot)
     instance->account = self->accounts [slot / self->region_count % self->account_count];
     self->used [slot] = true;
     zhash_insert (self->by_id, instance->id, instance);
+    if (self->cml_ports > 0) {
+        snprintf (instance->cml_port, sizeof instance->cml_port, "%u",
+                  self->cml_ports + (unsigned) slot);
+    }
     instance_take_address (instance);
     labs_populate (&instance->cml, instance->key, self->now.wall);
     return instance;
@@ -122,6 +127,7 @@ world_new (const world_settings_t *settings, const curves_t *curves, moment_t no
     self->seed = settings->seed;
     self->speed = settings->speed;
     self->transition_us = settings->transition_us;
+    self->cml_ports = settings->cml_ports;
     self->started = self->now = now;
     self->slots_max = settings->instances + WORLD_APPEAR_MAX;
     self->slots = calloc (self->slots_max, sizeof *self->slots);
@@ -413,8 +419,12 @@ world_find_address (const world_t *self, uint32_t address)
 {
     char text [INET_ADDRSTRLEN];
     const struct in_addr in = {.s_addr = address};
-    instance_t *instance = world_at (self, (ntohl (address) & 0xffff) - 1);
+    uint32_t low = ntohl (address) & 0xffff;
+    instance_t *instance = world_at (self, low - (self->cml_ports > 0 ? self->cml_ports : 1));
 
+    if (self->cml_ports > 0) {
+        return instance && instance_has_address (instance) ? instance : NULL;
+    }
     inet_ntop (AF_INET, &in, text, sizeof text);
     return instance && strcmp (instance->public_ip, text) == 0 ? instance : NULL;
 }

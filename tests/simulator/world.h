@@ -35,6 +35,7 @@ typedef struct world_settings {
     uint64_t seed;
     double speed;
     time_us_t transition_us;  //  elapsed time of pending, stopping, shutting-down
+    unsigned cml_ports;  //  0; else the first instance's CML is at this port, the next at the next
 } world_settings_t;
 
 //  All instances run, for hours already. curves is borrowed and must outlive it. Null and
@@ -67,7 +68,8 @@ size_t world_accounts (const world_t *self, const char *const **accounts);
 //  very next), and its serial.
 uint64_t world_coming (const world_t *self, uint64_t next, char id [INSTANCE_ID_SIZE]);
 
-//  The instance whose public address this is (network order), or null.
+//  The instance whose public address this is (network order), or, as web_local_address has it,
+//  whose CML's port; or null.
 instance_t *world_find_address (const world_t *self, uint32_t address);
 
 //  What an operator or the scenario may tell an instance. -EINVAL when its state forbids it.

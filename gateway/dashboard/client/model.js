@@ -65,10 +65,10 @@ export class Model {
     changed.workers.add(data.worker_id);
   }
 
-  #job(type, data, changed) {
-    const id = data.id ?? data.job_id;
-    const ended = type.slice(4), status = data.status ?? data.new_status ?? JOB_STATUS[type] ?? (FINISHED.has(ended) ? ended : undefined);
-    const known = this.jobs.get(id), next = { ...known, ...data, id, ...(status && { status }) };
+  #job(type, { job_id, old_status, new_status, ...data }, changed) {
+    const id = data.id ?? job_id, ended = type.slice(4);
+    const status = data.status ?? new_status ?? JOB_STATUS[type] ?? (FINISHED.has(ended) ? ended : undefined);
+    const next = { ...this.jobs.get(id), ...data, id, ...(status && { status }) };
     if (FINISHED.has(status)) this.jobs.delete(id);  // what has ended stands in the order of its end
     this.jobs.set(id, next);
     changed.jobs.add(id);

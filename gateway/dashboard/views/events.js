@@ -50,7 +50,7 @@ export function Events() {
       <button type="button" aria-pressed=${client.status.paused} onClick=${() => (client.status.paused ? client.resume() : client.pause())}>${client.status.paused ? `go on (${client.status.waiting} waiting)` : 'pause'}</button>
       <button type="button" onClick=${() => save('events.ndjson', 'application/x-ndjson', `${all.map(event => JSON.stringify(event)).join('\n')}\n`)}>NDJSON</button>
       <span id="shown" role="status">${plural(all.length, 'event')}${log.dropped ? `, ${log.dropped} older ones let go` : ''}</span></div>
-    ${fresh > 0 && reading ? html`<p class="new"><button type="button" onClick=${() => scrollTo(0, 0)}>${fresh} new</button></p>` : null}
+    ${fresh > 0 && reading ? html`<p class="new waits"><button type="button" onClick=${() => scrollTo(0, 0)}>${fresh} new</button></p>` : null}
     ${one ? html`<ol class="events one">${one.missing ? html`<li>${query.get('id')}: ${one.missing}</li>` : html`<${EventLine} event=${one} open=${true}/>`}</ol>` : null}
     <ol class="events" id="events">${shown.map(event => html`<${EventLine} key=${event.id || event.time + event.type} event=${event}/>`)}</ol>
     ${shown.length ? null : html`<p class="empty">Nothing yet: events show here as they happen.</p>`}

@@ -85,6 +85,9 @@ test('a job goes its way by its events', () => {
   assert.equal(status(), 'pending');
   apply(model, 'job.assigned', { job_id: 'j', worker_id: 'a' });
   assert.equal(status(), 'assigned');
+  apply(model, 'job.status.updated', { job_id: 'j', old_status: 'assigned', new_status: 'pending', reason: 'its runner has gone' });
+  assert.equal(status(), 'pending');
+  assert.ok(!('new_status' in model.jobs.get('j')));
   apply(model, 'job.progress', { job_id: 'j', progress: 40 });
   assert.deepEqual([status(), model.jobs.get('j').progress, model.jobs.get('j').job_type], ['in_progress', 40, 'metrics.refresh']);
   apply(model, 'job.failed', { job_id: 'j', error: 'x' });

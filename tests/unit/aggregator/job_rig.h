@@ -24,6 +24,7 @@ static const char *owner_of_all = "";  //  of built-in work
 static moment_t now;
 
 static const jobs_rules_t RULES = {.jobs_max = 8,
+                                   .jobs_bytes_max = 1000,
                                    .jobs_keep = 1000,
                                    .jobs_keep_hours = 72,
                                    .job_pending_minutes = 60,

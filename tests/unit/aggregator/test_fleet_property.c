@@ -108,7 +108,7 @@ open_world (world_t *world)
 {
     reason_t why = {""};
     static const char *const EVERYTHING [] = {"", NULL};
-    static const broker_settings_t WORK = {{.jobs_max = 99, .job_pending_minutes = 60}, 1, 2000};
+    static const broker_settings_t WORK = {{99, 9999, .job_pending_minutes = 60}, 1, 2000};
 
     *world = (world_t){.random = SEED};
     world->settings = (fleet_settings_t){.workers_max = WORKERS,

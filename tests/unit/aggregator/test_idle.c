@@ -150,6 +150,23 @@ failed_look_at_activity_decides_nothing (void **state)
     assert_true (looked.pause_due);
 }
 
+static void
+dry_run_is_due_as_if_it_were_on_and_announces_no_pause (void **state)
+{
+    (void) state;
+    idle_facts_t facts = resting ();
+    idle_rules_t rules = pausing ();
+    rules.auto_pause = AUTO_PAUSE_DRY_RUN;
+
+    bool due = idle_is_due (&rules, &facts);
+    facts.labs = 1;
+
+    assert_true (due);
+    assert_false (idle_is_due (&rules, &facts));
+    facts.labs = 0;
+    assert_int_equal (idle_pause_at (&rules, &facts), NEVER);
+}
+
 int
 main (void)
 {
@@ -157,6 +174,7 @@ main (void)
         cmocka_unit_test (idleness_is_counted_from_activity_else_resume_else_creation),
         cmocka_unit_test (worker_is_idle_when_no_lab_runs_and_nobody_used_it_as_of_the_last_look),
         cmocka_unit_test (nothing_is_paused_unless_globally_and_for_this_worker_turned_on),
+        cmocka_unit_test (dry_run_is_due_as_if_it_were_on_and_announces_no_pause),
         cmocka_unit_test (resumed_worker_is_left_alone_while_it_is_snoozed),
         cmocka_unit_test (pause_time_is_unknown_while_labs_run_or_nobody_has_looked),
         cmocka_unit_test (failed_look_at_activity_decides_nothing)};

@@ -113,7 +113,7 @@ no_more_than_jobs_max_are_open (void **state)
     (void) state;
     _cleanup_ (jobs_destroy) jobs_t *jobs = make_jobs (&RULES);
     job_order_t order = order_of ("build", NULL);
-    const job_t *job;
+    const job_t *job = NULL;
 
     for (int64_t i = 0; i < RULES.jobs_max; i++) {
         assert_int_equal (jobs_submit (jobs, &order, now, &job), JOB_IS_NEW);
@@ -121,6 +121,25 @@ no_more_than_jobs_max_are_open (void **state)
     const job_t *last = job;
     assert_int_equal (jobs_submit (jobs, &order, now, &job), JOB_TOO_MANY);
     jobs_cancel (jobs, last, "me", NULL, now);
+
+    assert_int_equal (jobs_submit (jobs, &order, now, &job), JOB_IS_NEW);
+}
+
+static void
+payloads_of_open_jobs_are_bounded_together (void **state)
+{
+    (void) state;
+    _cleanup_ (jobs_destroy) jobs_t *jobs = make_jobs (&RULES);
+    job_order_t order = order_of ("build", NULL);
+    const job_t *first = NULL, *job = NULL;
+    char payload [501];
+    snprintf (payload, sizeof payload, "{\"a\":%*d}", 494, 1);
+    order.payload = payload;
+
+    assert_int_equal (jobs_submit (jobs, &order, now, &first), JOB_IS_NEW);
+    assert_int_equal (jobs_submit (jobs, &order, now, &job), JOB_IS_NEW);
+    assert_int_equal (jobs_submit (jobs, &order, now, &job), JOB_TOO_LARGE);
+    jobs_cancel (jobs, first, "me", NULL, now);
 
     assert_int_equal (jobs_submit (jobs, &order, now, &job), JOB_IS_NEW);
 }
@@ -351,6 +370,7 @@ main (void)
         cmocka_unit_test (one_job_of_a_built_in_type_is_open_for_a_worker),
         cmocka_unit_test (what_is_shut_is_refused_and_a_refresh_is_not_asked_for_twice_at_once),
         cmocka_unit_test (no_more_than_jobs_max_are_open),
+        cmocka_unit_test (payloads_of_open_jobs_are_bounded_together),
         cmocka_unit_test (lost_job_is_tried_three_times_in_all),
         cmocka_unit_test (
             what_is_given_back_is_no_attempt_but_another_assignment_and_waits_its_time),

@@ -360,6 +360,44 @@ stopped_worker_has_no_next_look_and_no_pause_ahead (void **state)
     assert_field (worker, last_activity_check_at, AT_TEXT ("13:30"));
 }
 
+static void
+stop_seen_while_a_job_of_ours_stops_it_has_the_jobs_reason (void **state)
+{
+    (void) state;
+    _cleanup_ (worker_destroy) worker_t *worker = running_worker ();
+
+    worker_expect (worker, WORKER_ORDER_PAUSE, "idle_timeout", "system");
+    worker_change_t stop = tell (worker, INSTANCE_OBSERVED, "{'state':'stopping'}", 20);
+    worker_change_t after = worker_pause (worker, "idle_timeout", "system", AT (30));
+    worker_expect (worker, WORKER_ORDER_PAUSE, NULL, NULL);
+    assert_true (stop.paused);
+    assert_int_equal (after.verdict, WORKER_NOT_SAID);
+    assert_field (worker, pause_reason, "'idle_timeout'");
+    assert_field (worker, paused_by, "'system'");
+    assert_field (worker, auto_pause_count, "1");
+    worker_expect (worker, WORKER_ORDER_RESUME, "manual", "ann");
+    worker_change_t start = tell (worker, INSTANCE_OBSERVED, "{'state':'pending'}", 40);
+
+    assert_string_equal (start.resumed, "manual");
+    assert_string_equal (start.resumed_by, "ann");
+    assert_field (worker, manual_resume_count, "1");
+}
+
+static void
+job_that_ended_in_vain_lends_a_later_stop_nothing (void **state)
+{
+    (void) state;
+    _cleanup_ (worker_destroy) worker_t *worker = running_worker ();
+
+    worker_expect (worker, WORKER_ORDER_PAUSE, "manual", "ann");
+    worker_expect (worker, WORKER_ORDER_RESUME, NULL, NULL);  //  another's end
+    worker_expect (worker, WORKER_ORDER_PAUSE, NULL, NULL);
+    tell (worker, INSTANCE_OBSERVED, "{'state':'stopping'}", 20);
+
+    assert_field (worker, pause_reason, "'external'");
+    assert_field (worker, paused_by, "null");
+}
+
 int
 main (void)
 {
@@ -378,6 +416,8 @@ main (void)
         cmocka_unit_test (stop_and_start_by_others_are_told_once_each),
         cmocka_unit_test (stop_seen_by_way_of_an_unknown_state_is_told_once_too),
         cmocka_unit_test (stop_that_we_asked_for_is_told_as_ours_alone),
+        cmocka_unit_test (stop_seen_while_a_job_of_ours_stops_it_has_the_jobs_reason),
+        cmocka_unit_test (job_that_ended_in_vain_lends_a_later_stop_nothing),
         cmocka_unit_test (worker_first_seen_stopped_was_paused_by_nobody_before_our_eyes),
         cmocka_unit_test (worker_first_seen_running_was_not_resumed),
         cmocka_unit_test (stopped_worker_has_no_next_look_and_no_pause_ahead)};

@@ -79,12 +79,14 @@ static const worker_rules_t RULES = {
 #define KEEP_TEXT(value) (value) = (value) ? strdup (value) : NULL;
 #define KEEP_JSON(value) (value) = (value) ? strdup (value) : NULL;
 #define KEEP_PERCENT(value)
+#define KEEP_NUMBER(value)
 #define KEEP_INTEGER(value)
 #define KEEP_FLAG(value)
 #define KEEP_TIME(value)
 #define DROP_TEXT(value) free ((void *) (uintptr_t) (value));
 #define DROP_JSON(value) free ((void *) (uintptr_t) (value));
 #define DROP_PERCENT(value)
+#define DROP_NUMBER(value)
 #define DROP_INTEGER(value)
 #define DROP_FLAG(value)
 #define DROP_TIME(value)
@@ -180,6 +182,7 @@ check_percents (const snapshot_t *snapshot, const word_t *word, size_t step)
 {
 #define BOUND_TEXT(value)    true
 #define BOUND_JSON(value)    true
+#define BOUND_NUMBER(value)  (isnan (value) || (value) >= 0)
 #define BOUND_PERCENT(value) (isnan (value) || ((value) >= 0 && (value) <= 100))
 #define BOUND_INTEGER(value) true
 #define BOUND_FLAG(value)    true

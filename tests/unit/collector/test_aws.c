@@ -200,6 +200,30 @@ clock_is_off_by_the_difference_to_the_answers_date (void **state)
     assert_int_equal (aws_skew_seconds (now, TIME_UNKNOWN), 0);
 }
 
+static void
+fault_has_the_word_that_a_job_fails_with (void **state)
+{
+    (void) state;
+    static const struct {
+        aws_fault_t fault;
+        const char *code, *word;
+    } ROWS [] = {
+        {AWS_DENIED, "UnauthorizedOperation", "forbidden"},
+        {AWS_REFUSED, "IncorrectInstanceState", "wrong_state"},
+        {AWS_REFUSED, "UnsupportedOperation", "wrong_state"},
+        {AWS_REFUSED, "InvalidInstanceID.NotFound", "not_found"},
+        {AWS_REFUSED, "InsufficientInstanceCapacity", "no_capacity"},
+        {AWS_REFUSED, "Whatever", "refused"},
+        {AWS_THROTTLED, "RequestLimitExceeded", "throttled"},
+        {AWS_NETWORK, "timeout", "unreachable"},
+        {AWS_AUTH, "AuthFailure", "credentials"},
+    };
+
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        assert_string_equal (aws_fault_job_code (ROWS [i].fault, ROWS [i].code), ROWS [i].word);
+    }
+}
+
 int
 main (void)
 {
@@ -213,6 +237,7 @@ main (void)
         cmocka_unit_test (what_is_no_error_of_aws_is_not_taken_for_one),
         cmocka_unit_test (code_decides_and_the_status_only_where_there_is_none),
         cmocka_unit_test (every_fault_has_a_name),
+        cmocka_unit_test (fault_has_the_word_that_a_job_fails_with),
         cmocka_unit_test (clock_is_off_by_the_difference_to_the_answers_date),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

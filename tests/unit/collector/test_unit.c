@@ -216,6 +216,40 @@ region_is_a_unit_for_each_account_that_reads_it (void **state)
     assert_null (schedule_take (self.schedule, T0 + SECOND_US, &overdue));
 }
 
+static void
+unit_that_a_job_holds_outlives_its_lease (void **state)
+{
+    (void) state;
+    _cleanup_ (fixture_clear) fixture_t self = fixture (&WORKERS);
+    lease (&self, ONE);
+    assert_null (unit_table_hold (self.units, "r/i-2", "r", ""));
+    unit_t *unit = unit_table_hold (self.units, "r/i-1", "r", "");
+
+    lease (&self, NONE);
+    assert_ptr_equal (unit_table_find (self.units, "r/i-1"), unit);
+    assert_null (unit_table_hold (self.units, "r/i-1", "r", ""));
+    unit_table_let_go (self.units, unit);
+
+    assert_int_equal (unit_table_count (self.units), 0);
+    assert_int_equal (cleared, 1);
+}
+
+static void
+job_of_a_region_holds_the_unit_of_its_account (void **state)
+{
+    (void) state;
+    const collector_source_t source = {.reads = COLLECTOR_READS_REGIONS, .accounts = accounts};
+    _cleanup_ (fixture_clear) fixture_t self = fixture (&source);
+    lease (&self, "{\"epoch\":\"e\",\"regions\":[\"us-east-1\"]}");
+
+    unit_t *unit = unit_table_hold (self.units, "us-east-1/i-1", "us-east-1", "other");
+
+    assert_string_equal (unit->account, "other");
+    assert_null (unit_table_hold (self.units, "us-east-1/i-1", "us-east-1", ""));
+    unit_table_let_go (self.units, unit);
+    assert_int_equal (unit_table_count (self.units), 2);
+}
+
 int
 main (void)
 {
@@ -224,8 +258,10 @@ main (void)
         cmocka_unit_test (memory_of_a_unit_stays_through_renewals_and_is_new_after_an_absence),
         cmocka_unit_test (unit_that_left_the_lease_lives_until_its_round_has_ended),
         cmocka_unit_test (unit_that_comes_back_while_its_round_runs_has_never_left),
+        cmocka_unit_test (unit_that_a_job_holds_outlives_its_lease),
         cmocka_unit_test (units_forget_what_they_told_when_the_aggregator_began_anew),
         cmocka_unit_test (region_is_a_unit_for_each_account_that_reads_it),
+        cmocka_unit_test (job_of_a_region_holds_the_unit_of_its_account),
         cmocka_unit_test (reader_of_regions_has_a_unit_for_each_region_and_none_for_workers),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

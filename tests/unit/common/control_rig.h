@@ -101,11 +101,20 @@ say_nothing (void *argument, bus_request_t *request)
     (void) request;
 }
 
-static const bus_operation_t OPERATIONS [] = {{"echo", echo},
-                                              {"send_much", send_much},
-                                              {"refuse", refuse},
-                                              {"say_nothing", say_nothing},
-                                              {0}};
+static bus_request_t *deferred;
+
+static inline void
+defer (void *argument, bus_request_t *request)
+{
+    (void) argument;
+    bus_request_add (request, "before", 6);
+    deferred = bus_request_defer (request);
+    assert_non_null (deferred);
+}
+
+static const bus_operation_t OPERATIONS [] = {{"echo", echo},     {"send_much", send_much},
+                                              {"refuse", refuse}, {"say_nothing", say_nothing},
+                                              {"defer", defer},   {0}};
 
 static inline int
 set_up (void **state)

@@ -144,6 +144,85 @@ sixty_four_questions_wait_and_no_more (void **state)
     assert_int_equal (more.code, 0);
 }
 
+//  --- answered later
+
+static void
+await_deferred (void)
+{
+    time_us_t end = clock_now ().steady + PATIENCE_US;
+
+    while (!deferred && clock_now ().steady < end) {
+        loop_turn (loop, 10);
+    }
+    assert_non_null (deferred);
+}
+
+static void
+question_that_is_deferred_is_answered_later_and_keeps_nobody_waiting (void **state)
+{
+    (void) state;
+    heard_t later = {0}, meanwhile = {0};
+    open_both ();
+    deferred = NULL;
+
+    ask (&later, "defer", "{\"text\":\"said\"}", PATIENCE_MS);
+    await_deferred ();
+    ask (&meanwhile, "echo", "{}", PATIENCE_MS);
+    await (&meanwhile);
+    assert_int_equal (later.count, 0);
+    assert_string_equal (json_get_text (bus_request_json (deferred), "text"), "said");
+    bus_request_add (deferred, "after", 5);
+    bus_request_reply (deferred, "{\"text\":\"at last\"}", 18);
+    await (&later);
+
+    assert_string_equal (later.text, "at last");
+    assert_int_equal (later.frames, 2);
+    assert_int_equal (later.size, 6);
+    assert_float_equal (counted ("cmlwatch_control_refused_total"), 0, 0);
+}
+
+static void
+answer_to_one_who_has_gone_is_nothing (void **state)
+{
+    (void) state;
+    heard_t lost = {0}, next = {0};
+    open_both ();
+    deferred = NULL;
+
+    ask (&lost, "defer", "{}", PATIENCE_MS);
+    await_deferred ();
+    bus_client_destroy (&client);
+    bus_request_reply (deferred, "{}", 2);
+    open_client (bus_server_endpoint (server));
+    ask (&next, "echo", "{}", PATIENCE_MS);
+    await (&next);
+
+    assert_int_equal (next.code, 0);
+    assert_int_equal (lost.count, 0);
+}
+
+static void
+server_that_goes_forgets_what_was_deferred (void **state)
+{
+    (void) state;
+    heard_t heard [3] = {0};
+    open_both ();
+
+    for (int i = 0; i < 3; i++) {
+        deferred = NULL;
+        ask (&heard [i], "defer", "{}", PATIENCE_MS);
+        await_deferred ();
+        if (i == 1) {  //  the one in between
+            bus_request_refuse (deferred, "no", "no");
+        }
+    }
+    await (&heard [1]);
+    assert_int_equal (heard [1].code, -EREMOTEIO);
+    bus_server_destroy (&server);
+
+    assert_null (server);
+}
+
 //  --- a strange client
 
 static void
@@ -212,6 +291,9 @@ main (void)
         TEST (question_over_the_bound_is_refused_unread),
         TEST (question_may_be_asked_while_one_is_answered),
         TEST (sixty_four_questions_wait_and_no_more),
+        TEST (question_that_is_deferred_is_answered_later_and_keeps_nobody_waiting),
+        TEST (answer_to_one_who_has_gone_is_nothing),
+        TEST (server_that_goes_forgets_what_was_deferred),
         TEST (request_of_wrong_frames_is_counted_and_the_next_is_served),
         TEST (server_on_an_address_in_use_is_refused_with_a_reason),
     };

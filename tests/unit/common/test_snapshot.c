@@ -15,6 +15,7 @@ static const char *const TREES [] = {"{\"a\":1}", "{\"a\":2}"};
 #define SAMPLE_TEXT(n)    (TEXTS [n])
 #define SAMPLE_JSON(n)    (TREES [n])
 #define SAMPLE_PERCENT(n) (7.5 + (n))
+#define SAMPLE_NUMBER(n)  (0.125 + (n))
 #define SAMPLE_INTEGER(n) (40 + (n))
 #define SAMPLE_FLAG(n)    ((n) ? FLAG_YES : FLAG_NO)
 #define SAMPLE_TIME(n)    (((n) + 1) * SECOND_US)

@@ -1,0 +1,28 @@
+// hub_state.h - what hub.c and hub_clients.c share; nobody else includes it.
+//
+// SPDX-License-Identifier: MIT
+
+#ifndef GATEWAY_HUB_STATE_H
+#define GATEWAY_HUB_STATE_H
+
+#include "admission.h"
+#include "audiences.h"
+
+struct hub {
+    fanout_t shared;
+    audiences_t *audiences;
+    admission_t *admission;
+    client_t *clients;
+    size_t count;
+    char epoch [ENVELOPE_EPOCH_SIZE];  //  of the log that the clients' cursors are in
+    loop_timer_t *beat, *delay;
+    zhashx_t *by_user;  //  how many streams each has, as a size_t *
+    loop_fn *on_resumed;
+    void *resumed_argument;
+    uint64_t sent, counted;  //  bytes of streams that are closed; and what the counter says
+    metric_t *clients_now, *waiting, *audiences_now, *images, *queued, *behind, *monitors, *bytes;
+    bool delayed;  //  the drain has begun, the streams' end has not
+    bool held;     //  the loop, until the last client has had its farewell
+};
+
+#endif
