@@ -17,6 +17,7 @@ message = {name}: CPU at {value} %
 [cml-unavailable]
 for = 0s
 """
+PRICES = "m5zn.metal=3.9641,c5.metal=4.08,m5.metal=4.608,m7i.metal-24xl=4.8384"
 KINDS = ("image.sync", "lab.export", "lab.import")
 
 
@@ -33,7 +34,7 @@ class Showcase:
         rules = folder / "alerts"
         rules.write_text(RULES)
         self.stack = Regions(folder, "--scenario", SCENARIO, "--speed", speed, *REGIONS, instances=instances,
-                             aggregator_arguments=("--alert-rules", rules, "--store", folder / "store"))
+                             aggregator_arguments=("--alert-rules", rules, "--store", folder / "store", "--instance-prices", PRICES))
         self.url, self.gateway, self.ended = self.stack.gateway.url, self.stack.gateway, threading.Event()
         self.works = []
 
@@ -42,6 +43,9 @@ class Showcase:
         wait_until(lambda: len(self.gateway.workers()) > 20, "the fleet")
         for number, worker in enumerate(self.gateway.workers()[:14]):
             self.submit(KINDS[number % 3], worker, priority=number % 4)
+        for worker in [worker for worker in self.gateway.workers() if worker["status"] == "running"][:3]:
+            status, _, body = self.gateway.ask(f"/api/workers/{worker['worker_id']}/refresh", "POST")
+            assert status in (202, 409), body  # 409: it has just been stopped
         runner = Runner(self.stack.bus, "/runner/hub", *KINDS, concurrency=9)
         runner.work("a job")
         runner.poll(100)

@@ -217,6 +217,19 @@ def test_page_is_never_empty_and_says_how_long_it_was_away(fleet, tab):
     assert notes["states"] == ["reconnecting", "connected", "reconnecting", "connected"]
 
 
+def test_view_that_was_not_there_yet_comes_when_the_gateway_is_back(fleet, tab):
+    page = tab(fleet.gateway.url)
+    page.shows(*Fleet.NAMES)
+    fleet.gateway.kill()
+    page.to("#/jobs")
+    page.reads(".empty", "could not be loaded")
+    page.to("#/workers")
+    page.shows(*Fleet.NAMES)
+    page.to("#/jobs")
+    fleet.gateway.start()
+    page.reads(".empty", "No jobs")
+
+
 def test_proxys_502_is_named_and_come_through(fleet, tab):
     middle = Middle(fleet.gateway)
     try:

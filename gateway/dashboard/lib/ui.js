@@ -73,7 +73,8 @@ const sheets = new Map();
 /** A style sheet, once; resolved when it is there. */
 export const sheet = path => sheets.get(path) ?? sheets.set(path, new Promise(resolve => {
   const link = Object.assign(document.createElement('link'), { rel: 'stylesheet', href: path });
-  link.onload = link.onerror = resolve;
+  link.onload = resolve;
+  link.onerror = () => { sheets.delete(path); link.remove(); resolve(); };
   document.head.append(link);
 })).get(path);
 

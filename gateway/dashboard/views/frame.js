@@ -20,15 +20,16 @@ const Help = lazy(() => import('./help.js'), 'Help'), Login = lazy(() => import(
 
 function View() {
   useLive(['route']);
+  useLive(['status'], 500);
   const [, again] = useState(0), [failed, fail] = useState(null);
-  const { view, id } = route();
+  const { view, id } = route(), isLive = client.status.state === 'connected';
   useEffect(() => {
     if (loaded[view]) return;
-    Promise.all([LOADERS[view](), sheet('/more.css')]).then(([made]) => { loaded[view] = made; fail(null); again(n => n + 1); }, error => fail(error.message));
-  }, [view]);
-  if (failed) return html`<p class="empty" role="alert">This view could not be loaded: ${failed}</p>`;
+    Promise.all([LOADERS[view](), sheet('/more.css')]).then(([made]) => { loaded[view] = made; again(n => n + 1); }, ({ message }) => fail({ view, message }));
+  }, [view, isLive]); // what could not be fetched is asked for again when the gateway is back
   const Shown = loaded[view];
-  return Shown ? html`<${Shown} key=${view + (id ?? '')} id=${id}/>` : html`<p class="empty">…</p>`;
+  if (!Shown) return html`<p class="empty" role="status">${failed?.view === view ? `This view could not be loaded: ${failed.message}` : '…'}</p>`;
+  return html`<${Shown} key=${view + (id ?? '')} id=${id}/>`;
 }
 
 const nextTheme = () => set('theme', { auto: 'light', light: 'dark', dark: 'auto' }[setting('theme')]);
