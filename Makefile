@@ -30,7 +30,7 @@ sources   = $(wildcard $(1:%=%/*.c))
 objects   = $(patsubst %.c,$B/%.o,$(call sources,$1))
 assembly  = $(patsubst %.S,$B/%.o,$(wildcard $(1:%=%/*.S)))
 
-.PHONY: all help bench metrics schemas deps deps-test deps-bench deps-lint deps-fuzz deps-deploy demo test unit integration node faults soak \
+.PHONY: all help bench metrics schemas deps deps-test deps-bench deps-lint deps-fuzz deps-deploy demo test unit integration node vendor page screenshots faults soak \
         memcheck fuzz fuzz-targets lint format install deb test-deb test-compose test-files clean
 .DEFAULT_GOAL := all
 
@@ -67,14 +67,18 @@ $B/%.o: %.S | deps
 	$(Q)$(CC) -MMD -MP -Wa,-I$(@D)/dashboard -c -o $@ $<
 
 #  The page's files, also as gzip makes them small: dashboard_files.S takes in both.
-PAGE := $(patsubst gateway/dashboard/%,%,$(wildcard $(addprefix gateway/dashboard/,*.html *.js *.css *.svg client/*.js)))
+PAGE := $(patsubst gateway/dashboard/%,%,$(wildcard $(addprefix gateway/dashboard/,*.html *.js *.css *.svg client/*.js lib/*.js views/*.js vendor/*.js vendor/*.css vendor/*.txt)))
 $B/gateway/dashboard/%.gz: gateway/dashboard/%
 	@mkdir -p $(@D)
 	$(Q)gzip -9nc $< > $@
-#  Lines of comment are for who reads the sources.
+#  Comments and indentation are for who reads the sources; no text in them goes over a line's end but html``'s, which has none.
 $B/gateway/dashboard/%.js.gz: gateway/dashboard/%.js
 	@mkdir -p $(@D)
-	$(Q)sed '/^ *\/\//d' $< | gzip -9nc > $@
+	$(Q)sed -E '/^ *\/\//d; /^ *\/\*\*.*\*\/ *$$/d; s/^ +//' $< | gzip -9nc > $@
+#  What the page takes from others is committed; `make lint` sees that it is what was locked.
+vendor:  ## the page's libraries from npm anew, as vendor/package-lock.json locks them
+	@gateway/dashboard/vendor/vendor
+
 $B/gateway/dashboard_files.o: $(PAGE:%=gateway/dashboard/%) $(PAGE:%=$B/gateway/dashboard/%.gz)
 
 # --- the version, of git; the file changes only when the version does
@@ -196,6 +200,12 @@ bench: deps-bench all $B/bench_aggregate $B/bench_store $B/sse_load $B/sse_broad
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/bench/bench_monitor.py $B
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/bench/bench_jobs.py $B
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/bench/bench_job_monitor.py $B
+
+page: deps-test all node  ## what the page costs the browser, and how soon it shows what happened, as JSON
+	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/browser/measure_page.py
+
+screenshots: deps-test all node  ## deploy/screenshots/ anew: each view, light, dark and on a phone
+	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/browser/screenshots.py deploy/screenshots
 
 demo: all  ## the whole stack on simulated AWS and CML, until Ctrl-C
 	@deploy/demo $B

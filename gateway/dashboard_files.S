@@ -9,6 +9,7 @@ html: .asciz "text/html; charset=utf-8"
 js:   .asciz "text/javascript; charset=utf-8"
 css:  .asciz "text/css; charset=utf-8"
 svg:  .asciz "image/svg+xml"
+text: .asciz "text/plain; charset=utf-8"
 
     .macro file path, type
     .section .rodata
@@ -28,7 +29,41 @@ dashboard_files:
     file "index.html", html
     file "app.js", js
     file "style.css", css
+    file "more.css", css
     file "icon.svg", svg
+    file "lib/ui.js", js
+    file "lib/live.js", js
+    file "lib/route.js", js
+    file "lib/settings.js", js
+    file "lib/format.js", js
+    file "lib/fleet.js", js
+    file "lib/actions.js", js
+    file "lib/export.js", js
+    file "lib/history.js", js
+    file "lib/metrics.js", js
+    file "lib/notices.js", js
+    file "views/frame.js", js
+    file "views/badge.js", js
+    file "views/cells.js", js
+    file "views/parts.js", js
+    file "views/chart.js", js
+    file "views/toasts.js", js
+    file "views/fleet.js", js
+    file "views/help.js", js
+    file "views/login.js", js
+    file "views/path.js", js
+    file "views/export.js", js
+    file "views/worker.js", js
+    file "views/jobs.js", js
+    file "views/events.js", js
+    file "views/alerts.js", js
+    file "views/system.js", js
+    file "vendor/preact.js", js
+    file "vendor/hooks.js", js
+    file "vendor/htm.js", js
+    file "vendor/uplot.js", js
+    file "vendor/uplot.css", css
+    file "vendor/LICENSES.txt", text
     file "client/sse-client.js", js
     file "client/model.js", js
     file "client/worker.js", js

@@ -260,13 +260,13 @@ class Stack:
     """Everything, wired; as deploy/demo does it, but on free ports and at a test's pace."""
 
     def __init__(self, folder, *sim_arguments, instances=6, gateway_arguments=(), pins=True,
-                 everywhere=(), collectors=()):
+                 everywhere=(), collectors=(), aggregator_arguments=()):
         self.folder, self.collector_arguments = folder, (*everywhere, *collectors)
         self.bus = Bus()
         self.sim = Simulator(folder, *sim_arguments, instances=instances)
         self.pins = pathlib.Path(folder) / "pins"
         self.pins.write_text(self.sim.control("pins"))
-        self.aggregator = Aggregator(folder, self.bus, *everywhere)
+        self.aggregator = Aggregator(folder, self.bus, *everywhere, *aggregator_arguments)
         self.gateway = Gateway(folder, self.bus, *gateway_arguments, *everywhere)
         self.ec2 = self.collector("ec2")
         self.cloudwatch = self.collector("cloudwatch")
