@@ -42,6 +42,9 @@ audience_join (client_t *client)
     client->place = self->count;
     self->live [self->count++] = client;
     client->mode = CLIENT_LIVE;
+    if (client->beat_second < self->beat_second) {
+        self->beat_second = client->beat_second;  //  nobody waits longer than it asked for
+    }
     if (client->told < audience_safe (self)) {
         client->told = audience_safe (self);
         if (!client->monitor) {
@@ -62,6 +65,7 @@ audience_leave (client_t *client)
         self->live [client->place] = self->live [--self->count];
         self->live [client->place]->place = client->place;
         client->mode = CLIENT_BEHIND;
+        client->beat_second = self->beat_second;
         client->told = client->told > self->told ? client->told : self->told;
         sweep_shuffle (&self->sweep, self->count);
         if (!self->sweeps) {
@@ -332,7 +336,7 @@ audience_new (fanout_t *shared, filter_t **filter_p, int64_t heartbeat_seconds, 
     self->rhythm = lane_has_rhythm (self->filter);
     self->sweeps = !gzip && !self->rhythm;
     self->told_at = loop_now (shared->loop).steady;
-    self->beat_at = self->told_at + heartbeat_seconds * SECOND_US;
+    self->beat_second = shared->second + heartbeat_seconds;
     if (gzip && shared->packers < (size_t) shared->settings.packers_max &&
         (self->packing.packer = packer_new ())) {
         shared->packers++;
@@ -457,8 +461,8 @@ audience_beat (audience_t *self)
 
     audience_catch_up (self);
     bool has_news = self->count > 0 && !self->filter->monitor && audience_safe (self) > self->told;
-    if (now >= self->beat_at) {
-        self->beat_at = now + self->heartbeat_seconds * SECOND_US;
+    if (self->shared->second >= self->beat_second) {
+        self->beat_second = self->shared->second + self->heartbeat_seconds;
         audience_settle (self);
         if (self->count > 0 && audience_beats (self)) {
             beat (self);

@@ -21,7 +21,8 @@ struct audience {
     uint64_t cursor, base [LANE_COUNT];
     time_us_t due [LANE_COUNT];  //  steady, the lane's next tick
     uint64_t told;               //  the last id that all live members have
-    time_us_t told_at, beat_at;
+    time_us_t told_at;
+    int64_t beat_second;  //  of the hub: when the next heartbeat is due
     packing_t packing;
     loop_timer_t *tick;
 };

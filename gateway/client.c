@@ -133,8 +133,7 @@ client_beat (client_t *self)
                             whole ? notice_digest (digest, self->shared->replica, filter) : NULL};
 
     self->told = safe;
-    self->beat_at = loop_now (self->shared->loop).steady +
-                    audience_heartbeat_seconds (self->audience) * SECOND_US;
+    self->beat_second = self->shared->second + audience_heartbeat_seconds (self->audience);
     if (audience_beats (self->audience)) {
         audience_say_beat (self->audience, &self->shared->words, &beat);
         client_say (self);
@@ -453,7 +452,7 @@ write_next (client_t *self, wire_result_t *result)
     if (self->farewell || self->mode == CLIENT_LIVE) {
         return false;
     }
-    if (now >= self->beat_at) {
+    if (self->shared->second >= self->beat_second) {
         client_beat (self);
     } else if (self->mode == CLIENT_WAITING) {
         return false;

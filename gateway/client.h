@@ -35,9 +35,10 @@ struct client {
     unsigned context;    //  of its audience's packer; 0: it is not within
     pack_sum_t entered;  //  the audience's sum when it came within
     uint64_t missed, conflated, resumed;
-    time_us_t began, beat_at, ends_at;  //  steady; ends_at 0: never
-    const char *ends_with;              //  what is said then
-    client_code_t ends_code;            //  and with which code
+    time_us_t began, ends_at;  //  steady; ends_at 0: never
+    int64_t beat_second;       //  of the hub: when its next heartbeat is due
+    const char *ends_with;     //  what is said then
+    client_code_t ends_code;   //  and with which code
     unsigned retry_ms;
     bool watched_for_room, watched_for_words, conflating, farewell;
     const char *ending;  //  what the farewell says

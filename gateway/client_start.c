@@ -137,7 +137,7 @@ client_new (fanout_t *shared, const hub_request_t *request)
         take_socket (client, request);
         client->wire.gzip = request->gzip;
         client->wire.moved = client->began = loop_now (shared->loop).steady;
-        client->beat_at = client->began + request->heartbeat_seconds * SECOND_US;
+        client->beat_second = shared->second + request->heartbeat_seconds;
         client->retry_ms = client_choose_retry (CLIENT_RETRY_SPREAD_MS);
         client->name = copy_of (request->name);
         client->identity = identity_hold (request->identity);

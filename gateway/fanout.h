@@ -30,6 +30,7 @@ typedef struct fanout {
     buffer_t words;   //  what is being said to one client
     buffer_t block;   //  what an audience gets in one write
     size_t packers;   //  of audiences
+    int64_t second;   //  whole ones since the hub began: heartbeats are due in these (hub.c)
     metrics_t *metrics;
     metric_t *frames, *writes, *resumed, *resets, *states, *conflated, *missed, *packed, *plain,
         *stepped_back, *delay;

@@ -149,11 +149,14 @@ is_stalled (const hub_t *self, const client_t *client)
                                            self->shared.settings.stall_timeout_seconds * SECOND_US;
 }
 
+//  The timer keeps its phase, but each turn wakes a little late, now more, now less. So what is due
+//  is told in whole seconds: as a time, it would be due just behind a beat, and wait for the next.
 static void
 on_beat (void *argument)
 {
     hub_t *self = argument;
 
+    self->shared.second = (now_of (self) - self->began) / SECOND_US;
     audiences_beat (self->audiences);
     for (client_t *client = self->clients, *next; client; client = next) {
         next = client->next;
@@ -301,6 +304,7 @@ hub_new (loop_t *loop, const hub_settings_t *settings, replica_t *replica, event
     self->bytes = metrics_add (metrics, METRIC_COUNTER, "cmlwatch_gateway_sent_bytes_total",
                                "Bytes written to streams");
     metrics_on_collect (metrics, on_collect, self);
+    self->began = clock_now ().steady;
     loop_timer_every (self->beat, BEAT_US);
     loop_on_turn_end (loop, on_turn_end, self);
     loop_on_drain (loop, on_drain, self);

@@ -16,6 +16,7 @@ struct hub {
     size_t count;
     char epoch [ENVELOPE_EPOCH_SIZE];  //  of the log that the clients' cursors are in
     loop_timer_t *beat, *delay;
+    time_us_t began;    //  steady
     zhashx_t *by_user;  //  how many streams each has, as a size_t *
     loop_fn *on_resumed;
     void *resumed_argument;

@@ -15,6 +15,7 @@ class Publisher:
     def __init__(self, endpoint, source):
         self.socket = zmq.Context.instance().socket(zmq.PUB)
         self.socket.linger = 1000
+        self.socket.sndhwm = 0  # a PUB drops what is beyond it; nobody here would say it again
         self.socket.connect(endpoint)
         self.source, self.epoch, self.sequence = source, secrets.token_hex(4), 0
 

@@ -1,6 +1,7 @@
 """The gateway as its clients see it: the stream's bytes, REST, errors, drain.
 SPDX-License-Identifier: MIT"""
 import concurrent.futures
+import datetime
 import json
 import re
 import signal
@@ -151,6 +152,27 @@ def test_heartbeat_tells_time_and_position(fleet):
 
     assert {"server_time", "last_event_id", "events_missed", "conflated", "lag_ms"} <= set(beat.data)
     assert beat.data["last_event_id"] == stream.last_id and beat.data["events_missed"] == 0
+
+
+def test_heartbeats_come_as_often_as_they_were_asked_for(fleet):
+    """By the gateway's own clock: one that is left out makes a gap of two intervals."""
+    fresh = fleet.gateway.stream("?heartbeat=1&client=fresh")
+    fresh.state()
+    position = fresh.last_id
+    fleet.publisher.publish("utilization.observed", "us-east-1/i-0one", {"cpu_percent": 77.5})
+    fresh.wait("worker.metrics.updated", "a change")
+    resumed = fleet.gateway.stream("?heartbeat=1&client=resumed", {"Last-Event-ID": position})
+    resumed.wait("worker.metrics.updated", "what it missed")
+    every_other = fleet.gateway.stream("?heartbeat=2&state=0")
+    rhythmic = fleet.gateway.stream("?heartbeat=1&max_hz=1")
+
+    for stream, seconds, count in ((fresh, 1, 12), (resumed, 1, 12), (rhythmic, 1, 12), (every_other, 2, 6)):
+        while sum(e.type == "heartbeat" for e in stream.events) < count:
+            stream.wait("heartbeat", "a heartbeat")
+        beats = [e.data for e in stream.events if e.type in ("connected", "heartbeat")]
+        times = [datetime.datetime.fromisoformat(data["server_time"].replace("Z", "+00:00")) for data in beats]
+        gaps = [(later - earlier).total_seconds() for earlier, later in zip(times, times[1:])]
+        assert len(gaps) == count and max(gaps) < seconds + 0.75, gaps
 
 
 def test_workers_list_filters_and_pages(fleet):

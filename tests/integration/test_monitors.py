@@ -166,6 +166,7 @@ def test_what_was_missed_is_had_again_by_request_or_by_coming_back(hub):
     last, left = stream.last_id, hub.broker.seq
     stream.close()
     hub.traffic(chance, 400)
+    hub.settle()
     missed = told(hub.broker.log, left, **wanted)
 
     again = hub.gateway.stream(query(wanted, heartbeat=1), {"Last-Event-ID": last})

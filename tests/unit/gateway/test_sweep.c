@@ -30,6 +30,7 @@ add_member (rig_t *rig, size_t i)
     client->shared = &rig->shared;
     client->wire.fd = pair [0];
     client->mode = CLIENT_BEHIND;
+    client->beat_second = audience_heartbeat_seconds (rig->audience);
     client->told = audience_cursor (rig->audience);
     for (int lane = 0; lane < LANE_COUNT; lane++) {
         client->cursor [lane] = audience_cursor (rig->audience);
@@ -259,7 +260,7 @@ more_than_one_write_may_hold_comes_in_several_whole_and_in_order (void **state)
         feed_header_t header = header_of (FEED_EVENT, EVENT_WORKER_CREATED, WORKER_A, i + 1);
         assert_true (event_log_append (rig->shared.log, &header, json, sizeof json));
     }
-    client->beat_at = INT64_MAX;
+    client->beat_second = INT64_MAX;
     for (int turn = 0; turn < 100 && strlen (got.data ? got.data : "") < EVENTS * 20000; turn++) {
         audience_turn (rig->audience);
         if (client->mode == CLIENT_BEHIND) {
@@ -282,6 +283,60 @@ more_than_one_write_may_hold_comes_in_several_whole_and_in_order (void **state)
     buffer_clear (&got);
 }
 
+//  The heartbeats in the writes that wait for a member.
+static int
+beats (const rig_t *rig, size_t i)
+{
+    char text [WRITE_MAX];
+    int count = 0;
+
+    for (ssize_t size; (size = recv (rig->ends [i], text, sizeof text - 1, MSG_DONTWAIT)) > 0;) {
+        text [size] = '\0';
+        count += strstr (text, "event: heartbeat\n") != NULL;
+    }
+    return count;
+}
+
+static void
+heartbeat_comes_in_the_second_that_it_is_due_in_however_late_a_turn_woke (void **state)
+{
+    rig_t *rig = *state;
+    int told [2] = {0};
+
+    for (rig->shared.second = 1; rig->shared.second <= 90; rig->shared.second++) {
+        audience_beat (rig->audience);
+        int now = beats (rig, 0);
+        assert_int_equal (now, rig->shared.second % 30 == 0);
+        told [0] += now;
+        told [1] += beats (rig, 1);
+    }
+
+    assert_int_equal (told [0], 3);
+    assert_int_equal (told [1], 3);
+}
+
+static void
+member_that_comes_from_elsewhere_is_not_told_later_than_it_asked_for (void **state)
+{
+    rig_t *rig = *state;
+    client_t *client = rig->clients [0];
+
+    rig->shared.second = 30;
+    audience_beat (rig->audience);
+    assert_int_equal (beats (rig, 0), 1);
+    audience_leave (client);
+    assert_int_equal (client->beat_second, 60);
+
+    client->beat_second = 42;  //  its last one was another audience's
+    assert_true (audience_join (client));
+    rig->shared.second = 41;
+    audience_beat (rig->audience);
+    assert_int_equal (beats (rig, 0), 0);
+    rig->shared.second = 42;
+    audience_beat (rig->audience);
+    assert_int_equal (beats (rig, 0), 1);
+}
+
 int
 main (void)
 {
@@ -300,6 +355,12 @@ main (void)
             member_that_the_log_has_left_behind_goes_to_find_out_by_itself, set_up, tear_down),
         cmocka_unit_test_setup_teardown (
             more_than_one_write_may_hold_comes_in_several_whole_and_in_order, set_up, tear_down),
+        cmocka_unit_test_setup_teardown (
+            heartbeat_comes_in_the_second_that_it_is_due_in_however_late_a_turn_woke, set_up,
+            tear_down),
+        cmocka_unit_test_setup_teardown (
+            member_that_comes_from_elsewhere_is_not_told_later_than_it_asked_for, set_up,
+            tear_down),
     };
 
     return cmocka_run_group_tests (TESTS, NULL, NULL);
