@@ -14,7 +14,8 @@
 #include <string.h>
 #include <uuid/uuid.h>
 
-#define KEY_SIZE (JOB_TYPE_SIZE + WORKER_ID_SIZE + 1)
+#define CLIENT_KEY_SIZE 320  //  of two texts of at most 128 bytes
+#define KEY_SIZE        (JOB_TYPE_SIZE + WORKER_ID_SIZE + 1)
 
 static void
 free_entry (void **entry_p)
@@ -76,15 +77,23 @@ make_key (char key [KEY_SIZE], const char *type, const char *worker)
     snprintf (key, KEY_SIZE, "%s|%s", type, worker);
 }
 
+//  A key is its submitter's own: nobody learns of another's job by guessing it.
+static void
+make_client_key (char key [CLIENT_KEY_SIZE], const char *by, const char *client_key)
+{
+    snprintf (key, CLIENT_KEY_SIZE, "%s\n%s", by ? by : "", client_key);
+}
+
 static void
 put_in (jobs_t *self, job_entry_t *entry)
 {
     const job_t *job = &entry->job;
-    char key [KEY_SIZE];
+    char key [KEY_SIZE], client_key [CLIENT_KEY_SIZE];
 
     zhashx_insert (self->by_id, job->id, entry);
     if (job->client_key) {
-        zhashx_update (self->by_key, job->client_key, entry);
+        make_client_key (client_key, job->submitted_by, job->client_key);
+        zhashx_update (self->by_key, client_key, entry);
     }
     if (job_type_find (job->type)) {
         make_key (key, job->type, job->worker_id);
@@ -122,12 +131,15 @@ static void
 forget (jobs_t *self, job_entry_t *entry)
 {
     const job_t *job = &entry->job;
-    char key [KEY_SIZE];
+    char key [KEY_SIZE], client_key [CLIENT_KEY_SIZE];
 
     self->listener.forgotten (self->listener.argument, job);
     unlink_entry (self, entry);
-    if (job->client_key && zhashx_lookup (self->by_key, job->client_key) == entry) {
-        zhashx_delete (self->by_key, job->client_key);
+    if (job->client_key) {
+        make_client_key (client_key, job->submitted_by, job->client_key);
+        if (zhashx_lookup (self->by_key, client_key) == entry) {
+            zhashx_delete (self->by_key, client_key);
+        }
     }
     make_key (key, job->type, job->worker_id);
     if (zhashx_lookup (self->built_in, key) == entry) {
@@ -278,10 +290,14 @@ static job_verdict_t
 judge (const jobs_t *self, const job_order_t *order, moment_t now, const job_t **job)
 {
     const job_type_t *type = job_type_find (order->type);
+    char key [CLIENT_KEY_SIZE];
 
     *job = NULL;
-    if (order->client_key && (*job = zhashx_lookup (self->by_key, order->client_key))) {
-        return JOB_IS_KNOWN;
+    if (order->client_key) {
+        make_client_key (key, order->by, order->client_key);
+        if ((*job = zhashx_lookup (self->by_key, key))) {
+            return JOB_IS_KNOWN;
+        }
     }
     if (type && (*job = jobs_open_of (self, order->type, worker_id (order->worker)))) {
         return JOB_IS_OPEN;

@@ -10,7 +10,7 @@
 //  A job as it stands, and what each of its transitions is told with; likewise an alert.
 #define JOB \
     "id:uuid job_type:text status:job_status priority:integer worker_id:uuid|null workflow_id:text|null " \
-    "client_key:text|null payload:object progress:percent step:text|null message:text|null created_at:time " \
+    "client_key:text|null payload:object|null progress:percent step:text|null message:text|null created_at:time " \
     "assigned_at:time|null started_at:time|null completed_at:time|null failed_at:time|null " \
     "cancelled_at:time|null error:text|null error_code:text|null result:object|null submitted_by:text " \
     "cancelled_by:text|null attempts:count runner_id:text|null timeout_seconds:count"
@@ -105,7 +105,7 @@ const char *const SCHEMA_EVENTS [EVENT_TYPE_COUNT] = {
     [EVENT_JOB_STATUS_UPDATED]            = JOB_CHANGE " step:text|null progress:percent started_at:time|null reason:text|null updated_at:time",
     [EVENT_JOB_PROGRESS]                  = "job_id:uuid worker_id:uuid|null job_type:text priority:integer workflow_id:text|null progress:percent step:text|null message:text|null updated_at:time",
     [EVENT_JOB_COMPLETED]                 = JOB_CHANGE " progress:percent result:object|null completed_at:time",
-    [EVENT_JOB_FAILED]                    = JOB_CHANGE " error:text error_code:text failed_at:time",
+    [EVENT_JOB_FAILED]                    = JOB_CHANGE " error:text|null error_code:text failed_at:time",
     [EVENT_JOB_CANCELLED]                 = JOB_CHANGE " error:text|null cancelled_by:text|null cancelled_at:time",
     [EVENT_ALERT_RAISED]                  = "alert_id:uuid " ALERT,
     [EVENT_ALERT_ACKNOWLEDGED]            = "alert_id:uuid rule:text severity:severity worker_id:uuid|null acknowledged_by:text|null acknowledged_at:time",

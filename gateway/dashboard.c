@@ -15,8 +15,9 @@
 
 //  No inline script, no other origin, no text that becomes a script but by the client library's one
 //  policy, which names its worker and nothing else.
-#define POLICY                                                                         \
-    "default-src 'self'; img-src 'self' data:; worker-src 'self'; base-uri 'none'; frame-ancestors 'none'; " \
+#define POLICY                                                                       \
+    "default-src 'self'; img-src 'self' data:; worker-src 'self'; base-uri 'none'; " \
+    "frame-ancestors 'none'; "                                                       \
     "form-action 'self'; require-trusted-types-for 'script'; trusted-types cmlwatch-client"
 
 //  A row of dashboard_files.S; the last has no path.

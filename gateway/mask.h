@@ -14,8 +14,9 @@
 
 #include <stdbool.h>
 
-#define MASK_DEFAULT \
-    "license_token,cml_license_info,https_endpoint,public_ip,private_ip,aws_tags,error_message"
+#define MASK_DEFAULT                                                                             \
+    "license_token,cml_license_info,https_endpoint,public_ip,private_ip,aws_tags,error_message," \
+    "error,payload,result"
 
 typedef struct mask mask_t;
 

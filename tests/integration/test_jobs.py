@@ -90,6 +90,8 @@ def test_same_client_key_is_the_same_job(control, told, aggregator):
     aggregator.kill()
     aggregator.start()
     harness.wait_ready(aggregator)
+    other = control.submit("build", client_key="k-1", by="somebody else")
+    assert other["id"] != first["id"], "a key is its submitter's own"
     later = control.submit("build", status=200, client_key="k-1")
 
     assert first == again == later
