@@ -114,11 +114,13 @@ def test_order_is_held_while_somebody_points_at_it(fleet, tab):
     page.call("hover", row(fleet, "bravo"))
     fleet.measure("alpha", 95)
     page.reads(f"{row(fleet, 'alpha')} .cpu", "95 %")
-    assert page.rows() == ["delta", "charlie", "bravo", "alpha", "echo"], "nothing moves under the pointer"
+    fleet.ec2.instance("us-east-1", "i-0new", name="new", interval_seconds=3600)
+    page.reads("#shown", "6 workers")  # the order has been worked out anew
+    assert page.rows() == ["delta", "charlie", "bravo", "alpha", "echo", "new"], "nothing moves under the pointer; who is new stands at the end"
 
     page.call("mouse.move", 5, 5)
     fleet.measure("bravo", 21)
-    page.shows("alpha", "delta", "charlie", "bravo", "echo")
+    page.shows("alpha", "delta", "charlie", "bravo", "echo", "new")
 
 
 def test_stale_absent_and_zero_look_different(fleet, tab):
