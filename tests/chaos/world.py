@@ -200,7 +200,7 @@ class World:
         (folder / "pins").write_text(self.sim.control("pins"))
         self.disk = folder / "disk"
         self.disk.mkdir()
-        self.small = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", self.disk], capture_output=True).returncode == 0
+        self.small = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", self.disk], capture_output=True).returncode == 0
         self.programs["aggregator"] = harness.Aggregator(folder, self.bus, "--store", self.disk / "store", "--renew-ms", RENEW_MS,
                                                          "--refresh-min-seconds", 1, environment=self.clock_of("aggregator"))
         for name in GATEWAYS:
