@@ -11,16 +11,17 @@ endif
 PREFIX   ?= /usr/local
 DESTDIR  ?=
 comma    := ,
-# What is built lies apart by compiler and sanitizers: none of them overwrites another.
-B        := build/$(notdir $(CC))$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
+# What is built lies apart by compiler, sanitizers and coverage: none of them overwrites another.
+B        := build/$(notdir $(CC))$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))$(if $(COVERAGE),-coverage)
 
 OPTIMIZE ?= -O2
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
             -Wformat=2 -Wundef -Wpointer-arith -Werror
-HARDEN   := -fstack-protector-strong -fPIE $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2)
+HARDEN   := -fstack-protector-strong -fPIE $(if $(SANITIZE)$(COVERAGE),,-D_FORTIFY_SOURCE=2)
 CFLAGS   += -std=c17 -D_GNU_SOURCE $(OPTIMIZE) -g $(WARNINGS) $(HARDEN) -MMD -MP -I$(B)/generated \
-            $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer)
-LDFLAGS  += -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(if $(SANITIZE),-fsanitize=$(SANITIZE))
+            $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer) \
+            $(if $(COVERAGE),--coverage -O0)
+LDFLAGS  += -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(if $(COVERAGE),--coverage)
 LDLIBS   += -lczmq -lzmq -ljson-c -lcurl -lmicrohttpd -linih -lexpat -llmdb -luuid -lgnutls -lwslay -lrhonabwy -lorcania -ljansson -lz -lm
 
 # Each file's name is printed as it is made; `make V=1` prints the whole command.
@@ -180,8 +181,25 @@ faults: deps-test all  ## kill -9 a hundred times under load, stalls, cuts, a fu
 soak: deps-test all  ## the whole stack for MINUTES=30 with clients, jobs and rescales; fails when anything grows or an event is missing
 	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/bench/soak.py $B $(if $(filter command line,$(origin MINUTES)),$(MINUTES),30)
 
+chaos: deps-test all  ## the whole stack while everything goes wrong that SEED=7 says, or each of SEEDS=20 (from FIRST=1 on)
+	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/chaos/chaos.py $B $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1) --first $(or $(FIRST),1)) \
+	  $(CHAOS_FLAGS)
+
 memcheck: deps-test all  ## the whole stack once under valgrind: no leak, no invalid access
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_WRAP="valgrind" $(PYTEST) tests/integration/test_stack.py -k whole_stack $(PYTEST_FLAGS)
+
+# Unit tests and those integration tests that drive each part of aggregator/ and common/; processes that are killed leave no counts.
+COVERAGE_TESTS ?= test_stack test_bus test_store test_jobs test_job_steps test_life test_alerts test_keys test_config test_digest test_otlp \
+                  test_fleet_metrics test_modes test_gateway test_schema
+
+coverage: deps-test  ## lines run by the tests, for each folder; fails below a floor of tests/support/coverage.floors
+	+@$(MAKE) --no-print-directory COVERAGE=1 coverage-run
+
+coverage-run: all $B/print_schemas $(UNIT) $(REPLAY)
+	@find $B -name '*.gcda' -delete
+	@tests/support/run-unit $(UNIT) $(REPLAY)
+	@PYTHONDONTWRITEBYTECODE=1 $(PYTEST) -n $(TEST_WORKERS) --dist loadfile $(COVERAGE_TESTS:%=tests/integration/%.py)
+	@tests/support/coverage $B
 
 $B/bench_%: $B/tests/bench/bench_%.o $B/lib/aggregator.a $B/lib/common.a
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -233,12 +251,15 @@ C_FILES := $(wildcard common/*.[ch] probe/*.[ch] aggregator/*.[ch] gateway/*.[ch
 
 lint: deps-lint all  ## format, layers, sizes, banned calls, cppcheck, clang-tidy, and a build with clang
 	@clang-format --dry-run -Werror $(C_FILES) && echo "lint: format ok"
-	@for check in tests/lint/*; do $$check || exit 1; done
+	@for check in tests/lint/*; do CMLWATCH_BUILD=$B $$check || exit 1; done
 	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	  --suppressions-list=tests/support/cppcheck.suppress -j2 -I. $(filter %.c,$(C_FILES)) && echo "lint: cppcheck ok"
 	@printf '%s\n' $(filter-out tests/unit/% tests/fuzz/%,$(filter %.c,$(C_FILES))) | \
 	  xargs -P2 -n4 sh -c 'clang-tidy --quiet "$$@" -- -std=c17 -D_GNU_SOURCE -I$B/generated 2>/dev/null' clang-tidy && echo "lint: clang-tidy ok"
 	+@$(MAKE) --no-print-directory CC=clang all && echo "lint: clang builds it"
+
+analyze: deps-lint $B/generated/version.h  ## gcc's -fanalyzer and scan-build's over all sources; some minutes
+	@tests/support/analyze $B/generated $(filter-out tests/unit/%,$(filter %.c,$(C_FILES)))
 
 format:  ## put the sources into the checked-in style
 	clang-format -i $(C_FILES)

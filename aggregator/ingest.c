@@ -15,8 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define INGEST_MAGIC     0x16e57a11u
-#define CLOCK_AHEAD_MOST (300 * SECOND_US)  //  AWS refuses a signature beyond it too
+#define INGEST_MAGIC 0x16e57a11u
+//  A source whose clock is set right is not heard until its last words are past: no longer than this.
+#define CLOCK_AHEAD_MOST (5 * SECOND_US)
 #define EXPIRY_EVERY_MS  100
 #define SOURCES_MAX      10000  //  whose numbers are followed; more are applied, but not followed
 

@@ -83,6 +83,7 @@ bus_request_defer (bus_request_t *self)
 static void
 forget_request (bus_request_t *self)
 {
+    //  -fanalyzer: each turn has the next one, for this one was taken out of the list
     bus_server_t *server = self->server;
 
     if (self->is_deferred) {
@@ -91,6 +92,7 @@ forget_request (bus_request_t *self)
             self->next->previous = self->previous;
         }
         server->deferred_count--;
+        //  -fanalyzer: one that stands on the stack is not the deferred one
         clear_request (self);
         free (self);
     }

@@ -24,6 +24,8 @@ struct client {
     audience_t *audience;
     size_t place;  //  among the audience's live ones
     client_mode_t mode;
+    char *ahead;  //  WAITING: for the event with this id, which it has had from another gateway
+    time_us_t ahead_until;  //  steady
     wire_t wire;
     uint64_t cursor [LANE_COUNT];  //  what was delivered or passed over; when live, its audience's
     uint64_t told;                 //  the last number that the client has as its id
@@ -47,12 +49,14 @@ struct client {
     char *name, *address;  //  may be null
 };
 
-//  In client_start.c, as the next three: null when memory is out; it has no audience yet.
+//  In client_start.c, as the next four: null when memory is out; it has no audience yet.
 client_t *client_new (fanout_t *shared, const hub_request_t *request);
 //  It is in nobody's list any more.
 void client_free (client_t **self_p);
 //  Its first words, and from where it goes on: nothing is written yet.
 void client_start (client_t *self, const hub_request_t *request);
+//  It has had all up to here.
+void client_resume (client_t *self, uint64_t seq);
 
 //  The descriptor of a connection of libmicrohttpd; of none, the other one.
 int client_descriptor (struct MHD_Connection *connection, int other);

@@ -167,12 +167,24 @@ client_free (client_t **self_p)
         free (self->name);
         identity_release (&self->identity);
         free (self->address);
+        free (self->ahead);
         free (self);
         *self_p = NULL;
     }
 }
 
-//  From where it goes on, or that it waits for a state.
+void
+client_resume (client_t *self, uint64_t seq)
+{
+    self->mode = CLIENT_BEHIND;
+    self->told = seq;
+    self->exact = event_log_last (self->shared->log);
+    for (int lane = 0; lane < LANE_COUNT; lane++) {
+        self->cursor [lane] = seq;
+    }
+}
+
+//  From where it goes on, or that it waits for a state, or for us to know what it knows.
 static void
 place (client_t *client, const hub_request_t *request)
 {
@@ -180,8 +192,11 @@ place (client_t *client, const hub_request_t *request)
     uint64_t seq = event_log_last (log);
     const char *id = request->last_event_id, *why = id ? event_log_check (log, id, &seq) : NULL;
 
-    if (why) {
+    if (why && (client->monitor || strcmp (why, EVENT_LOG_AHEAD) != 0 ||
+                !fanout_await_event (client, id))) {
         client_reset (client, why, id);
+    }
+    if (why) {
         return;
     }
     if (!id && request->state) {
@@ -192,12 +207,7 @@ place (client_t *client, const hub_request_t *request)
         metric_increment (client->shared->resumed);
         client->resumed = event_log_last (log) - seq;
     }
-    client->mode = CLIENT_BEHIND;
-    client->told = seq;
-    client->exact = event_log_last (log);
-    for (int lane = 0; lane < LANE_COUNT; lane++) {
-        client->cursor [lane] = seq;
-    }
+    client_resume (client, seq);
 }
 
 void

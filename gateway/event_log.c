@@ -136,7 +136,7 @@ event_log_check (const event_log_t *self, const char *asked, uint64_t *seq)
     if (strncmp (asked, self->epoch, epoch) != 0) {
         return "another epoch";
     }
-    return *seq > self->last ? "from the future" : *seq + 1 < self->first ? "too old" : NULL;
+    return *seq > self->last ? EVENT_LOG_AHEAD : *seq + 1 < self->first ? "too old" : NULL;
 }
 
 frame_t *

@@ -28,6 +28,7 @@ uint64_t event_log_first (const event_log_t *self);  //  the oldest held; last +
 
 //  Why nothing can be served from behind this id (`<epoch>-<number>`): malformed, another epoch,
 //  from the future, too old. Null when it can, and then *seq is its number.
+#define EVENT_LOG_AHEAD "from the future"
 const char *event_log_check (const event_log_t *self, const char *id, uint64_t *seq);
 
 //  Null when it is not held.

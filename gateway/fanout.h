@@ -44,6 +44,9 @@ void fanout_add_counters (fanout_t *self);
 void fanout_close (client_t *client, const char *reason);
 //  The client waits for a state.
 void fanout_await_state (client_t *client);
+//  Or for the event with this id, which will come when this gateway has caught up with another. False
+//  when it is not to wait.
+bool fanout_await_event (client_t *client, const char *id);
 //  It goes on where it is with another filter, which is taken over. 0 or -ENOMEM.
 int fanout_rejoin (client_t *client, filter_t **filter_p);
 //  Whether the client's descriptor is to be watched for room.

@@ -51,6 +51,7 @@ fanout_close (client_t *client, const char *reason)
                                     "cmlwatch_gateway_closed_total", "Streams closed, by reason",
                                     METRIC_LABELS ("reason", reason)));
     admission_forget (self->admission, client);
+    self->ahead -= client->ahead != NULL;
     audience_dismiss (client);
     loop_unwatch (self->shared.loop, client->wire.fd);
     if (client->monitor) {
@@ -75,6 +76,21 @@ fanout_await_state (client_t *client)
 {
     client->mode = CLIENT_WAITING;
     admission_await (client->shared->hub->admission, client);
+}
+
+bool
+fanout_await_event (client_t *client, const char *id)
+{
+    hub_t *self = client->shared->hub;
+    int64_t wait_ms = self->shared.settings.ahead_wait_ms;
+
+    if (wait_ms == 0 || !(client->ahead = strdup (id))) {
+        return false;
+    }
+    client->mode = CLIENT_WAITING;
+    client->ahead_until = now_of (self) + wait_ms * MS_US;
+    self->ahead++;
+    return true;
 }
 
 static void
@@ -129,6 +145,33 @@ hub_reset (hub_t *self)
     }
 }
 
+//  Those who know more than we do: as soon as we know it too, they go on; if we never do, the number was
+//  another store's and they begin anew.
+static void
+serve_ahead (hub_t *self)
+{
+    for (client_t *client = self->clients, *next; client && self->ahead > 0; client = next) {
+        next = client->next;
+        uint64_t seq = 0;
+        const char *why =
+            client->ahead ? event_log_check (self->shared.log, client->ahead, &seq) : NULL;
+        if (!client->ahead ||
+            (why && strcmp (why, EVENT_LOG_AHEAD) == 0 && now_of (self) < client->ahead_until)) {
+            continue;
+        }
+        if (why) {
+            client_reset (client, why, client->ahead);
+        } else {
+            metric_increment (self->shared.resumed);
+            client_resume (client, seq);
+        }
+        free (client->ahead);
+        client->ahead = NULL;
+        self->ahead--;
+        client_pump (client);
+    }
+}
+
 static void
 on_turn_end (void *argument)
 {
@@ -138,6 +181,7 @@ on_turn_end (void *argument)
         hub_reset (self);
     }
     audiences_turn (self->audiences);
+    serve_ahead (self);
     admission_serve (self->admission);
 }
 
@@ -158,6 +202,7 @@ on_beat (void *argument)
 
     self->shared.second = (now_of (self) - self->began) / SECOND_US;
     audiences_beat (self->audiences);
+    serve_ahead (self);
     for (client_t *client = self->clients, *next; client; client = next) {
         next = client->next;
         if (is_stalled (self, client)) {

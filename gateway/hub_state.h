@@ -13,7 +13,7 @@ struct hub {
     audiences_t *audiences;
     admission_t *admission;
     client_t *clients;
-    size_t count;
+    size_t count, ahead;               //  of all; of those that know more than we do
     char epoch [ENVELOPE_EPOCH_SIZE];  //  of the log that the clients' cursors are in
     loop_timer_t *beat, *delay;
     time_us_t began;    //  steady

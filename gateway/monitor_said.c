@@ -161,7 +161,7 @@ find_begin (const event_log_t *log, const monitor_message_t *message, resync_t *
         return NULL;
     }
     const char *bad = event_log_check (log, message->event_id, &resync->seq);
-    if (bad && (strcmp (bad, "malformed") == 0 || strcmp (bad, "from the future") == 0)) {
+    if (bad && (strcmp (bad, "malformed") == 0 || strcmp (bad, EVENT_LOG_AHEAD) == 0)) {
         (void) reason_set (why, -EINVAL, "last_event_id: '%s' is %s", message->event_id, bad);
         return MONITOR_INVALID;
     }

@@ -390,6 +390,7 @@ aws_accounts_workers (const aws_accounts_t *self, const collector_round_t *round
     *count = 0;
     for (size_t i = 0; found && own && i < all; i++) {
         if (aws_accounts_owns (self, own, leased [i])) {
+            //  -fanalyzer: found is asked for by the loop's condition
             found [(*count)++] = leased [i];
         }
     }

@@ -340,7 +340,7 @@ static void
 attempt_once (aws_call_t *self)
 {
     _cleanup_ (buffer_clear) buffer_t form = {0};
-    aws_keys_t keys;
+    aws_keys_t keys = {0};  //  none for a call that is not signed
     reason_t why = {0};
     verdict_t verdict = {.fault = AWS_OK};
 

@@ -209,11 +209,13 @@ lease_region (unit_table_t *self, const char *region, time_us_t now)
         lease_unit (self, region, region, "", NULL, now);
     }
     for (size_t i = 0; i < count; i++) {
+        //  -fanalyzer: there is a count only with a list
         _cleanup_ (string_destroy) char *key = make_key (region, accounts [i]);
         if (!key) {
             log_error ("unit left out: out of memory", LOG_TEXT ("unit", region));
             continue;
         }
+        //  -fanalyzer: see above
         lease_unit (self, key, region, accounts [i], NULL, now);
     }
 }

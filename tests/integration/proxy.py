@@ -2,6 +2,7 @@
 SPDX-License-Identifier: MIT"""
 import socket
 import threading
+import time
 
 import harness
 
@@ -12,6 +13,7 @@ class Proxy:
     def __init__(self, endpoint):
         self.target = ("127.0.0.1", int(endpoint.rsplit(":", 1)[1]))
         self.port, self.whole, self.swallows, self.pairs = harness.free_port(), True, set(), []
+        self.delay = lambda: 0  # of each piece, in seconds; pieces of one connection keep their order, those of two do not
         self.flows = threading.Event()
         self.flows.set()
         self.endpoint = f"tcp://127.0.0.1:{self.port}"
@@ -41,6 +43,8 @@ class Proxy:
     def pump(self, source, sink):
         try:
             while self.flows.wait() and (data := source.recv(65536)):
+                if (late := self.delay()) > 0:
+                    time.sleep(late)
                 if source not in self.swallows and sink not in self.swallows:
                     sink.sendall(data)
         except OSError:
@@ -72,7 +76,8 @@ class Proxy:
         self.flows.clear()
 
     def mend(self):
-        self.whole = True
+        self.whole, self.delay = True, lambda: 0
+        self.flows.set()
 
     def close(self):
         self.flows.set()

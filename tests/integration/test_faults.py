@@ -1,5 +1,6 @@
 """Processes that stall, networks that are cut, clients that all come back at once.
 SPDX-License-Identifier: MIT"""
+import itertools
 import json
 import os
 import resource
@@ -286,8 +287,12 @@ def test_clock_that_is_set_back_stops_nothing(start, bus, tmp_path, monkeypatch)
     aggregator = start(harness.Aggregator, bus, "--store", tmp_path / "store")
     monkeypatch.delenv("LD_PRELOAD")
     wait_until(lambda: (say(3), shows(3))[1], "a value after it was set back over a restart")
-    state = http_json(f"{gateway.url}/api/state")
-    wait_until(lambda: any(e.type == "heartbeat" and e.data["digest"] == state["digest"] for e in list(events)), "a beat")
+
+    def agree():  # when the last word said has been taken in too
+        state = http_json(f"{gateway.url}/api/state")
+        beats = [e for e in list(events) if e.type == "heartbeat"]
+        return beats and beats[-1].data["digest"] == state["digest"] and state
+    state = wait_until(agree, "a beat")
     stop.set()
 
     told = numbers(events)
@@ -371,3 +376,33 @@ def test_full_disk_holds_everything_until_there_is_room(start, bus, small_disk):
     assert told == list(range(told[0], told[-1] + 1))
     assert metric(aggregator.url, "cmlwatch_bus_lost_total") == 0
     assert metric(aggregator.url, "cmlwatch_store_failures_total") > 0
+
+
+def test_client_that_knows_more_than_a_gateway_waits_for_it_to_catch_up(start, bus, tmp_path, proxy):
+    """Two gateways, of which one hears late: who comes from the other to it is shown nothing old, and misses nothing."""
+    link = proxy(bus.feed)
+    aggregator, late, publisher = known(start, bus, tmp_path, None, link.endpoint)
+    ahead = start(harness.Gateway, bus)
+    say = lambda value: publisher.publish("utilization.observed", SUBJECT, {"cpu_percent": value, "interval_seconds": 3600})
+    wait_until(lambda: late.worker("i-0fault"), "both know the worker")
+    link.freeze()
+    shown, value = lambda gateway: gateway.worker("i-0fault")["cloudwatch_cpu_utilization"], itertools.count(1)
+
+    def is_behind():
+        say(said := next(value))  # the first may still come: the link has read it already
+        wait_until(lambda: shown(ahead) == said, "one has heard of it")
+        return said > 3 and shown(late) != said - 1
+    wait_until(is_behind, "the other has not")
+    position = http_json(f"{ahead.url}/api/state")["last_event_id"]
+
+    stream = late.stream("?heartbeat=1", {"Last-Event-ID": position})
+    stream.wait("heartbeat", "it is held")
+    link.mend()
+    say(80)
+    stream.wait(lambda e: e.body["seq"] and e.data.get("cloudwatch_cpu_utilization") == 80, "what comes behind")
+    stranger = late.stream("?heartbeat=1", {"Last-Event-ID": position.split("-")[0] + "-999999"})
+
+    stranger.wait("system.reset", "a number that never comes")
+    told = numbers(stream.events)
+    assert told == list(range(int(position.split("-")[1]) + 1, told[-1] + 1))
+    assert not any(e.type in ("system.reset", "system.state.begin") for e in stream.events)

@@ -8,7 +8,6 @@ its connections and both gateways; no reset; and in the end the digest of its pi
     CMLWATCH_SUMMARY=<file>                 what came of it, as JSON
 
 SPDX-License-Identifier: MIT"""
-import http.client
 import json
 import os
 import random
@@ -20,75 +19,13 @@ import pytest
 
 import harness
 import outside
+from follower import Follower, quiet
 from harness import http_json, metric, wait_until
-from picture import digest_of
 
 REGION, WORKERS, CLIENTS = "us-east-1", 10, 20
 KILLS = int(os.environ.get("CMLWATCH_KILLS", "8"))
 RATE = int(os.environ.get("CMLWATCH_RATE", "300"))
 SEED = int(os.environ.get("CMLWATCH_SEED", "20261127"))
-
-
-class Client(threading.Thread):
-    """Comes back to whichever gateway it is given, with the last id it has seen."""
-
-    def __init__(self, number, gateways, stop):
-        super().__init__(daemon=True)
-        self.number, self.gateways, self.stop, self.chance = number, gateways, stop, random.Random(SEED + number)
-        self.last, self.epoch, self.workers, self.taking = 0, None, {}, None
-        self.frames, self.connections, self.faults, self.last_at = 0, 0, [], 0.0
-
-    def run(self):
-        while not self.stop.is_set():
-            connection = http.client.HTTPConnection("127.0.0.1", self.chance.choice(self.gateways).port, timeout=5)
-            try:
-                headers = {"Last-Event-ID": f"{self.epoch}-{self.last}"} if self.epoch else {}
-                connection.request("GET", "/api/events/stream?heartbeat=1", headers=headers)
-                self.follow(connection.getresponse())
-            except (OSError, http.client.HTTPException):
-                time.sleep(0.05)  # the gateway is away
-            finally:
-                connection.close()
-
-    def follow(self, response):
-        rest, self.connections = b"", self.connections + 1
-        while not self.stop.is_set():
-            data = response.read1(262144)
-            if not data:
-                return
-            *frames, rest = (rest + data).split(b"\n\n")
-            for frame in frames:
-                self.take(frame)
-
-    def fault(self, text):
-        self.faults.append(f"CMLWATCH_SEED={SEED}, client {self.number}, connection {self.connections}: {text}")
-
-    def take(self, frame):
-        fields = dict(line.split(b": ", 1) for line in frame.split(b"\n") if b": " in line)
-        kind, data = fields.get(b"event"), fields.get(b"data", b"")
-        if kind == b"system.reset" or (kind == b"system.state.begin" and self.last):
-            self.fault(frame[:200])
-        if kind == b"system.state.begin":
-            self.taking = {}
-        elif kind == b"worker.snapshot":
-            text = data[data.index(b'"data":') + 7:-1]
-            at = text.index(b'"worker_id":"') + 13
-            (self.workers if self.taking is None else self.taking)[text[at:text.index(b'"', at)]] = text
-        if b"id" in fields:
-            self.number_of(fields[b"id"].decode())
-        if kind == b"system.state.end":
-            self.workers, self.taking = self.taking, None
-
-    def number_of(self, name):
-        epoch, number = name.rsplit("-", 1)
-        number = int(number)
-        if self.epoch and (epoch != self.epoch or number not in (self.last, self.last + 1)):
-            self.fault(f"{name} after {self.epoch}-{self.last}")
-        self.frames += number != self.last
-        self.epoch, self.last, self.last_at = epoch, number, time.monotonic()
-
-    def digest(self):
-        return f"{sum(digest_of(text.decode()) for text in self.workers.values()) & (1 << 64) - 1:016x}"
 
 
 class Load(threading.Thread):
@@ -128,20 +65,6 @@ class Load(threading.Thread):
             time.sleep(0.002)
 
 
-def quiet(aggregator):
-    """Its last number, when it has not changed for a while."""
-    seen, since = None, time.monotonic()
-    end = since + harness.PATIENCE
-    while time.monotonic() < end:
-        said = http_json(f"{aggregator}/api/state")["last_event_id"]
-        if said != seen:
-            seen, since = said, time.monotonic()
-        elif time.monotonic() - since > 2.5:  # system.stats comes once a second
-            return seen
-        time.sleep(0.1)
-    raise AssertionError("it does not become quiet")
-
-
 @pytest.mark.skipif(harness.VALGRIND, reason="the load is not for valgrind")
 @pytest.mark.timeout(1200)
 def test_no_client_sees_a_gap_whatever_is_killed(start, sim, bus, tmp_path):
@@ -155,7 +78,7 @@ def test_no_client_sees_a_gap_whatever_is_killed(start, sim, bus, tmp_path):
     load = Load(bus, stop_load)
     for worker in range(WORKERS):
         load.ec2.until_heard(gateways[0], REGION, f"i-0kill{worker}", interval_seconds=3600)
-    clients = [Client(number, gateways, stop) for number in range(CLIENTS)]
+    clients = [Follower(number, lambda: [gateway.port for gateway in gateways], stop, SEED) for number in range(CLIENTS)]
     for thread in [*clients, load]:
         thread.start()
     wait_until(lambda: all(client.last for client in clients), "all clients have the state")

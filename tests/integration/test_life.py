@@ -292,10 +292,13 @@ def test_terminated_instance_that_nobody_knows_makes_no_worker(life):
     assert {w["aws_instance_id"] for w in life.gateway.workers()} == {"i-0other", INSTANCE}
 
 
-def test_observation_from_the_future_does_not_hide_the_next(life):
+@pytest.mark.parametrize("ahead", [datetime.timedelta(days=36500), datetime.timedelta(minutes=1)])
+def test_observation_from_the_future_does_not_hide_the_next(life, ahead):
+    """As when a source's clock was wrong, and is set right."""
+    then = (datetime.datetime.now(datetime.timezone.utc) + ahead).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     life.instance("running")
     life.events("worker.snapshot created")
-    life.cloudwatch.publish("utilization.observed", SUBJECT, {"cpu_percent": 1}, time="2126-01-01T00:00:00.000Z")
+    life.cloudwatch.publish("utilization.observed", SUBJECT, {"cpu_percent": 1}, time=then)
     wait_until(lambda: life.gateway.worker(INSTANCE)["cpu_utilization"] == 1, "it is taken")
 
     def next_counts():

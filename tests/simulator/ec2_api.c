@@ -205,6 +205,7 @@ static void
 write_image (buffer_t *out, const image_t *image)
 {
     buffer_text (out, "<item>");
+    //  -fanalyzer: each id was found a moment ago
     xml_text (out, "imageId", image->id);
     buffer_text (out, "<imageLocation>" KEY_ACCOUNT "/");
     xml_escape (out, image->name);

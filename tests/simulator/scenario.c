@@ -156,6 +156,7 @@ read_number (words_t *words, const char *text, double least, double most, double
 static int
 copy_word (words_t *words, char *to, size_t size, const char *word, const char *what)
 {
+    //  -fanalyzer: who calls this has asked for the word
     if (strlen (word) >= size) {
         return reason_set (words->why, -E2BIG, "%s: %s '%.40s…' is longer than %zu characters",
                            words->where, what, word, size - 1);
@@ -295,6 +296,7 @@ static int
 read_line (scenario_t *self, words_t *words, unsigned number)
 {
     const char *first = take (words);
+    //  -fanalyzer: a line without words is not read
     bool repeats = strcmp (first, "every") == 0;
     double value = 0;
 

@@ -103,6 +103,7 @@ canonical_query (buffer_t *out, const char *query)
         size_t size = strcspn (at, "&");
         char *pair = size ? canonical_pair (at, size) : NULL;
         if (pair) {
+            //  -fanalyzer: a pair has its '='
             *strchr (pair, '=') = '\x01';
             pairs [count++] = pair;
         }
