@@ -452,7 +452,7 @@ def test_toasts_are_merged_at_most_three_and_a_flood_is_one_line(fleet, tab):
     for number in range(2):
         fleet.ec2.instance("us-east-1", f"i-0new{number}", name=f"new {number}", interval_seconds=3600)
     page.reads(".toast[data-type='worker.created']", "2 × new 1 appeared")
-    page.click(".toast[data-type='worker.created'] button")
+    page.run("document.querySelector('.toast[data-type=\"worker.created\"] button')?.click()")
     page.lacks(".toast[data-type='worker.created']")
 
     for number in range(60):

@@ -1,7 +1,7 @@
 // toasts.js - what has just happened, in a corner, for a moment: at most three, one a kind with a count; by default what
 // is critical and what this tab asked for. A flood is one line. Everything is under Events too.
 // SPDX-License-Identifier: MIT
-import { html, useEffect, useState } from '../lib/ui.js';
+import { html, useLayoutEffect, useState } from '../lib/ui.js';
 import { client, workers } from '../lib/live.js';
 import { own } from '../lib/actions.js';
 import { FLOOD, FLOOD_MS, flood, merge, say, wanted } from '../lib/notices.js';
@@ -13,7 +13,7 @@ function notify(event, text) {
 
 export function Toasts() {
   const [shown, show] = useState([]);
-  useEffect(() => {
+  useLayoutEffect(() => { // before it is seen: nothing that happens from then on is missed
     let recent = [];
     const off = client.on('*', event => {
       if (!wanted(event, setting('toasts'), own)) return;
