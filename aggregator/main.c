@@ -345,7 +345,6 @@ run (const settings_t *settings, reason_t *why)
         bus_keys_open_own (&keys, &settings->keys, why) < 0) {
         return -1;
     }
-    //  scan-build: it is read at the end of the block, by _cleanup_
     if (keys && !(door = door_open (loop, settings->curve_allow, metrics, why))) {
         return -1;
     }

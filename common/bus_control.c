@@ -94,6 +94,7 @@ forget_request (bus_request_t *self)
         server->deferred_count--;
         //  -fanalyzer: one that stands on the stack is not the deferred one
         clear_request (self);
+        //  scan-build: likewise
         free (self);
     }
 }
@@ -263,6 +264,7 @@ bus_server_destroy (bus_server_t **self_p)
 
     if (self) {
         while (self->deferred) {
+            //  scan-build: the first of them was taken out of the list in the turn before
             forget_request (self->deferred);
         }
         if (self->socket) {

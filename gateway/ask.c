@@ -256,6 +256,7 @@ void
 asks_end (asks_t *self)
 {
     while (self->waiting) {
+        //  scan-build: the first of them was taken out of the list in the turn before
         give_up (self->waiting, "the gateway ends");
     }
 }

@@ -300,6 +300,7 @@ connections_destroy (connections_t **self_p)
 
     if (self) {
         while (self->first) {
+            //  scan-build: the first of them was taken out of the list in the turn before
             end (self, self->first);
         }
         loop_timer_destroy (&self->timer);

@@ -70,6 +70,7 @@ work_destroy (work_t **self_p)
     work_t *self = take_ptr (*self_p);
 
     if (self) {
+        //  scan-build: the first of them was taken out of the list in the turn before
         if (self->previous) {
             self->previous->next = self->next;
         } else {

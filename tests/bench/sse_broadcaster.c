@@ -191,6 +191,7 @@ on_feed (server_t *self)
     }
     zmq_msg_close (&message);
     for (size_t i = 0; self->end > before && i < self->count;) {
+        //  scan-build: serve puts the last client in the place of one that has gone, and counts one less
         i += self->clients [i]->full || serve (self, self->clients [i]);
     }
 }
