@@ -29,6 +29,7 @@ struct control {
     leases_t *leases;
     losses_t *losses;
     alerts_t *alerts;
+    const ingest_t *ingest;  //  null until it is there
     bus_server_t *server;
     loop_timer_t *expiry;
     int64_t renew_ms;
@@ -223,6 +224,18 @@ write_losses (control_t *self, json_writer_t *json, const char *collector_id)
     }
 }
 
+//  While nothing is taken in, nobody is to think that he is not heard.
+static void
+write_heard (control_t *self, json_writer_t *json, const char *collector_id, const char *epoch)
+{
+    reason_t why;
+
+    if (self->ingest && epoch && !feed_is_held (self->feed, &why)) {
+        json_member_integer (json, "heard",
+                             (int64_t) ingest_heard (self->ingest, collector_id, epoch));
+    }
+}
+
 static void
 answer_lease (control_t *self, bus_request_t *request, const char *collector_id, const char *kind)
 {
@@ -241,6 +254,7 @@ answer_lease (control_t *self, bus_request_t *request, const char *collector_id,
     json_member_integer (&json, "ttl_ms", self->renew_ms * TTL_RENEWALS);
     if (collector_id) {
         write_losses (self, &json, collector_id);
+        write_heard (self, &json, collector_id, json_get_text (ask, "source_epoch"));
     }
     if (known && strcmp (known, revision) == 0) {
         json_member_bool (&json, "unchanged", true);
@@ -432,6 +446,12 @@ control_open (loop_t *loop, fleet_t *fleet, feed_t *feed, store_t *store, leases
     self->server = bus_server_new (loop, endpoint, &lock, OPERATIONS, self, metrics, why);
     loop_timer_every (self->expiry, renew_ms * MS_US / 2);
     return self->server ? take_ptr (self) : NULL;
+}
+
+void
+control_follow (control_t *self, const ingest_t *ingest)
+{
+    self->ingest = ingest;
 }
 
 void

@@ -12,6 +12,7 @@
 #include "alerts.h"
 #include "feed.h"
 #include "fleet.h"
+#include "ingest.h"
 #include "leases.h"
 #include "losses.h"
 
@@ -21,6 +22,8 @@ control_t *control_open (loop_t *loop, fleet_t *fleet, feed_t *feed, store_t *st
                          leases_t *leases, losses_t *losses, alerts_t *alerts, const char *endpoint,
                          const bus_keys_t *keys, int64_t renew_ms, metrics_t *metrics,
                          reason_t *why);
+//  From here on the answer to `lease` says what was heard of who asks. Borrowed; null: no more.
+void control_follow (control_t *self, const ingest_t *ingest);
 void control_destroy (control_t **self_p);
 
 #endif

@@ -160,6 +160,14 @@ source_of (ingest_t *self, const char *name)
     return source;
 }
 
+uint64_t
+ingest_heard (const ingest_t *self, const char *source, const char *epoch)
+{
+    const source_t *known = zhashx_lookup (self->sources, source);
+
+    return known && strcmp (known->sequence.epoch, epoch) == 0 ? known->sequence.last : 0;
+}
+
 //  The numbers that end before next did not come, count of them: they may yet.
 static void
 note_missing (ingest_t *self, const envelope_t *envelope, uint64_t next, uint64_t count)

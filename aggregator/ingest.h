@@ -28,6 +28,9 @@ ingest_t *ingest_open (loop_t *loop, fleet_t *fleet, const feed_t *feed, losses_
                        reason_t *why);
 void ingest_destroy (ingest_t **self_p);
 
+//  The last number heard of this source in this epoch of it; 0: none.
+uint64_t ingest_heard (const ingest_t *self, const char *source, const char *epoch);
+
 //  True when the type has a handler; a test walks the catalogue.
 bool ingest_handles (event_type_t type);
 

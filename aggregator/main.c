@@ -311,6 +311,7 @@ serve (const settings_t *settings, const ground_t *on, reason_t *why)
     if (!notify) {
         return -1;
     }
+    control_follow (control, ingest);
     rules_file_t rules_file = {settings->alert_rules, alerts};
     loop_on_reload (loop, on_reload, &rules_file);
     feed_follow (feed, causes);

@@ -72,6 +72,10 @@ void bus_publisher_destroy (bus_publisher_t **self_p);
 //  over OBSERVATION_BYTES_MAX (counted, no number taken).
 int bus_publish (bus_publisher_t *self, const observation_t *observation, const char *subject);
 
+//  Gives its connection up, which may look open and lead nowhere, and makes a new one: what was on its
+//  way is resent when it is asked for.
+void bus_publisher_reconnect (bus_publisher_t *self);
+
 uint64_t bus_publisher_sequence (const bus_publisher_t *self);
 const char *bus_publisher_epoch (const bus_publisher_t *self);
 

@@ -27,7 +27,7 @@ struct bus_publisher {
     zsock_t *socket;
     bus_handshake_t *handshake;  //  null: nothing is encrypted
     loop_timer_t *heartbeat;
-    char *source;
+    char *source, *endpoint;
     char epoch [ENVELOPE_EPOCH_SIZE];
     uint64_t sequence;
     int64_t heartbeat_ms;
@@ -36,7 +36,7 @@ struct bus_publisher {
     buffer_t data, topic, body;  //  reused: no allocation for each message
     metrics_t *metrics;
     metric_t *published [EVENT_TYPE_COUNT];
-    metric_t *bytes, *refused, *oversized;
+    metric_t *bytes, *refused, *oversized, *reconnects;
 };
 
 static void
@@ -50,6 +50,9 @@ make_metrics (bus_publisher_t *self, metrics_t *metrics)
                      "Messages the socket would not take: the high-water mark was reached");
     self->oversized = metrics_add (metrics, METRIC_COUNTER, "cmlwatch_bus_oversized_total",
                                    "Observations over the size bound, not sent");
+    self->reconnects =
+        metrics_add (metrics, METRIC_COUNTER, "cmlwatch_bus_publisher_reconnects_total",
+                     "Connections given up because the aggregator heard nothing of what was said");
 }
 
 static metric_t *
@@ -168,6 +171,7 @@ bus_publisher_new (loop_t *loop, const bus_publisher_settings_t *settings, metri
     _cleanup_ (bus_publisher_destroy) bus_publisher_t *self = calloc (1, sizeof *self);
 
     if (!self || !(self->source = strdup (settings->source)) ||
+        !(self->endpoint = strdup (settings->endpoint)) ||
         !(self->ring = calloc ((size_t) settings->ring_max, sizeof *self->ring)) ||
         !(self->heartbeat = loop_timer_new (loop, on_heartbeat, self))) {
         reason_set (why, -ENOMEM, "out of memory");
@@ -209,11 +213,22 @@ bus_publisher_destroy (bus_publisher_t **self_p)
     }
     free (self->ring);
     free (self->source);
+    free (self->endpoint);
     buffer_clear (&self->data);
     buffer_clear (&self->topic);
     buffer_clear (&self->body);
     free (self);
     *self_p = NULL;
+}
+
+void
+bus_publisher_reconnect (bus_publisher_t *self)
+{
+    metric_increment (self->reconnects);
+    (void) zsock_disconnect (self->socket, "%s", self->endpoint);
+    if (zsock_connect (self->socket, "%s", self->endpoint) < 0) {
+        log_error ("bus: cannot connect again", LOG_TEXT ("endpoint", self->endpoint));
+    }
 }
 
 uint64_t

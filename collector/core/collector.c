@@ -436,6 +436,9 @@ make_parts (collector_t *self, const void *settings, reason_t *why)
     self->lease =
         lease_new (self->loop, self->source->kind, self->name, self->settings, self->keys,
                    regions ? regions : self->settings->regions, on_lease, self, self->metrics, why);
+    if (self->lease && self->publisher) {
+        lease_follow (self->lease, self->publisher);
+    }
     if (self->lease && self->source->lists) {
         lease_tell_lists (self->lease, self->source->lists (self->state));
     }

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #define LEASE_MAGIC      0x1ea5e001u
+#define UNHEARD_MOST     (5 * SECOND_US)  //  two heartbeats and more
 #define ANSWER_WITHIN_MS 1000  //  of one question; the aggregator answers in well under one
 #define LEAVE_WITHIN_MS  500
 
@@ -35,6 +36,10 @@ struct lease {
     bool asking, leaving, holding;
     bool away;  //  the last question was in vain, and that has been said
     metric_t *failures;
+    bus_publisher_t *publisher;  //  null: nothing is published, or nobody asked
+    uint64_t heard, said,
+        said_before;          //  numbers: by the last answer; at this question and the one before
+    time_us_t unheard_since;  //  steady; TIME_UNKNOWN: what is said is heard
 };
 
 static void ask (void *argument);
@@ -98,6 +103,37 @@ lease_destroy (lease_t **self_p)
         free (self->source);
         free (self);
         *self_p = NULL;
+    }
+}
+
+void
+lease_follow (lease_t *self, bus_publisher_t *publisher)
+{
+    self->publisher = publisher;
+    self->heard = self->said = self->said_before = 0;
+    self->unheard_since = TIME_UNKNOWN;
+}
+
+//  What was said since the last question may still be on its way; what was said before it is not, unless
+//  it is not heard at all. An aggregator that is behind hears more each time.
+static void
+judge_hearing (lease_t *self, int64_t heard)
+{
+    bool deaf = self->publisher && heard >= 0 && (uint64_t) heard < self->said_before &&
+                (uint64_t) heard == self->heard;
+
+    time_us_t now = loop_now (self->loop).steady;
+
+    self->heard = heard >= 0 ? (uint64_t) heard : self->heard;
+    self->unheard_since = !deaf                                 ? TIME_UNKNOWN
+                          : self->unheard_since == TIME_UNKNOWN ? now
+                                                                : self->unheard_since;
+    if (deaf && now - self->unheard_since >= UNHEARD_MOST) {
+        self->unheard_since = TIME_UNKNOWN;
+        log_warn ("the aggregator answers and hears nothing of ours: connecting anew",
+                  LOG_TEXT ("ingest", self->settings->ingest), LOG_INTEGER ("heard", heard),
+                  LOG_INTEGER ("said", self->said));
+        bus_publisher_reconnect (self->publisher);
     }
 }
 
@@ -224,6 +260,7 @@ on_answer (void *argument, const bus_answer_t *answer)
         log_info ("the aggregator answers", LOG_TEXT ("control", self->settings->control));
     }
     self->answered = loop_now (self->loop).steady;
+    judge_hearing (self, list.heard);
     take_list (self, &list);
 }
 
@@ -253,6 +290,9 @@ write_question (const lease_t *self, buffer_t *out)
         digest_text (lists, self->lists);
         json_member_text (&json, "lists", lists);
     }
+    if (self->publisher) {
+        json_member_text (&json, "source_epoch", bus_publisher_epoch (self->publisher));
+    }
     if (modes_is_observer (self->settings)) {
         json_member_bool (&json, "observing", true);
     }
@@ -275,6 +315,10 @@ ask (void *argument)
     loop_timer_after (self->timer, self->list.renew_ms * MS_US);
     if (self->asking || write_question (self, &question) < 0) {
         return;
+    }
+    if (self->publisher) {
+        self->said_before = self->said;
+        self->said = bus_publisher_sequence (self->publisher);
     }
     self->asking = bus_client_ask (self->client, "lease", question.data, question.size,
                                    ANSWER_WITHIN_MS, on_answer, self) == 0;

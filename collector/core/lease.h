@@ -39,7 +39,8 @@ typedef struct lease_list {  //  one answer, taken apart
     char revision [64];
     int64_t renew_ms, ttl_ms;
     bool unchanged;
-    bool fresh;  //  something of ours was lost: all is to be told again
+    int64_t heard;  //  the last of our numbers that the aggregator has heard; -1: it does not say
+    bool fresh;     //  something of ours was lost: all is to be told again
     lease_range_t resend [LEASE_RANGES_MAX];
     size_t resend_count;
     char **regions;
@@ -76,6 +77,11 @@ void lease_destroy (lease_t **self_p);
 void lease_tell_lists (lease_t *self, uint64_t digest);
 
 const lease_list_t *lease_list (const lease_t *self);
+
+//  From here on each question names the numbers of what is published, and when the aggregator has heard
+//  none of it for a while, though it answers, the publisher connects anew: PUB itself never knows that
+//  its connection leads nowhere (a middle box that acknowledges). Borrowed.
+void lease_follow (lease_t *self, bus_publisher_t *publisher);
 
 //  Hands the work back: asks no more and holds the loop until that was heard, at most
 //  half a second.

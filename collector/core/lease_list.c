@@ -175,6 +175,8 @@ lease_list_decode (lease_list_t *self, struct json_object *answer, reason_t *why
     list.renew_ms = time_or (answer, "renew_ms", 50, RENEW_DEFAULT_MS);
     list.ttl_ms = time_or (answer, "ttl_ms", list.renew_ms, TTL_DEFAULT_MS);
     json_get_bool (answer, "unchanged", &list.unchanged);
+    list.heard = -1;
+    (void) json_get_integer (answer, "heard", &list.heard);
     json_get_bool (answer, "fresh", &list.fresh);
     decode_resend (&list, json_get_array (answer, "resend"));
     if (decode_regions (&list, json_get_array (answer, "regions")) < 0 ||

@@ -210,6 +210,27 @@ def test_half_open_connection_is_given_up_and_made_anew(start, bus, tmp_path, pr
     wait_until(lambda: harness.http(f"{gateway.url}/api/workers/i-0fault/labs")[0] == 200, "control answers too")
 
 
+@pytest.mark.skipif(harness.VALGRIND, reason="silence is told by the bus's heartbeats, in seconds")
+def test_collector_that_is_not_heard_learns_it_and_connects_anew(start, bus, sim, tmp_path, proxy):
+    """Its PUB is acknowledged by somebody who passes nothing on: it would speak into the void for ever."""
+    way = proxy(bus.ingest)
+    aggregator = start(harness.Aggregator, bus, "--store", tmp_path / "store", "--renew-ms", 300)
+    gateway = start(harness.Gateway, bus)
+    collector = start(harness.Collector, "ec2", Path(bus, ingest=way.endpoint), "--interval-ms", 500, environment=sim.environment())
+    wait_until(lambda: len(gateway.workers()) == 6, "it is heard")
+    heard = lambda: metric(aggregator.url, "cmlwatch_ingest_messages_total", type="instance.observed")
+
+    way.half_open()
+    way.whole = True  # who connects anew is let through; what is connected stays dead
+    before = heard()
+    wait_until(lambda: metric(collector.url, "cmlwatch_bus_publisher_reconnects_total") == 1, "it gives the connection up")
+    wait_until(lambda: heard() > before + 20, "it is heard again")
+
+    assert "answers and hears nothing of ours" in collector.log
+    wait_until(lambda: {w["ec2_freshness"] for w in gateway.workers()} == {"fresh"}, "all is fresh")
+    assert metric(collector.url, "cmlwatch_bus_publisher_reconnects_total") == 1, "and that is all it did"
+
+
 @pytest.mark.skipif(harness.VALGRIND, reason="a thousand clients are not for valgrind")
 @pytest.mark.parametrize("resuming", [True, False])
 def test_thousand_clients_that_come_back_at_once_are_all_served(start, bus, tmp_path, resuming):
