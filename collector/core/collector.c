@@ -52,12 +52,6 @@ collector_retry (collector_t *self)
     return &self->retry;
 }
 
-tracing_t *
-collector_tracing (const collector_t *self)
-{
-    return self->tracing;
-}
-
 moment_t
 collector_now (const collector_t *self)
 {
@@ -436,13 +430,12 @@ make_parts (collector_t *self, const void *settings, reason_t *why)
     self->lease =
         lease_new (self->loop, self->source->kind, self->name, self->settings, self->keys,
                    regions ? regions : self->settings->regions, on_lease, self, self->metrics, why);
-    if (self->lease && self->publisher) {
-        lease_follow (self->lease, self->publisher);
+    if (!self->lease) {
+        return -EIO;
     }
-    if (self->lease && self->source->lists) {
-        lease_tell_lists (self->lease, self->source->lists (self->state));
-    }
-    return self->lease ? make_jobs (self, why) : -EIO;
+    lease_follow (self->lease, self->publisher);
+    lease_tell_lists (self->lease, self->source->lists ? self->source->lists (self->state) : 0);
+    return make_jobs (self, why);
 }
 
 collector_t *

@@ -80,7 +80,7 @@ const lease_list_t *lease_list (const lease_t *self);
 
 //  From here on each question names the numbers of what is published, and when the aggregator has heard
 //  none of it for a while, though it answers, the publisher connects anew: PUB itself never knows that
-//  its connection leads nowhere (a middle box that acknowledges). Borrowed.
+//  its connection leads nowhere (a middle box that acknowledges). Borrowed; null: nothing is published.
 void lease_follow (lease_t *self, bus_publisher_t *publisher);
 
 //  Hands the work back: asks no more and holds the loop until that was heard, at most

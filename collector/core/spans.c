@@ -76,3 +76,9 @@ spans_publish (const tracing_t *tracing, bus_publisher_t *publisher, observation
     }
     return rc;
 }
+
+tracing_t *
+collector_tracing (const collector_t *self)
+{
+    return self->tracing;
+}
