@@ -4,6 +4,8 @@
 
 #include "spans.h"
 
+#include "collector_state.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
