@@ -17,6 +17,7 @@
 #include <zmq.h>
 
 #define NAME_MOST 64
+#define NONE      "0000000000000000000000000000000000000000"  //  of a file with the public key alone
 #define PATH_MOST 1200
 
 struct bus_keys {
@@ -45,10 +46,29 @@ has_secret (zcert_t *cert)
            strcmp (public, zcert_public_txt (cert)) == 0;
 }
 
+//  As zcert_load, which leaks what it has read of a file without keys: NAME_secret, else NAME.
+static zcert_t *
+read_keys (const char *path)
+{
+    char secret [PATH_MOST + 8];
+
+    snprintf (secret, sizeof secret, "%.1190s_secret", path);
+    zconfig_t *file = zconfig_load (access (secret, R_OK) == 0 ? secret : path);
+    const char *public_key = file ? zconfig_get (file, "/curve/public-key", "") : "";
+    const char *secret_key = file ? zconfig_get (file, "/curve/secret-key", NONE) : "";
+    uint8_t public_raw [32], secret_raw [32];
+    bool good = is_key (public_key) && is_key (secret_key) &&
+                zmq_z85_decode (public_raw, public_key) && zmq_z85_decode (secret_raw, secret_key);
+    zcert_t *cert = good ? zcert_new_from (public_raw, secret_raw) : NULL;
+    explicit_bzero (secret_raw, sizeof secret_raw);
+    zconfig_destroy (&file);
+    return cert;
+}
+
 static zcert_t *
 load (const char *path, reason_t *why)
 {
-    _cleanup_ (zcert_destroy) zcert_t *cert = zcert_load (path);
+    _cleanup_ (zcert_destroy) zcert_t *cert = read_keys (path);
 
     if (!cert) {
         reason_set (why, -EINVAL,
@@ -104,7 +124,7 @@ bus_keys_destroy (bus_keys_t **self_p)
 static int
 add_server (bus_keys_t *self, const char *word, reason_t *why)
 {
-    _cleanup_ (zcert_destroy) zcert_t *cert = is_key (word) ? NULL : zcert_load (word);
+    _cleanup_ (zcert_destroy) zcert_t *cert = is_key (word) ? NULL : read_keys (word);
     const char *key = is_key (word) ? word : cert ? zcert_public_txt (cert) : "";
 
     if (!is_key (key)) {
