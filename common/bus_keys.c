@@ -46,22 +46,42 @@ has_secret (zcert_t *cert)
            strcmp (public, zcert_public_txt (cert)) == 0;
 }
 
-//  As zcert_load, which leaks what it has read of a file without keys: NAME_secret, else NAME.
+//  `name = "<key>"` of a line of czmq's form.
+static void
+read_line (const char *line, const char *name, char key [BUS_KEY_SIZE])
+{
+    size_t size = strlen (name);
+    const char *at = line + strspn (line, " \t");
+    const char *open = strncmp (at, name, size) == 0 ? strchr (at + size, '"') : NULL;
+
+    if (open && strcspn (open + 1, "\"") == BUS_KEY_SIZE - 1) {
+        snprintf (key, BUS_KEY_SIZE, "%s", open + 1);
+    }
+}
+
+//  As zcert_load, which leaves behind what it has read of a file that is none: NAME_secret, else NAME.
 static zcert_t *
 read_keys (const char *path)
 {
-    char secret [PATH_MOST + 8];
+    char secret [PATH_MOST + 8], line [512], public_key [BUS_KEY_SIZE] = "",
+                                                        secret_key [BUS_KEY_SIZE] = NONE;
+    uint8_t public_raw [32], secret_raw [32];
 
     snprintf (secret, sizeof secret, "%.1190s_secret", path);
-    zconfig_t *file = zconfig_load (access (secret, R_OK) == 0 ? secret : path);
-    const char *public_key = file ? zconfig_get (file, "/curve/public-key", "") : "";
-    const char *secret_key = file ? zconfig_get (file, "/curve/secret-key", NONE) : "";
-    uint8_t public_raw [32], secret_raw [32];
+    FILE *file = fopen (access (secret, R_OK) == 0 ? secret : path, "re");
+    while (file && fgets (line, sizeof line, file)) {
+        read_line (line, "public-key", public_key);
+        read_line (line, "secret-key", secret_key);
+    }
+    if (file) {
+        fclose (file);
+    }
     bool good = is_key (public_key) && is_key (secret_key) &&
                 zmq_z85_decode (public_raw, public_key) && zmq_z85_decode (secret_raw, secret_key);
     zcert_t *cert = good ? zcert_new_from (public_raw, secret_raw) : NULL;
     explicit_bzero (secret_raw, sizeof secret_raw);
-    zconfig_destroy (&file);
+    explicit_bzero (secret_key, sizeof secret_key);
+    explicit_bzero (line, sizeof line);
     return cert;
 }
 
