@@ -10,6 +10,8 @@ export { render, Component, useEffect, useLayoutEffect, useMemo, useRef, useStat
 
 const listeners = new Map(); // topic -> set of functions
 const moved = new Set();
+const moves = new Map(); // topic -> how often it has moved
+const movesOf = topics => topics.reduce((sum, topic) => sum + (moves.get(topic) ?? 0), 0);
 let planned = false;
 
 function paint() {
@@ -22,7 +24,10 @@ function paint() {
 
 /** Something of these topics is another now. */
 export function touch(...topics) {
-  for (const topic of topics) moved.add(topic);
+  for (const topic of topics) {
+    moved.add(topic);
+    moves.set(topic, movesOf([topic]) + 1);
+  }
   if (!planned && !document.hidden) {
     planned = true;
     requestAnimationFrame(paint);
@@ -43,7 +48,7 @@ export function listen(topic, listener) {
 
 /** Paints the component again whenever one of the topics moves; at most once in `every` ms, which may be a function. */
 export function useLive(topics, every = 0) {
-  const [, again] = useState(0);
+  const [, again] = useState(0), seen = movesOf(topics);
   useEffect(() => {
     let last = 0, timer = 0;
     const go = () => { timer = 0; last = performance.now(); again(n => n + 1); };
@@ -53,6 +58,7 @@ export function useLive(topics, every = 0) {
       else timer ||= setTimeout(go, wait);
     };
     const offs = topics.map(topic => listen(topic, listener));
+    if (movesOf(topics) !== seen) go(); // between the first painting and now
     return () => {
       clearTimeout(timer);
       for (const off of offs) off();
