@@ -243,6 +243,8 @@ def test_picture_that_differs_is_repaired(fleet, middle, tab):
     counters = page.run(f"{STATUS}.counters")
     #  Others whose change was on its way are right by the whole state too, and count.
     assert (counters["mismatches"], counters["resyncs"]) == (1, 1) and 1 <= counters["repaired"] <= len(fleet.names), counters
+    shown = page.run("[...seen.client.workers.values()].map(w => [w.worker_id, w.name]).sort()")
+    assert shown == sorted([w["worker_id"], w["name"]] for w in fleet.gateway.workers()), "the server's very picture"
     assert page.run("seen.types").count("client.gap") == 1 and page.run("seen.least") == len(fleet.names)
 
 

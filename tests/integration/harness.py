@@ -98,8 +98,7 @@ class Program:
                        f"--suppressions={ROOT}/tests/support/valgrind.suppress", *command]
         environment = {key: value for key, value in os.environ.items()
                        if not key.startswith(("AWS_", "CMLWATCH_", "COLLECTOR_ID"))}
-        environment.update({"AWS_EC2_METADATA_DISABLED": "true", "LSAN_OPTIONS": f"suppressions={ROOT}/tests/support/lsan.suppress:print_suppressions=0",
-                            **self.extra_environment})
+        environment.update({"AWS_EC2_METADATA_DISABLED": "true", **self.extra_environment})
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env=environment)
