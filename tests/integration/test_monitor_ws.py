@@ -110,6 +110,7 @@ def test_whole_protocol_against_collectors_and_simulator(stack):
 
     monitor.wait(lambda m: m["type"] == "worker_snapshot" and m["worker_id"] == running["worker_id"], "its snapshot")
     monitor.wait("worker_metrics_updated", "what a collector read")
+    monitor.wait(lambda _: len([m for m in monitor.events() if m["type"] != "worker_connected"]) > 6, "more of the same")
 
     ack = monitor.ack()
     SCHEMAS["monitor.heartbeat_ack"].validate(ack)
