@@ -207,12 +207,14 @@ $B/bench_%: $B/tests/bench/bench_%.o $B/lib/aggregator.a $B/lib/common.a
 $B/bench_aggregate: $B/tests/bench/mix.o
 $B/sse_load: $(patsubst %,$B/tests/bench/%.o,sse_load readers mouth payload) $B/lib/common.a
 $B/sse_broadcaster: $B/tests/bench/sse_broadcaster.o $B/lib/common.a
-$B/sse_load $B/sse_broadcaster:
+$B/ingest_load: $(patsubst %,$B/tests/bench/%.o,ingest_load mix) $B/lib/common.a
+$B/sse_load $B/sse_broadcaster $B/ingest_load:
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-bench: deps-bench all $B/bench_aggregate $B/bench_store $B/sse_load $B/sse_broadcaster  ## speeds, beside peers; fails below a floor of tests/bench/floors.json
+bench: deps-bench all $B/bench_aggregate $B/bench_store $B/ingest_load $B/sse_load $B/sse_broadcaster  ## speeds, beside peers; fails below a floor of tests/bench/floors.json
 	@$B/bench_aggregate
 	@$B/bench_store $B
+	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/bench/bench_ingest.py $B
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/bench/bench_publish.py $B
 	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/bench/bench_sse.py $B $(BENCH)
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/bench/bench_push.py $B
