@@ -115,15 +115,20 @@ write_inside (const worker_t *self, json_writer_t *json)
 }
 
 void
-worker_save (const worker_t *self, buffer_t *out)
+worker_save (const worker_t *self, worker_text_t written, buffer_t *out)
 {
     json_writer_t json = json_writer (out);
-    snapshot_t snapshot = worker_snapshot (self);
 
     json_open_object (&json);
     json_member_integer (&json, "format", FORMAT);
     json_key (&json, "snapshot");
-    snapshot_write (&json, &snapshot, NULL);
+    if (written.bytes) {
+        json_put_raw (&json, written.bytes, written.size);
+        buffer_append (out, "}", 1);
+    } else {
+        snapshot_t snapshot = worker_snapshot (self);
+        snapshot_write (&json, &snapshot, NULL);
+    }
     json_key (&json, "inside");
     write_inside (self, &json);
     json_close_object (&json);
