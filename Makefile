@@ -31,7 +31,7 @@ sources   = $(wildcard $(1:%=%/*.c))
 objects   = $(patsubst %.c,$B/%.o,$(call sources,$1))
 assembly  = $(patsubst %.S,$B/%.o,$(wildcard $(1:%=%/*.S)))
 
-.PHONY: all help bench metrics schemas deps deps-test deps-bench deps-lint deps-fuzz deps-deploy demo test unit integration node vendor page screenshots faults soak \
+.PHONY: all help bench flame metrics schemas deps deps-test deps-bench deps-lint deps-fuzz deps-deploy demo test unit integration node vendor page screenshots faults soak \
         memcheck fuzz fuzz-targets lint format install deb test-deb test-compose test-files clean
 .DEFAULT_GOAL := all
 
@@ -221,6 +221,11 @@ bench: deps-bench all $B/bench_aggregate $B/bench_store $B/ingest_load $B/sse_lo
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/bench/bench_monitor.py $B
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/bench/bench_jobs.py $B
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/bench/bench_job_monitor.py $B
+
+flame: deps-test $B/bench_aggregate  ## aggregator/flame.svg anew: where the instructions of an observation go (callgrind)
+	@mkdir -p $B/flame
+	@valgrind -q --tool=callgrind --callgrind-out-file=$B/flame/counts --toggle-collect=loop_turn $B/bench_aggregate 200 3000 1 $B/flame whole
+	@tests/support/flame $B/flame/counts loop_turn 3000 >aggregator/flame.svg
 
 page: deps-test all node  ## what the page costs the browser, and how soon it shows what happened, as JSON
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/browser/measure_page.py
