@@ -333,7 +333,8 @@ on_credentials (void *argument)
 {
     http_t *self = argument;
 
-    hub_end_unless (self->parts.hub, holds, self, "the login was taken back; log in again");
+    hub_end_unless (self->parts.hub, holds, self,
+                    "the login was taken back or changed; log in again");
 }
 
 http_t *
