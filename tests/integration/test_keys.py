@@ -3,6 +3,7 @@ and keys that are changed while all goes on.
 SPDX-License-Identifier: MIT"""
 import json
 import subprocess
+import time
 
 import pytest
 import zmq
@@ -187,6 +188,20 @@ def test_key_of_the_aggregator_is_changed_and_nothing_is_lost(start, tmp_path, k
     event = stream.wait(lambda e: e.type == "worker.created", "the open stream goes on")
     assert event.data["name"] == "i-0two"
     assert metric(gateway.url, "cmlwatch_bus_handshakes_total", outcome="failed") >= 1
+
+
+def test_several_keys_that_are_all_wrong_are_not_tried_without_a_rest(start, bus, keys, aggregator):
+    for name in ("gateway", "one", "two"):
+        keys.make(name, "gateway")
+    gateway = start(harness.Gateway, bus, "--curve-key", keys.folder / "gateway.key", "--curve-server-key",
+                    f"{keys.public('one')},{keys.public('two')}", wait=False)
+    failed = lambda: metric(gateway.url, "cmlwatch_bus_handshakes_total", outcome="failed")
+    wait_until(lambda: "msg=ready" in gateway.log and failed() >= 4, "both keys were tried on both sockets")
+
+    seconds = 3
+    before = failed()
+    time.sleep(seconds)  # what is counted is how much happens in a time, and less is no failure
+    assert failed() - before < 100 * seconds, "libzmq itself tries again some ten times a second"
 
 
 def test_wrong_keys_are_refused_at_the_start(keys, tmp_path):
