@@ -59,7 +59,9 @@ jobs_begin (jobs_t *self, job_entry_t *entry, moment_t now)
 {
     const job_t *job = &entry->job;
     bool waits = job->status == JOB_PENDING, was_taken = job->assigned_at != TIME_UNKNOWN;
-    time_us_t began = !was_taken ? job->created_at : waits ? now.wall : job->assigned_at,
+    time_us_t began = !was_taken ? job->created_at
+                      : waits    ? now.wall
+                                 : job->assigned_at,
               gone = now.wall - began;
 
     set_deadlines (self, entry, now.steady - (gone > 0 ? gone : 0));
