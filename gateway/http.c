@@ -169,6 +169,7 @@ on_request (void *argument, struct MHD_Connection *connection, const char *url, 
     request_t *request = *state;
     assert (self->magic == HTTP_MAGIC);
 
+    url = request_path (url);
     if (!request) {
         reason_t why = {0};
         *state = request = begin_request (self, url, method, version);
