@@ -4,6 +4,7 @@
 
 #include "bus_handshake.h"
 
+#include "bus.h"
 #include "cleanup.h"
 #include "log.h"
 
@@ -47,11 +48,8 @@ connect_again (void *argument)
     bus_handshake_t *self = argument;
 
     self->turn++;
-    (void) zsock_disconnect (self->socket, "%s", self->endpoint);
     bus_keys_expect (self->keys, self->socket, self->turn);
-    if (zsock_connect (self->socket, "%s", self->endpoint) < 0) {
-        log_error ("bus: cannot connect again", LOG_TEXT ("endpoint", self->endpoint));
-    }
+    bus_socket_reconnect (self->socket, self->endpoint);
 }
 
 //  The next key at once, but when none of them was right there is time. libzmq tries again meanwhile by
