@@ -204,6 +204,7 @@ coverage-run: all $B/print_schemas $(UNIT) $(REPLAY)
 $B/bench_%: $B/tests/bench/bench_%.o $B/lib/aggregator.a $B/lib/common.a
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+$B/bench_aggregate: $B/tests/bench/mix.o
 $B/sse_load: $(patsubst %,$B/tests/bench/%.o,sse_load readers mouth payload) $B/lib/common.a
 $B/sse_broadcaster: $B/tests/bench/sse_broadcaster.o $B/lib/common.a
 $B/sse_load $B/sse_broadcaster:
