@@ -23,7 +23,8 @@
     "acknowledged_by:text|null cleared_at:time|null"
 #define STATS \
     "total_workers:count active_workers:count by_status:{count} by_region:{count} total_jobs:count " \
-    "pending_jobs:count active_jobs:count completed_jobs:count failed_jobs:count total_runners?:count runners?:[runner]"
+    "pending_jobs:count active_jobs:count completed_jobs:count failed_jobs:count total_runners?:count runners?:[runner] " \
+    "collectors?:[collector]"
 
 const schema_row_t SCHEMA_TYPES [] = {
     {"text",      "{\"type\":\"string\"}"},
@@ -65,6 +66,8 @@ const schema_row_t SCHEMA_OBJECTS [] = {
     {"job",      JOB},
     {"jobs",     "pending:[job] active:[job] completed:[job] failed:[job]"},
     {"runner",   "runner_id:text state:runner_state job_types:[text] concurrency:count running:count"},
+    {"collector", "collector_id:text kind:text version:text|null units:count|null rounds_overdue:count|null lost:count since:time|null calls:count failed:count throttled:count billed:number cost_usd_month:number|null budget_usd:count|null interval_stretch:number|null usage:[usage]"},
+    {"usage",    "account:text region:text calls:count failed:count throttled:count billed:number cost_usd_month:number|null"},
     {"alert",    ALERT},
     {"alert_rule", "name:text words:text severity:severity is_enabled:flag is_built_in:flag active:count raised_total:count"},
     {"load",     "cpu:percent|null memory:percent|null storage:percent|null"},
