@@ -205,20 +205,17 @@ $B/bench_%: $B/tests/bench/bench_%.o $B/lib/aggregator.a $B/lib/common.a
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $B/bench_aggregate: $B/tests/bench/mix.o
-$B/sse_load: $(patsubst %,$B/tests/bench/%.o,sse_load readers mouth payload) $B/lib/common.a
+$B/sse_load: $(patsubst %,$B/tests/bench/%.o,sse_load readers mouth payload observer latency processor) $B/lib/common.a
+$B/bus_load: $(patsubst %,$B/tests/bench/%.o,bus_load payload observer latency processor) $B/lib/common.a
 $B/sse_broadcaster: $B/tests/bench/sse_broadcaster.o $B/lib/common.a
-$B/sse_load $B/sse_broadcaster:
+$B/bus_raw: $B/tests/bench/bus_raw.o
+$B/sse_load $B/bus_load $B/sse_broadcaster $B/bus_raw:
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-bench: deps-bench all $B/bench_aggregate $B/bench_store $B/sse_load $B/sse_broadcaster  ## speeds, beside peers; fails below a floor of tests/bench/floors.json
-	@$B/bench_aggregate
-	@$B/bench_store $B
-	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/bench/bench_publish.py $B
-	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/bench/bench_sse.py $B $(BENCH)
-	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/bench/bench_push.py $B
-	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/bench/bench_monitor.py $B
-	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/bench/bench_jobs.py $B
-	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/bench/bench_job_monitor.py $B
+BENCH_PROGRAMS := $(patsubst %,$B/%,bench_aggregate bench_store sse_load bus_load sse_broadcaster bus_raw)
+
+bench: deps-bench all $(BENCH_PROGRAMS)  ## speeds beside peers, one table; BENCH="rows or parts", QUICK=1; fails below a floor of tests/bench/floors.json
+	@PYTHONDONTWRITEBYTECODE=1 QUICK=$(QUICK) $(PYTHON) tests/bench/bench.py $B $(BENCH)
 
 page: deps-test all node  ## what the page costs the browser, and how soon it shows what happened, as JSON
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/browser/measure_page.py
