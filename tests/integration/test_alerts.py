@@ -186,6 +186,32 @@ def test_what_is_raised_survives_kill_and_is_raised_once(fleet):
     assert metric(fleet.aggregator.url, "cmlwatch_alerts_raised_total", rule="cpu-high") in (None, 0)
 
 
+def test_rule_that_is_off_counts_what_it_would_have_raised_and_tells_nobody(fleet):
+    def rule():
+        return next(row for row in fleet.control.ask("alerts")[0]["rules"] if row["name"] == "cpu-high")
+
+    def read_again(text):
+        fleet.rules.write_text(text)
+        fleet.aggregator.process.send_signal(signal.SIGHUP)
+    read_again("[cpu-high]\nfor = 0s\nclear_after = 0s\nenabled = no\n[other]\nwhen = memory_utilization > 80\nfor = 0s\n")
+    wait_until(lambda: not rule()["is_enabled"], "it is off")
+    for number in range(1, 4):
+        fleet.busy("i-0one", cpu_percent=99)
+        wait_until(lambda: rule()["would_have_raised_total"] == number, "it would have")
+        fleet.busy("i-0one", cpu_percent=97)  # it holds on
+        if number < 3:
+            fleet.busy("i-0one", cpu_percent=5)
+    fleet.busy("i-0two", memory_percent=90)
+    assert fleet.stream.wait(lambda e: e.type.startswith("alert."), "one that is on is told").data["rule"] == "other"
+    assert fleet.alerts(rule="cpu-high") == [] and rule()["raised_total"] == 0 and rule()["would_have_raised_total"] == 3
+    assert metric(fleet.aggregator.url, "cmlwatch_alerts_would_have_raised_total", rule="cpu-high") == 3
+
+    read_again("[cpu-high]\nfor = 0s\n[other]\nwhen = memory_utilization > 80\nfor = 0s\n")
+    assert fleet.stream.wait(lambda e: e.type == "alert.raised" and e.data["rule"] == "cpu-high", "on again, it tells").data["name"] == "i-0one"
+    read_again("[cpu-high]\nfor = 0s\nenabled = no\n[other]\nwhen = memory_utilization > 80\nfor = 0s\n")
+    assert fleet.stream.wait(lambda e: e.type == "alert.cleared" and e.data["rule"] == "cpu-high", "off, it has none").data["reason"] == "the rule is another"
+
+
 def test_rules_are_read_again_and_wrong_ones_change_nothing(fleet):
     fleet.busy("i-0one", cpu_percent=85)
     assert fleet.alerts() == []
