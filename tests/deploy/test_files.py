@@ -69,11 +69,13 @@ def test_compose_fits_the_specification_as_it_is_written():
     schema = json.loads(path.read_text())
     written = yaml.safe_load((DEPLOY / "docker-compose.yml").read_text())
 
-    jsonschema.validate(written, schema)
+    validator = jsonschema.Draft7Validator(schema)
+
+    validator.validate(written)
 
     written["services"]["gateway"]["mem_limits"] = "1g"
     with pytest.raises(jsonschema.ValidationError, match="mem_limits"):
-        jsonschema.validate(written, schema)
+        validator.validate(written)
 
 
 def test_each_variable_is_explained_with_its_default():
