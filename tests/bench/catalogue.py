@@ -42,6 +42,7 @@ def rows():
         Row("idle_cml", "idle", "an idle collector of CML", "mb cpu_percent", "collector"),
         Row("calls_ec2", "calls", "AWS calls for 1,000 workers, one round: EC2", "calls", "collector/one_by_one"),
         Row("calls_cloudwatch", "calls", "AWS calls for 1,000 workers, one round: CloudWatch", "calls", "collector/one_by_one"),
+        Row("calls_mixed", "calls", "the same, a third of them with detailed monitoring: CloudWatch", "calls", "collector/one_by_one"),
         Row("push", "push", "what a CML pushes → a client", "p50_ms p99_ms", "stream"),
         Row("monitor_10", "monitor", "100 jobs, progress each 10 s: the stream, or the state each 2 s", "bytes_second",
             "stream/polling stream_gzip/polling status/polling"),
