@@ -6,7 +6,7 @@ knee, a cross the end. SPDX-License-Identifier: MIT"""
 import html
 import math
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM, HEAD, GAP = 320, 240, 52, 12, 30, 44, 66, 8
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM, HEAD, GAP = 320, 240, 52, 12, 30, 44, 84, 8
 #  name → colour on light, on dark, mark
 LOOKS = {"gateway": ("#1d4ed8", "#7aa5ff", "circle"), "bare": ("#6b7280", "#a8b0bd", "square"), "nchan": ("#b45309", "#f0a04b", "triangle"),
          "chain": ("#15803d", "#5fce85", "diamond"), "aggregator": ("#15803d", "#5fce85", "diamond"), "raw": ("#6b7280", "#a8b0bd", "square"),
@@ -71,6 +71,7 @@ def curve(name, series, across, up):
     if series.get("knee"):
         x, y = across.at(series["knee"][0]), up.at(series["knee"][1])
         drawn.append(f'<circle class="ring c-{name}" cx="{x:.1f}" cy="{y:.1f}" r="8"/>')
+        drawn.append(text(x, y - 13, short(series["knee"][0]), anchor="middle"))
     if series.get("saturated"):
         x, y = at[-1]
         drawn.append(f'<path class="line c-{name}" d="M{x - 6:.1f},{y - 6:.1f}l12,12m0,-12l-12,12"/>')
@@ -108,7 +109,7 @@ def svg(title, panels, columns=3):
     for name in names:
         drawn += [f'<path class="line c-{name}" d="M{at},44h26"/>', mark(LOOKS[name][2], at + 13, 44, name), text(at + 32, 48, name, "ink")]
         at += 52 + 8 * len(name)
-    drawn.append(text(width - 16, 48, "ring: the knee; cross: more is not carried", anchor="end"))
+    drawn.append(text(16, 70, "ring: the knee, and where it is; cross: more is not carried"))
     for index, each in enumerate(panels):
         drawn += panel(GAP + index % columns * (WIDTH + GAP), HEAD + index // columns * (HEIGHT + GAP), each)
     return "\n".join([*drawn, "</svg>", ""])

@@ -69,7 +69,7 @@ def measured(name, systems, *words):
 
 def clients(folder):
     curves = Curves("Clients of one stream, 100 to 10,000", "clients", p99=f"p99 at {CALM} events/s, ms",
-                    rate="events delivered a second, 1 in flight", memory="resident memory, MB")
+                    rate="delivered a second, 1 in flight", memory="resident memory, MB")
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 500
     with Gateway(folder) as gateway, Bare(folder) as bare, Nchan(folder) as nchan:
         systems = (gateway, bare, nchan)
@@ -102,7 +102,7 @@ def grow(curves, systems, rates, fan):
 
 def rate(folder):
     curves = Curves(f"Events a second to {RATE_CLIENTS:,} clients, until no more are carried", "events a second", p99="p99, ms",
-                    cpu="processor of the server, % of a core")
+                    cpu="processor, % of a core")
     with Gateway(folder) as gateway, Bare(folder) as bare, Nchan(folder) as nchan, Chain(folder) as chain:
         for system in (gateway, bare, nchan, chain):
             system.say("clients", RATE_CLIENTS)
@@ -112,7 +112,7 @@ def rate(folder):
 
 def bus(folder):
     curves = Curves("Observations a second through the bus, until no more are carried", "observations a second",
-                    p99="p99 from a collector to a reader of the feed, ms", cpu="processor of what lies between, % of a core")
+                    p99="p99 from collector to feed, ms", cpu="processor, % of a core")
     with Bus(folder, "aggregator") as ours, Bus(folder, "raw") as raw:
         grow(curves, (ours, raw), BUS_RATES, 1)
     return curves
@@ -120,7 +120,7 @@ def bus(folder):
 
 def workers(folder):
     curves = Curves("Workers, 100 to 10,000", "workers", memory="the aggregator's memory, MB", state="full state to a new client, ms",
-                    restart="start until ready, ms", rate="observations a second, 1,000 on their way")
+                    restart="start until ready, ms", rate="observations a second")
     fleet = fleets.Fleet(folder)
     try:
         for count in WORKERS:
