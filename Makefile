@@ -204,6 +204,7 @@ coverage-run: all $B/print_schemas $(UNIT) $(REPLAY)
 $B/bench_%: $B/tests/bench/bench_%.o $B/lib/aggregator.a $B/lib/common.a
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+$B/bench_aggregate: $B/tests/bench/mix.o
 $B/sse_load: $(patsubst %,$B/tests/bench/%.o,sse_load readers mouth payload observer latency processor) $B/lib/common.a
 $B/bus_load: $(patsubst %,$B/tests/bench/%.o,bus_load payload observer latency processor) $B/lib/common.a
 $B/sse_broadcaster: $B/tests/bench/sse_broadcaster.o $B/lib/common.a
@@ -276,11 +277,15 @@ INSTALLED := $(filter-out %-sim %-probe,$(PROGRAMS))
 SYSCONF   := /etc/cmlwatch
 UNITDIR   := $(PREFIX)/lib/systemd/system
 units      = $(wildcard deploy/systemd/*.service deploy/systemd/*.target)
-#  Those with a section of settings; `cmlwatch` is told what it needs by its flags, and tells it by --help.
+#  What runs unattended, and so has a section of settings and a page in section 8; `cmlwatch`, for people, has one in section 1.
 SERVICES   = $(filter-out cmlwatch,$(INSTALLED))
 sections   = $(SERVICES:cmlwatch-%=%)
 
 $B/man/%.8: $B/%
+	@mkdir -p $(@D)
+	$(Q)$< --man >$@
+
+$B/man/%.1: $B/%
 	@mkdir -p $(@D)
 	$(Q)$< --man >$@
 
@@ -292,13 +297,14 @@ $B/systemd/cmlwatch-collector-%@.service: deploy/systemd/cmlwatch-collector.serv
 	@mkdir -p $(@D)
 	$(Q)sed 's|@KIND@|$*|g' $< >$@
 
-install: all $(SERVICES:%=$B/man/%.8) $(SERVICES:%=$B/completion/%) $(COLLECTORS:%=$B/systemd/cmlwatch-collector-%@.service)  ## into DESTDIR and PREFIX
-	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin share/cmlwatch/schema share/doc/cmlwatch share/man/man8 share/bash-completion/completions)
+install: all $B/man/cmlwatch.1 $(SERVICES:%=$B/man/%.8) $(INSTALLED:%=$B/completion/%) $(COLLECTORS:%=$B/systemd/cmlwatch-collector-%@.service)  ## into DESTDIR and PREFIX
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin share/cmlwatch/schema share/doc/cmlwatch share/man/man1 share/man/man8 share/bash-completion/completions)
 	install -d $(DESTDIR)$(UNITDIR)/cmlwatch-.service.d $(DESTDIR)$(SYSCONF)
 	install -d -m 700 $(DESTDIR)$(SYSCONF)/secrets $(sections:%=$(DESTDIR)$(SYSCONF)/secrets/%)
 	install -m 755 $(INSTALL_STRIP) $(INSTALLED:%=$B/%) $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 $B/man/cmlwatch.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 $(SERVICES:%=$B/man/%.8) $(DESTDIR)$(PREFIX)/share/man/man8/
-	install -m 644 $(SERVICES:%=$B/completion/%) $(DESTDIR)$(PREFIX)/share/bash-completion/completions/
+	install -m 644 $(INSTALLED:%=$B/completion/%) $(DESTDIR)$(PREFIX)/share/bash-completion/completions/
 	install -m 644 common/schema/*.json $(DESTDIR)$(PREFIX)/share/cmlwatch/schema/
 	install -m 644 README.md CHANGELOG.md LICENSE deploy/cmlwatch.conf $(DESTDIR)$(PREFIX)/share/doc/cmlwatch/
 	install -m 644 $(units) $(COLLECTORS:%=$B/systemd/cmlwatch-collector-%@.service) $(DESTDIR)$(UNITDIR)/

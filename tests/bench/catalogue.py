@@ -31,7 +31,7 @@ def rows():
         Row("alerts", "bus", "the same with the built-in alert rules, without any, and with 40 more", "cpu_us per_second",
             "aggregator/no_rules rules_40/no_rules"),
         Row("open_jobs", "bus", "the same beside 1,000 jobs that say their progress each second", "per_second", "jobs_1000/aggregator"),
-        Row("aggregate", "aggregate", "observations applied and told, in one process", "observations", "told/decoded domain"),
+        Row("aggregate", "aggregate", "observations applied, stored and published, by the processor's time", "observations", "whole/told decoded domain"),
         Row("store", "store", "a commit of 256 events", "us per_second", "process/power"),
         Row("publish", "publish", "observation → feed, what its durability costs", "p50_ms p99_ms", "power/process"),
         Row("fleet_memory", "fleet", f"{WORKERS:,} workers: the aggregator", "mb store_mb", "aggregator"),

@@ -117,8 +117,10 @@ def test_installing_starts_nothing(system):
 
 
 def test_each_program_has_its_page(system):
-    for program in (system.root / "usr/bin").glob("cmlwatch-*"):
-        assert system.run("man", "-w", program.name).strip() == f"/usr/share/man/man8/{program.name}.8.gz"
+    for program in (system.root / "usr/bin").glob("cmlwatch*"):
+        section = 1 if program.name == "cmlwatch" else 8
+        assert system.run("man", "-w", program.name).strip() == f"/usr/share/man/man{section}/{program.name}.{section}.gz"
+        assert (system.root / "usr/share/bash-completion/completions" / program.name).exists()
 
 
 def test_aggregator_and_gateway_start_and_say_when_they_are_ready(system):

@@ -121,6 +121,7 @@ def test_what_is_not_there_is_not_found(control):
     assert control.cancel("nothing", status=404)["detail"]
     assert control.ask("jobs", status="done")[0]["status"] == 400
     assert control.ask("jobs", cursor="nothing")[0]["status"] == 400
+    assert control.ask("jobs", cursor="nothing@yesterday")[0]["status"] == 400
 
 
 # --- the end of one
@@ -318,6 +319,36 @@ def test_payloads_are_bounded_together_for_all_are_one_answer(start, bus):
 
     assert metric(aggregator.url, "cmlwatch_jobs_refused_total", reason="jobs_bytes_max") == 1
     control.close()
+
+
+def test_list_goes_on_behind_a_job_that_is_forgotten_meanwhile(start, bus):
+    start(harness.Aggregator, bus, "--jobs-keep", 0, "--renew-ms", 300)
+    control = Control(bus)
+    made = [control.submit("build") for _ in range(6)]
+
+    answer, page = control.ask("jobs", limit=2)
+    assert [job["id"] for job in page] == [made[5]["id"], made[4]["id"]]
+    for job in made [4:]:
+        control.cancel(job["id"])
+    wait_until(lambda: control.ask("job", id=made[4]["id"])[0]["status"] == 404, "it is forgotten")
+
+    rest, listed = control.ask("jobs", limit=10, cursor=answer["next_cursor"])
+    assert rest["status"] == 200 and [job["id"] for job in listed] == [job["id"] for job in reversed(made[:4])]
+    control.close()
+
+
+def test_same_client_key_brings_the_whole_record_of_a_job_that_left_the_state(control, runner):
+    build = runner("/runner/a", "build", concurrency=200)
+    first = control.submit("build", client_key="k-1", payload={"n": 1})
+    build.report(build.work(), "completed", result={"of": 1})
+    for _ in range(101):
+        control.submit("build")
+    for given in build.poll(50)["assigned"]:
+        build.report(given, "completed")
+    wait_until(lambda: not control.ask("jobs", status="pending,assigned,in_progress")[1], "all are over")
+
+    again = control.submit("build", status=200, client_key="k-1")
+    assert again == control.job(first["id"]) and again["payload"] == {"n": 1} and again["result"] == {"of": 1}
 
 
 def test_history_is_listed_page_by_page_and_whole(control, runner, aggregator):
