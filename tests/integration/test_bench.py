@@ -1,8 +1,10 @@
 """What `make bench` says of what it measured: medians, ratios, floors, its table and its curves. Nothing is measured here.
 SPDX-License-Identifier: MIT"""
 import json
+import os
 import pathlib
 import re
+import subprocess
 import sys
 import xml.etree.ElementTree
 
@@ -128,3 +130,26 @@ def contrast(one, other):
         return sum(weight * (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4) for weight, part in zip((0.2126, 0.7152, 0.0722), parts))
     low, high = sorted((luminance(one), luminance(other)))
     return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("measure, code, said", [
+    ('table["way_1"].add("chain", {"p50_ms": 0.2, "p99_ms": 9, "missing": 0})', 0, "0 floors missed, 0 parts broken"),
+    ('table["way_1"].add("chain", {"p50_ms": 0.2, "p99_ms": 1, "missing": 1})', 1, "FAIL  way_1 missing: 1, ≤ 0"),
+    ('{}["nothing"]', 1, "1 parts broken way")])
+def test_program_fails_when_a_floor_is_missed_or_a_part_is_broken_and_keeps_what_it_measured(tmp_path, measure, code, said):
+    program = f"""
+import sys
+sys.argv = ["bench.py", {str(tmp_path)!r}, "way_1"]
+sys.path.insert(0, {str(BENCH)!r})
+import bench
+bench.PARTS["way"] = lambda folder, table: {measure}
+bench.main()
+"""
+
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60,
+                           env={key: value for key, value in os.environ.items() if key != "QUICK"})
+
+    assert (ended.returncode, said in ended.stdout) == (code, True), ended.stdout + ended.stderr
+    kept = json.loads((tmp_path / "bench.json").read_text())
+    assert [row["row"] for row in kept["rows"]] == ["way_1"]
+    assert {floor["verdict"] for floor in kept["floors"]} & {"FAIL"} == ({"FAIL"} if code else set())
