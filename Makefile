@@ -31,7 +31,7 @@ sources   = $(wildcard $(1:%=%/*.c))
 objects   = $(patsubst %.c,$B/%.o,$(call sources,$1))
 assembly  = $(patsubst %.S,$B/%.o,$(wildcard $(1:%=%/*.S)))
 
-.PHONY: all help bench metrics schemas deps deps-test deps-bench deps-lint deps-fuzz deps-deploy demo test unit integration node vendor page screenshots faults soak \
+.PHONY: all help bench curves record metrics schemas deps deps-test deps-bench deps-lint deps-fuzz deps-deploy demo test unit integration node vendor page screenshots faults soak \
         memcheck fuzz fuzz-targets lint format install deb test-deb test-compose test-files clean
 .DEFAULT_GOAL := all
 
@@ -216,6 +216,12 @@ BENCH_PROGRAMS := $(patsubst %,$B/%,bench_aggregate bench_store sse_load bus_loa
 
 bench: deps-bench all $(BENCH_PROGRAMS)  ## speeds beside peers, one table; BENCH="rows or parts", QUICK=1; fails below a floor of tests/bench/floors.json
 	@PYTHONDONTWRITEBYTECODE=1 QUICK=$(QUICK) $(PYTHON) tests/bench/bench.py $B $(BENCH)
+
+curves: deps-bench all $(BENCH_PROGRAMS)  ## how it grows, drawn into docs/curves; CURVES="clients rate bus workers", QUICK=1 draws into build/
+	@PYTHONDONTWRITEBYTECODE=1 QUICK=$(QUICK) PICTURES=$(if $(QUICK),$B/curves,docs/curves) $(PYTHON) tests/bench/curves.py $B $(CURVES)
+
+record:  ## what the last whole `make bench` measured, into README.md and docs/measured.md
+	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/bench/record.py $B
 
 page: deps-test all node  ## what the page costs the browser, and how soon it shows what happened, as JSON
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/browser/measure_page.py

@@ -22,6 +22,7 @@
 struct observer {
     zsock_t *socket;
     size_t workers;
+    time_us_t *last;  //  of each worker: what is not later than that is nothing new
     uint64_t ec2_sequence, sequence;
     bool heard;
     buffer_t topic, body;
@@ -40,6 +41,11 @@ observer_new (const char *ingest, size_t workers)
         exit (EXIT_FAILURE);
     }
     self->workers = workers;
+    self->last = calloc (workers, sizeof *self->last);
+    if (!self->last) {
+        fprintf (stderr, "observer: no memory\n");
+        exit (EXIT_FAILURE);
+    }
     return self;
 }
 
@@ -52,6 +58,7 @@ observer_destroy (observer_t **self_p)
         zsock_destroy (&self->socket);
         buffer_clear (&self->topic);
         buffer_clear (&self->body);
+        free (self->last);
         free (self);
         *self_p = NULL;
     }
@@ -62,13 +69,16 @@ send_observation (observer_t *self, event_type_t type, const char *source, uint6
                   size_t worker, const char *data)
 {
     void *handle = zsock_resolve (self->socket);
+    time_us_t now = clock_now ().wall, next = self->last [worker] + MS_US;
     char subject [60];
 
+    //  Times are written to the millisecond.
+    self->last [worker] = now > next ? now : next;
     snprintf (subject, sizeof subject, "us-east-1/i-%017zx", worker);
     buffer_reset (&self->topic);
     buffer_reset (&self->body);
     envelope_write_topic (&self->topic, type, subject);
-    envelope_write (&self->body, type, source, EPOCH, sequence, subject, clock_now ().wall, NULL,
+    envelope_write (&self->body, type, source, EPOCH, sequence, subject, self->last [worker], NULL,
                     data, strlen (data));
     return zmq_send (handle, self->topic.data, self->topic.size, ZMQ_DONTWAIT | ZMQ_SNDMORE) >= 0 &&
            zmq_send (handle, self->body.data, self->body.size, ZMQ_DONTWAIT) >= 0;

@@ -63,7 +63,7 @@ def judge(floor, row):
 
 
 def bound(floor):
-    return f"≥ {floor['at_least']:g}" if "at_least" in floor else f"≤ {floor['at_most']:g}"
+    return f"≥ {figure(floor['at_least'])}" if "at_least" in floor else f"≤ {figure(floor['at_most'])}"
 
 
 def faults(floors, names):

@@ -45,8 +45,8 @@ def run(command, one_core=False):
 
 def aggregate(folder, table):
     for _ in range(ROUNDS):
-        (tree,) = run([PROGRAMS / "bench_aggregate", 1000, 20000 if QUICK else 100000, 1], one_core=True)
-        take(table, tree, {"aggregate": {who: {"observations": f"{who}_per_second"} for who in ("domain", "decoded", "told")}})
+        (tree,) = run([PROGRAMS / "bench_aggregate", 1000, 20000 if QUICK else 100000, 1, folder], one_core=True)
+        take(table, tree, {"aggregate": {who: {"observations": f"{who}_per_second"} for who in ("domain", "decoded", "told", "whole")}})
 
 
 def store(folder, table):
