@@ -39,6 +39,7 @@ dashboard_files:
     file "lib/format.js", js
     file "lib/clock.js", js
     file "lib/fleet.js", js
+    file "lib/usage.js", js
     file "lib/actions.js", js
     file "lib/alerts.js", js
     file "lib/export.js", js
@@ -62,6 +63,7 @@ dashboard_files:
     file "views/events.js", js
     file "views/alerts.js", js
     file "views/system.js", js
+    file "views/collectors.js", js
     file "vendor/preact.js", js
     file "vendor/hooks.js", js
     file "vendor/htm.js", js

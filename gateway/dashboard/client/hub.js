@@ -189,7 +189,7 @@ export class Hub {
 
   #event({ type, data: text, id }, data) {
     const own = this.#OWN[type];
-    if (own) own(data);
+    if (own) own(data, id);
     else if (this.#gather) this.#apply(this.#gather.model, this.#gather.sum, type, data, text);
     else {
       if (this.#returning && numberOf(id) <= numberOf(this.#returning.until || '')) this.#returning.changes++;
@@ -227,8 +227,9 @@ export class Hub {
     },
     'system.reset': data => this.#remark('client.gap', { reason: data.reason, after: data.requested_id ?? this.#stream.position }),
     'system.state.begin': () => { this.#gather = { model: new Model(), sum: new Sum() }; },
-    'system.state.end': data => {
+    'system.state.end': (data, id) => {
       if (!this.#gather) return;
+      this.#stream.position = id || this.#stream.position;  // before it is told: where the picture stands
       const { model, sum } = this.#gather, changed = noChange();
       this.#gather = null;
       this.#model.replace(model, changed);

@@ -20,6 +20,7 @@ test('a state is seen whole or not at all', async t => {
   await until(() => client.workers.size, 'the state');
   assert.deepEqual(names(client), ['a', 'b']);
   assert.deepEqual(changes.map(each => [[...each.workers], each.whole]), [[['a', 'b'], true]]);
+  assert.equal(client.status.position, `${EPOCH}-5`, 'where it stands is told with it, not only by the next heartbeat');
 });
 
 test('it comes back with the last id, and what was missed comes once, in order', async t => {
