@@ -232,10 +232,7 @@ void
 bus_publisher_reconnect (bus_publisher_t *self)
 {
     metric_increment (self->reconnects);
-    (void) zsock_disconnect (self->socket, "%s", self->endpoint);
-    if (zsock_connect (self->socket, "%s", self->endpoint) < 0) {
-        log_error ("bus: cannot connect again", LOG_TEXT ("endpoint", self->endpoint));
-    }
+    bus_socket_reconnect (self->socket, self->endpoint);
 }
 
 uint64_t

@@ -139,7 +139,7 @@ const schema_row_t SCHEMA_REST [] = {
     {"rest.client.change", "id:text filter:text"},
     {"rest.session", "auth:auth user:text|null role:role expires_at:time|null limited:flag masked:flag"},
     {"rest.job",     JOB},
-    {"rest.jobs",    "jobs:[job] next_cursor:uuid|null last_event_id:event_id"},
+    {"rest.jobs",    "jobs:[job] next_cursor:text|null last_event_id:event_id"},
     {"rest.alerts",  "alerts:[alert] rules:[alert_rule] last_event_id:event_id"},
     {"rest.alert",   ALERT},
     {"rest.problem", "type:text title:text status:count detail:text job_id?:uuid"},

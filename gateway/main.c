@@ -93,7 +93,7 @@ static const config_key_t KEYS [] = {
     {"monitor_message_max_bytes", CONFIG_INTEGER, offsetof (settings_t, hub.monitor_message_max_bytes), "16384", 256, 1048576, NULL, "largest message of a monitor (WebSocket); a larger one closes it with 1009"},
     {"monitor_messages_per_second", CONFIG_INTEGER, offsetof (settings_t, hub.monitor_messages_per_second), "50", 1, 1000000, NULL, "messages of a monitor that are read in a second; the others wait in its connection"},
     {"monitor_errors_max",  CONFIG_INTEGER, offsetof (settings_t, hub.monitor_errors_max), "16",             0, 1000000,         NULL, "wrong messages of a monitor that are answered with an error; one more closes it with 1008"},
-    {"resync_max",          CONFIG_INTEGER, offsetof (settings_t, hub.resync_max),      "1000",              1, 100000,          NULL, "events in one resync_data to a monitor; `more` says that there are others"},
+    {"resync_max",          CONFIG_INTEGER, offsetof (settings_t, hub.resync_max),      "1000",              1, 100000,          NULL, "events in one resync_data to a monitor, of 16 times as many looked at; `more` says that there may be others"},
     {"filter_names_max",    CONFIG_INTEGER, offsetof (settings_t, filter_names_max),    "256",               1, 100000,        NULL, "names in each list of a filter"},
     {"event_log_max",       CONFIG_INTEGER, offsetof (settings_t, event_log_max),       "100000",            16, 10000000,       NULL, "events held for clients that are behind or come back"},
     {"event_log_max_bytes", CONFIG_INTEGER, offsetof (settings_t, event_log_max_bytes), "134217728",         65536, 17179869184, NULL, "bytes of these; the oldest go first"},

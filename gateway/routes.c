@@ -223,6 +223,11 @@ routes_refuse (struct MHD_Connection *connection, const char *url, const char *m
 {
     char methods [METHODS_SIZE], detail [METHODS_SIZE + 40];
 
+    if (*url != '/' && strcmp (method, "OPTIONS") != 0 && strcmp (method, "CONNECT") != 0) {
+        return reply_problem (connection, MHD_HTTP_BAD_REQUEST, "Bad request",
+                              "a request's target begins with '/', or with http:// or https://",
+                              NULL);
+    }
     (void) methods_of (url, methods);
     if (strcmp (method, "OPTIONS") == 0) {
         return reply_methods (connection, methods);

@@ -61,6 +61,9 @@ typedef struct command {
     int (*run) (const void *settings, reason_t *why);
 } command_t;
 
+extern const config_key_t
+    COMMAND_SHARED [];  //  COMMAND_KEYS as a table: what section [cli] may hold
+
 extern const command_t TAIL, TOP, WORKERS, JOBS, STATE, HEALTH, DOCTOR, KEYGEN;
 
 //  Reads all layers and runs it; argv [0] is the subcommand's name. The code of exit; what went

@@ -232,8 +232,8 @@ export class Hub {
       const { model, sum } = this.#gather, changed = noChange();
       this.#gather = null;
       this.#model.replace(model, changed);
+      if (this.#synced) this.#counters.repaired += sum.differs(this.#sum);  // times and freshness, which it leaves out, are no fault
       this.#sum = sum;
-      if (this.#synced) this.#counters.repaired += changed.workers.size;
       if (this.#returning) Object.assign(this.#returning, { changes: changed.workers.size, whole: true });
       this.#synced = true;
       this.#flush();

@@ -88,10 +88,10 @@ test('a gap is told, and what the state after it corrected is counted', async t 
   assert.ok(changes.every(() => client.workers.size), 'never empty');
 });
 
-test('a picture that differs is fetched anew, once; one that is right is not', async t => {
-  const [a, b] = [worker('a'), worker('b')], right = digestOf(a, b);
+test('a picture that differs is fetched anew, once; one that is right is not, and what no digest counts is not repaired', async t => {
+  const [a, b] = [worker('a'), worker('b')], right = digestOf(a, b), aged = { ...a, ec2_freshness: 'stale' };
   const { client, voices, events } = await start(t, (voice, n) => {
-    voice.begin(0).connected(5).state(5, n === 1 ? [a] : [a, b]);
+    voice.begin(0).connected(5).state(5, n === 1 ? [a] : [aged, b]);
     voice.heartbeat(5, { digest: right }).beats(5, 100, { digest: right });
   });
   await until(() => client.workers.size === 2, 'repaired');
