@@ -31,7 +31,7 @@ sources   = $(wildcard $(1:%=%/*.c))
 objects   = $(patsubst %.c,$B/%.o,$(call sources,$1))
 assembly  = $(patsubst %.S,$B/%.o,$(wildcard $(1:%=%/*.S)))
 
-.PHONY: all help bench curves record metrics schemas deps deps-test deps-bench deps-lint deps-fuzz deps-deploy demo test unit integration node vendor page screenshots faults soak \
+.PHONY: all help bench curves record metrics schemas deps deps-test deps-bench deps-lint deps-fuzz deps-deploy demo test unit integration node vendor page heap screenshots faults soak \
         memcheck fuzz fuzz-targets lint format install deb test-deb test-compose test-files clean
 .DEFAULT_GOAL := all
 
@@ -221,6 +221,9 @@ record:  ## what the last whole `make bench` measured, into README.md and docs/m
 
 page: deps-test all node  ## what the page costs the browser, and how soon it shows what happened, as JSON
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/browser/measure_page.py
+
+heap: deps-test all node  ## whether the page's heap stays flat over ten minutes of a living fleet, as JSON
+	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/browser/measure_heap.py
 
 screenshots: deps-test all node  ## deploy/screenshots/ anew: each view, light, dark and on a phone
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/browser/screenshots.py deploy/screenshots

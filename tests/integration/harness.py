@@ -83,7 +83,7 @@ def http_json(url, **more):
 
 class Program:
     def __init__(self, folder, name, *arguments, environment=None, log_name=None):
-        self.name = name
+        self.name, self.path = name, BUILD / f"cmlwatch-{name}"
         self.arguments = [str(argument) for argument in arguments]
         self.extra_environment = environment or {}
         self.log_path = pathlib.Path(folder) / f"{log_name or name}.log"
@@ -91,7 +91,7 @@ class Program:
         self.start()
 
     def start(self):
-        command = [str(BUILD / f"cmlwatch-{self.name}"), *self.arguments]
+        command = [str(self.path), *self.arguments]
         if VALGRIND:
             command = ["valgrind", "--quiet", "--error-exitcode=99", "--leak-check=full",
                        "--errors-for-leak-kinds=definite,indirect", "--num-callers=30",
