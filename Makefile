@@ -213,6 +213,7 @@ bench: deps-bench all $B/bench_aggregate $B/bench_store $B/sse_load $B/sse_broad
 	@$B/bench_aggregate
 	@$B/bench_store $B
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/bench/bench_publish.py $B
+	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/bench/bench_keys.py $B
 	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/bench/bench_sse.py $B $(BENCH)
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/bench/bench_push.py $B
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/bench/bench_monitor.py $B
