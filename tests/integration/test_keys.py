@@ -4,6 +4,7 @@ SPDX-License-Identifier: MIT"""
 import json
 import shutil
 import subprocess
+import time
 
 import pytest
 import zmq
@@ -246,6 +247,20 @@ def test_every_key_is_changed_in_turn_and_a_client_misses_nothing(start, bus, si
     numbers = [event.sequence for event in events if event.id and event.type not in ("connected", "heartbeat")]
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), "each once, in order"
     assert metric(aggregator.url, "cmlwatch_bus_lost_total") == 0
+
+
+def test_several_keys_that_are_all_wrong_are_not_tried_without_a_rest(start, bus, keys, aggregator):
+    for name in ("gateway", "one", "two"):
+        keys.make(name, "gateway")
+    gateway = start(harness.Gateway, bus, "--curve-key", keys.folder / "gateway.key", "--curve-server-key",
+                    f"{keys.public('one')},{keys.public('two')}", wait=False)
+    failed = lambda: metric(gateway.url, "cmlwatch_bus_handshakes_total", outcome="failed")
+    wait_until(lambda: "msg=ready" in gateway.log and failed() >= 4, "both keys were tried on both sockets")
+
+    seconds = 3
+    before = failed()
+    time.sleep(seconds)  # what is counted is how much happens in a time, and less is no failure
+    assert failed() - before < 100 * seconds, "libzmq itself tries again some ten times a second"
 
 
 def put_as_a_cluster_does(folder, files, version):
