@@ -63,6 +63,13 @@ def publish(folder, table):
                                        for who in ("process", "power")}})
 
 
+def keys(folder, table):
+    for _ in range(FEW):
+        (tree,) = run(python("bench_keys", *((20, 1, 1000) if QUICK else (300, 2, 10000))))
+        take(table, tree, {"keys": {who: {"p50_ms": (f"bus_{who}.p50_us", 0.001), "p99_ms": (f"bus_{who}.p99_us", 0.001),
+                                          "per_second": f"bus_{who}.per_second", "cpu_us": f"bus_{who}.cpu_us"} for who in ("keys", "open")}})
+
+
 def push(folder, table):
     for _ in range(FEW):
         (tree,) = run(python("bench_push", 20 if QUICK else 300))
@@ -94,5 +101,5 @@ def job_monitor(folder, table):
             take(table, tree, {"job_monitor": {who: {"p50_ms": "submitted_ms.p50", "p99_ms": "submitted_ms.p99", "whole": "whole"}}})
 
 
-PARTS = {"aggregate": aggregate, "store": store, "publish": publish, "push": push, "monitor": monitor, "jobs": jobs,
+PARTS = {"aggregate": aggregate, "store": store, "publish": publish, "keys": keys, "push": push, "monitor": monitor, "jobs": jobs,
          "job_monitor": job_monitor}
