@@ -89,7 +89,7 @@ class Fleet:
         self.say(workers - 1, 1)
         self.known = workers
         #  One connection keeps the order.
-        harness.wait_until(lambda: self.count("cmlwatch_workers") >= workers, "all was taken", deadline=120)
+        harness.wait_until(lambda: self.count("cmlwatch_workers") >= workers, "all was taken", deadline=600)
 
     def count(self, name):
         """The sum of a metric; harness.metric takes seconds for a page of a thousand workers."""
