@@ -13,7 +13,7 @@ import time
 import harness
 import outside
 from sizes import FEW, QUICK, SECONDS, WORKERS
-from systems import PROGRAMS, SERVER_CORE, aggregator, pinned, processor_seconds, resident_kib
+from systems import SERVER_CORE, aggregator, pinned, processor_seconds, resident_kib
 
 IDLE_SECONDS = 2 if QUICK else 15
 ROUND_WORKERS = 60 if QUICK else 1000
