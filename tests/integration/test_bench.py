@@ -150,6 +150,6 @@ bench.main()
                            env={key: value for key, value in os.environ.items() if key != "QUICK"})
 
     assert (ended.returncode, said in ended.stdout) == (code, True), ended.stdout + ended.stderr
-    kept = json.loads((tmp_path / "bench.json").read_text())
+    kept = json.loads((tmp_path / "bench-part.json").read_text())
     assert [row["row"] for row in kept["rows"]] == ["way_1"]
     assert {floor["verdict"] for floor in kept["floors"]} & {"FAIL"} == ({"FAIL"} if code else set())
