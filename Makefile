@@ -125,7 +125,7 @@ $B/tests/unit/common/test_%: $B/tests/unit/common/test_%.o $B/lib/common.a
 
 FUZZ   := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAY := $(FUZZ:%=$B/tests/replay/%)
-FUZZED := $B/lib/gateway.a $B/lib/cli.a $B/lib/collector.a $B/lib/common.a
+FUZZED := $B/lib/aggregator.a $B/lib/gateway.a $B/lib/cli.a $B/lib/collector.a $B/lib/common.a
 MINUTES ?= 10
 
 $B/tests/replay/%: $B/tests/fuzz/%.o $B/tests/fuzz/replay.o $(FUZZED)
@@ -138,9 +138,9 @@ $B/libfuzzer/%: $B/tests/fuzz/%.o $(FUZZED)
 
 fuzz-targets: $(FUZZ:%=$B/libfuzzer/%)
 
-fuzz: deps-fuzz  ## fuzz all that comes from outside for MINUTES=10 in all (clang, libFuzzer)
+fuzz: deps-fuzz  ## fuzz all that comes from outside for MINUTES=10 in all, or EACH=10 CPU minutes for each target (clang, libFuzzer)
 	+@$(MAKE) --no-print-directory CC=clang SANITIZE=fuzzer-no-link,address,undefined fuzz-targets
-	@tests/support/run-fuzz build/clang-fuzzer-no-link-address-undefined/libfuzzer $(MINUTES) $(FUZZ)
+	@EACH=$(EACH) tests/support/run-fuzz build/clang-fuzzer-no-link-address-undefined/libfuzzer $(MINUTES) $(FUZZ)
 
 # --- the schemas: printed from the tables, checked in; a test prints and compares
 

@@ -36,6 +36,20 @@ fleet_entry (fleet_t *self, const char *id)
     return zhashx_lookup (self->entries, id);
 }
 
+//  An instance id is unique but for a fault; with it no worker id has to be made, which is a SHA-1.
+entry_t *
+fleet_entry_of (fleet_t *self, const names_t *names)
+{
+    entry_t *entry = zhashx_lookup (self->instances, names->instance_id);
+    char id [WORKER_ID_SIZE];
+
+    if (entry && strcmp (worker_region (entry->worker), names->region) == 0) {
+        return entry;
+    }
+    worker_id_make (id, names->region, names->instance_id);
+    return fleet_entry (self, id);
+}
+
 const worker_t *
 fleet_find (fleet_t *self, const char *id)
 {

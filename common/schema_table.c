@@ -69,7 +69,7 @@ const schema_row_t SCHEMA_OBJECTS [] = {
     {"collector", "collector_id:text kind:text version:text|null units:count|null rounds_overdue:count|null lost:count since:time|null calls:count failed:count throttled:count billed:number cost_usd_month:number|null budget_usd:count|null interval_stretch:number|null usage:[usage]"},
     {"usage",    "account:text region:text calls:count failed:count throttled:count billed:number cost_usd_month:number|null"},
     {"alert",    ALERT},
-    {"alert_rule", "name:text words:text severity:severity is_enabled:flag is_built_in:flag active:count raised_total:count"},
+    {"alert_rule", "name:text words:text severity:severity is_enabled:flag is_built_in:flag active:count raised_total:count would_have_raised_total:count"},
     {"load",     "cpu:percent|null memory:percent|null storage:percent|null"},
     {"ec2",      "instance_state_detail:text|null system_status_check:text|null last_checked_at:time|null freshness:freshness"},
     {"cloudwatch", "cpu_utilization:percent|null memory_utilization:percent|null last_collected_at:time|null detailed_monitoring_enabled:flag|null freshness:freshness"},

@@ -60,6 +60,24 @@ def test_compose_fits_its_schema(env_file):
     assert len(compose(env_file)["services"]) == 9
 
 
+def test_compose_fits_the_specification_as_it_is_written():
+    """Before any program reads it: what docker-compose 1 forgives or changes, docker compose 2 need not."""
+    jsonschema = pytest.importorskip("jsonschema")
+    path = pathlib.Path("/usr/lib/python3/dist-packages/compose/config/compose_spec.json")  # of Debian's docker-compose
+    if not path.exists():
+        pytest.skip(f"{path} is not here")
+    schema = json.loads(path.read_text())
+    written = yaml.safe_load((DEPLOY / "docker-compose.yml").read_text())
+
+    validator = jsonschema.Draft7Validator(schema)
+
+    validator.validate(written)
+
+    written["services"]["gateway"]["mem_limits"] = "1g"
+    with pytest.raises(jsonschema.ValidationError, match="mem_limits"):
+        validator.validate(written)
+
+
 def test_each_variable_is_explained_with_its_default():
     example = settings(".env.example")
     #  AWS's own are taken from the environment, and stand in a file of secrets rather than here.

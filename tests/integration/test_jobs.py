@@ -267,10 +267,19 @@ def test_report_of_another_attempt_or_runner_changes_nothing(control, runner, ag
     {}, {"runner_id": ""}, {"runner_id": "a" * 201}, {"runner_id": "a|b"}, {"runner_id": "a", "concurrency": 0},
     {"runner_id": "a", "concurrency": 1001}, {"runner_id": "a", "wait_ms": 5001}, {"runner_id": "a", "wait_ms": -1},
     {"runner_id": "a", "job_types": "build"}, {"runner_id": "a", "job_types": [""]}, {"runner_id": "a", "job_types": ["x"] * 65},
-    {"runner_id": "a", "running": {}}, {"runner_id": "a", "regions": [7]}])
+    {"runner_id": "a", "running": {}}, {"runner_id": "a", "regions": [7]}, {"runner_id": "a", "running": [{}] * 2001}])
 def test_bad_question_of_a_runner_is_refused(control, question):
     assert control.ask("runner", **question)[0]["error"]["code"] == "malformed"
     assert control.state()["stats"]["total_runners"] == 0
+
+
+def test_runner_may_name_all_it_works_on_and_as_many_whose_end_was_not_heard(control, runner):
+    build = runner("/runner/a", "build", concurrency=1000)
+    control.submit("build")
+
+    answer, _ = build.ask("runner", **build.question(running=[{"job_id": f"{n:036d}", "attempt": 1} for n in range(2000)]))
+    assert answer["stop"] == [f"{n:036d}" for n in range(2000)], "it is to let go of all that it has not"
+    assert build.work()["job_type"] == "build"
 
 
 @pytest.mark.parametrize("report", [{}, {"job_id": "x", "attempt": 1}, {"job_id": "x", "event": "completed"},
