@@ -11,7 +11,7 @@ from sizes import FEW, QUICK, ROUNDS
 from systems import PROGRAMS, SERVER_CORE, pinned
 
 HERE = pathlib.Path(__file__).resolve().parent
-TIMEOUT = 180  # seconds, of one run
+TIMEOUT = 600  # seconds, of one run
 
 
 def python(name, *arguments):
