@@ -32,6 +32,7 @@ def rows():
             "aggregator/no_rules rules_40/no_rules"),
         Row("open_jobs", "bus", "the same beside 1,000 jobs that say their progress each second", "per_second", "jobs_1000/aggregator"),
         Row("aggregate", "aggregate", "observations applied, stored and published, by the processor's time", "observations", "whole/told decoded domain"),
+        Row("ingest", "ingest", "the same through the real process on one core, with all its threads", "per_second core_second", "aggregator/raw"),
         Row("store", "store", "a commit of 256 events", "us per_second", "process/power"),
         Row("publish", "publish", "observation → feed, what its durability costs", "p50_ms p99_ms", "power/process"),
         Row("keys", "keys", "observation → a client, with keys on the bus and without", "p50_ms p99_ms per_second cpu_us", "keys/open"),

@@ -49,6 +49,14 @@ def aggregate(folder, table):
         take(table, tree, {"aggregate": {who: {"observations": f"{who}_per_second"} for who in ("domain", "decoded", "told", "whole")}})
 
 
+def ingest(folder, table):
+    for _ in range(FEW):
+        (tree,) = run(python("bench_ingest", *((200, 3000) if QUICK else (1000, 200000)), 1))
+        most = max(tree["curve"], key=int)
+        take(table, tree, {"ingest": {who: {"per_second": f"{of}.per_second", "core_second": f"{of}.per_core_second"}
+                                      for who, of in (("aggregator", f"curve.{most}"), ("raw", "relay"))}})
+
+
 def store(folder, table):
     for _ in range(FEW):
         (tree,) = run([PROGRAMS / "bench_store", folder, 100 if QUICK else 1000, 1000 if QUICK else 10000, 1])
@@ -101,5 +109,5 @@ def job_monitor(folder, table):
             take(table, tree, {"job_monitor": {who: {"p50_ms": "submitted_ms.p50", "p99_ms": "submitted_ms.p99", "whole": "whole"}}})
 
 
-PARTS = {"aggregate": aggregate, "store": store, "publish": publish, "keys": keys, "push": push, "monitor": monitor, "jobs": jobs,
+PARTS = {"aggregate": aggregate, "ingest": ingest, "store": store, "publish": publish, "keys": keys, "push": push, "monitor": monitor, "jobs": jobs,
          "job_monitor": job_monitor}
