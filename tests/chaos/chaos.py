@@ -43,7 +43,7 @@ def run(folder, seed, seconds):
     finally:
         eyes.over.set()
         world.close()
-    return wrong, {"seed": seed, "faults": len(faults), "events": events, "jobs": len(world.asking.known), "said": world.words.publisher.sequence,
+    return wrong, {"seed": seed, "faults": len(faults), "events": events, "jobs": len(world.asking.known), "alerts": len(world.followers[0].alerts), "keys": bool(world.keys), "said": world.words.publisher.sequence,
                    "connections": sum(each.connections for each in world.followers), "looks": eyes.looks,
                    "unowned_longest_seconds": round(eyes.longest, 1), "seconds": round(time.monotonic() - begun, 1)}
 
