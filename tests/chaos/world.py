@@ -216,7 +216,10 @@ class Runs(Use):
 class World:
     def __init__(self, folder, seed):
         self.folder, self.seed, self.down, self.links, self.clocks, self.programs, self.bad_ends = folder, seed, set(), {}, {}, {}, []
-        self.bus = harness.Bus()
+        self.bus, self.sim, self.hook, self.stop, self.small, self.uses, self.followers = harness.Bus(), None, None, threading.Event(), False, [], []
+
+    def build(self):
+        folder, seed = self.folder, self.seed
         self.sim = harness.Simulator(folder, "--regions", REGIONS, "--seed", seed, instances=INSTANCES)
         (folder / "pins").write_text(self.sim.control("pins"))
         self.keys, self.hook = self.make_keys(seed), Hook()
@@ -236,7 +239,6 @@ class World:
         for link in LINKS:
             if link not in self.links:
                 self.links[link] = MessageProxy(getattr(self.bus, link.split(".")[1]))
-        self.stop = threading.Event()
         direct = [self.programs[name].port for name in GATEWAYS]
         through = [self.links[f"{name}.http"].port for name in GATEWAYS]
         self.followers = [Follows(number, lambda ports=(direct, through)[number % 2]: ports, self.stop, seed) for number in range(FOLLOWERS)]
@@ -374,9 +376,10 @@ class World:
         for each in self.uses:
             each.over.set()
         for program in (*self.programs.values(), self.sim):
-            if program.alive():
+            if program and program.alive():
                 program.kill()
-        self.hook.close()
+        if self.hook:
+            self.hook.close()
         for link in self.links.values():
             link.close()
         if self.small:
