@@ -141,13 +141,14 @@ empty (float *slots, size_t count)
     }
 }
 
-//  Slots between the newest and this one were told nothing.
+//  Slots between the newest and this one were told nothing. Blocks come with a first value: an empty
+//  ring has none.
 static void
 advance (ring_t *ring, int64_t number)
 {
-    int64_t from = ring->newest == INT64_MIN || number - ring->newest >= ring->length
-                       ? number - ring->length
-                       : ring->newest;
+    int64_t from = ring->newest == INT64_MIN               ? number
+                   : number - ring->newest >= ring->length ? number - ring->length
+                                                           : ring->newest;
 
     for (int64_t each = from + 1; each <= number; each++) {
         float *slot = slot_of (ring, each < 0 ? 0 : each);

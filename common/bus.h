@@ -53,6 +53,9 @@ void bus_socket_reconnect (zsock_t *socket, const char *endpoint);
 
 typedef struct bus_publisher bus_publisher_t;
 
+//  What a heartbeat is to say of its source besides; what is borrowed is so until the next.
+typedef void bus_beat_fn (void *argument, collector_heartbeat_t *beat);
+
 typedef struct bus_publisher_settings {
     const char *endpoint;     //  of the aggregator's ingest
     const char *source;       //  "/collector/ec2/host-1"
@@ -61,6 +64,8 @@ typedef struct bus_publisher_settings {
     int64_t high_water_mark;  //  messages kept for an aggregator that is away
     int64_t linger_ms;
     const bus_keys_t *keys;  //  borrowed; null: not encrypted
+    bus_beat_fn *on_beat;    //  null: heartbeats say nothing of the source
+    void *argument;
 } bus_publisher_settings_t;
 
 //  Strings are copied.
