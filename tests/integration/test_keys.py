@@ -13,53 +13,12 @@ import zmq.auth
 import harness
 import outside
 from harness import metric, wait_until
-
-
-class Keys:
-    """A folder of keys and one of those who are let in, as an operator keeps them."""
-
-    def __init__(self, folder):
-        self.folder, self.allowed = folder / "keys", folder / "allowed"
-        self.folder.mkdir()
-        self.allowed.mkdir()
-        self.make("aggregator", None)
-
-    def make(self, name, role):
-        zmq.auth.create_certificates(self.folder, name)
-        if role:
-            self.allow(name, role)
-        return self.folder / f"{name}.key"
-
-    def allow(self, name, role):
-        public = (self.folder / f"{name}.key").read_text()
-        (self.allowed / f"{name}.key").write_text(public.replace("metadata\n", f'metadata\n    name = "{name}"\n    role = "{role}"\n'))
-
-    def public(self, name):
-        return zmq.auth.load_certificate(self.folder / f"{name}.key")[0].decode()
-
-    def pair(self, name):
-        return zmq.auth.load_certificate(self.folder / f"{name}.key_secret")
-
-    def arguments(self, name, server="aggregator"):
-        return ("--curve-key", self.folder / f"{name}.key", "--curve-server-key", self.public(server))
+from keys import Keys, locked, socket
 
 
 @pytest.fixture
 def keys(tmp_path):
     return Keys(tmp_path)
-
-
-def socket(keys, kind, endpoint, name, server="aggregator"):
-    it = zmq.Context.instance().socket(kind)
-    it.linger = 0
-    it.curve_publickey, it.curve_secretkey = keys.pair(name)
-    it.curve_serverkey = keys.public(server).encode()
-    it.connect(endpoint)
-    return it
-
-
-def locked(keys):
-    return ("--curve-key", keys.folder / "aggregator.key", "--curve-allow", keys.allowed)
 
 
 def ask(dealer, operation, patience=harness.PATIENCE, **question):
