@@ -7,6 +7,7 @@ wired together. Nothing here sleeps for a guess: wait_until polls a condition wi
 CMLWATCH_BUILD names the folder of the programs, CMLWATCH_WRAP=valgrind runs each under valgrind.
 SPDX-License-Identifier: MIT
 """
+import collections
 import itertools
 import json
 import os
@@ -45,20 +46,31 @@ RUN, RUNS = map(int, os.environ.get("CMLWATCH_PORTS", "0/1").split("/"))
 BLOCK = 4  # a program may want some in a row
 BLOCKS = range(10000 + BLOCK * (RUN * WORKERS + WORKER), 32000 - BLOCK, BLOCK * WORKERS * RUNS)
 PORTS = itertools.cycle(random.sample(BLOCKS, len(BLOCKS)))
+RESERVED = collections.deque(maxlen=30)  # of the last tests
 
 
-def is_free(port):
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-            return True
-        except OSError:
-            return False
+def reserve(port):
+    """A socket that has the port on each address (the simulator's CMLs have many), or None. Who says SO_REUSEADDR, as all
+    of ours do, may listen there all the same; for anybody who looks whether it is free it is not."""
+    probe = socket.socket()
+    try:
+        probe.bind(("0.0.0.0", port))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        return probe
+    except OSError:
+        probe.close()
+        return None
 
 
 def free_port():
     """One that nobody has, as are the three above it."""
-    return next(port for port in PORTS if all(is_free(port + n) for n in range(BLOCK)))
+    for port in PORTS:
+        block = [reserve(port + n) for n in range(BLOCK)]
+        if all(block):
+            RESERVED.append(block)
+            return port
+        for probe in filter(None, block):
+            probe.close()
 
 
 def wait_until(condition, what, deadline=PATIENCE):
