@@ -401,9 +401,9 @@ def test_events_come_newest_first_wait_while_one_reads_and_have_links(fleet, tab
         wait_until(lambda: fleet.gateway.worker("i-0alpha")["status"] == ("stopped" if number % 2 == 0 else "running"), "it is said")
     page.reads("#events", "stopped → running")
     wait_until(lambda: page.run("document.querySelectorAll('#events li').length") >= 40, "all are there")
-    page.run("scrollTo(0, 400)")
+    #  Two frames: before the second the page has been told that it was scrolled.
+    page.run("new Promise(done => { scrollTo(0, 400); requestAnimationFrame(() => requestAnimationFrame(() => done(true))); })")
     top = page.run("document.querySelector('#events li').dataset.id")
-    page.run("(async () => { await new Promise(done => setTimeout(done, 100)); })()")
     fleet.say("bravo", state="stopped")
     page.reads(".new", "new")
     assert page.run("document.querySelector('#events li').dataset.id") == top, "nothing moves while one reads"
