@@ -16,21 +16,6 @@ static const struct {
                            "domain.cml_worker.cloudwatch_metrics"},
     [SOURCE_CML] = {SNAPSHOT_GROUP_CML, SNAPSHOT_GROUP_CML_QUIET, "domain.cml_worker.cml_metrics"}};
 
-//  The fields of the set that belong to this group.
-static field_set_t
-of_group (const field_set_t *fields, snapshot_group_t group)
-{
-    field_set_t chosen = {0};
-
-    for (int field = 0; field < SNAPSHOT_FIELD_COUNT; field++) {
-        if (snapshot_field_group ((snapshot_field_t) field) == group &&
-            field_set_has (fields, (snapshot_field_t) field)) {
-            field_set_add (&chosen, (snapshot_field_t) field);
-        }
-    }
-    return chosen;
-}
-
 static void
 add_calculated (field_set_t *fields)
 {
@@ -137,8 +122,8 @@ static void
 tell_metrics (feed_t *feed, const worker_t *worker, const snapshot_t *snapshot,
               const field_set_t *changed, worker_source_t source)
 {
-    field_set_t fields = of_group (changed, METRICS [source].group);
-    field_set_t quiet = of_group (changed, METRICS [source].quiet);
+    field_set_t fields = field_set_of_group (changed, METRICS [source].group);
+    field_set_t quiet = field_set_of_group (changed, METRICS [source].quiet);
 
     if (field_set_is_empty (&fields)) {
         return;
@@ -182,7 +167,7 @@ static void
 tell_group (feed_t *feed, const worker_t *worker, const snapshot_t *snapshot,
             const field_set_t *changed, snapshot_group_t group, event_type_t type)
 {
-    field_set_t fields = of_group (changed, group);
+    field_set_t fields = field_set_of_group (changed, group);
 
     if (!field_set_is_empty (&fields)) {
         field_set_add (&fields, SNAPSHOT_updated_at);

@@ -25,22 +25,21 @@ names_of (const observation_t *observation, names_t *names, reason_t *why)
                            "1 to %d bytes without '|'",
                            subject, NAME_BYTES_MAX);
     }
-    snprintf (names->region, sizeof names->region, "%.*s", (int) size, subject);
-    snprintf (names->instance_id, sizeof names->instance_id, "%s", slash + 1);
+    memcpy (names->region, subject, size);
+    names->region [size] = '\0';
+    memcpy (names->instance_id, slash + 1, strlen (slash + 1) + 1);
     return 0;
 }
 
 static entry_t *
 find_entry (fleet_t *self, const observation_t *observation, reason_t *why)
 {
-    char id [WORKER_ID_SIZE];
     names_t names;
 
     if (names_of (observation, &names, why) < 0) {
         return NULL;
     }
-    worker_id_make (id, names.region, names.instance_id);
-    entry_t *entry = fleet_entry (self, id);
+    entry_t *entry = fleet_entry_of (self, &names);
     if (!entry) {
         reason_set (why, -ENOENT, "%s/%s: no instance.observed has told of this worker yet",
                     names.region, names.instance_id);
@@ -66,12 +65,7 @@ keep_samples (fleet_t *self, entry_t *entry, const worker_change_t *change)
 static bool
 counts_in_digest (const field_set_t *fields)
 {
-    int field = 0;
-
-    while (field < SNAPSHOT_ec2_freshness && !field_set_has (fields, (snapshot_field_t) field)) {
-        field++;
-    }
-    return field < SNAPSHOT_ec2_freshness;
+    return field_set_next (fields, 0) < SNAPSHOT_ec2_freshness;
 }
 
 void
@@ -160,15 +154,13 @@ int
 fleet_apply_instance (fleet_t *self, const observation_t *observation, reason_t *why)
 {
     const instance_observed_t *seen = &observation->instance_observed;
-    char id [WORKER_ID_SIZE];
     names_t names;
 
     int rc = names_of (observation, &names, why);
     if (rc < 0) {
         return rc;
     }
-    worker_id_make (id, names.region, names.instance_id);
-    entry_t *entry = fleet_entry (self, id);
+    entry_t *entry = fleet_entry_of (self, &names);
     if (!entry) {
         return create (self, &names, observation, why);
     }
@@ -181,15 +173,13 @@ fleet_apply_instance (fleet_t *self, const observation_t *observation, reason_t 
 int
 fleet_apply_gone (fleet_t *self, const observation_t *observation, reason_t *why)
 {
-    char id [WORKER_ID_SIZE];
     names_t names;
 
     int rc = names_of (observation, &names, why);
     if (rc < 0) {
         return rc;
     }
-    worker_id_make (id, names.region, names.instance_id);
-    entry_t *entry = fleet_entry (self, id);
+    entry_t *entry = fleet_entry_of (self, &names);
     if (entry) {
         worker_change_t change = worker_terminate (entry->worker, observation->envelope.time);
         fleet_tell (self, entry, &change, false);
@@ -291,6 +281,23 @@ fleet_apply_activity (fleet_t *self, const observation_t *observation, reason_t 
                                                      observation->envelope.time);
     fleet_tell (self, entry, &change, false);
     return 0;
+}
+
+int
+fleet_apply_heartbeat (fleet_t *self, const observation_t *observation, reason_t *why)
+{
+    const envelope_t *envelope = &observation->envelope;
+
+    (void) why;
+    collectors_take (self->collectors, envelope->source, &observation->collector_heartbeat,
+                     envelope->time, loop_now (self->loop).steady);
+    return 0;
+}
+
+void
+fleet_note_lost (fleet_t *self, const char *source, uint64_t count)
+{
+    collectors_lose (self->collectors, source, count);
 }
 
 int

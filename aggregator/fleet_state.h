@@ -6,6 +6,7 @@
 #define AGGREGATOR_FLEET_STATE_H
 
 #include "../common/worker_id.h"
+#include "collectors.h"
 #include "fleet.h"
 
 #include <czmq.h>
@@ -49,12 +50,14 @@ struct fleet {
     fleet_watch_fn *watch;
     void *watcher;
     buffer_t told_stats;
+    collectors_t *collectors;
     time_us_t clock_ahead;  //  wall time less steady time, as it was last
     metric_t *refused, *set_back;
 };
 
-//  fleet.c: by worker id. A new one, null at workers_max.
+//  fleet.c: by worker id; by its names. A new one, null at workers_max.
 entry_t *fleet_entry (fleet_t *self, const char *id);
+entry_t *fleet_entry_of (fleet_t *self, const names_t *names);
 entry_t *fleet_add (fleet_t *self, const names_t *names, time_us_t at, reason_t *why);
 //  Its samples, those of the store included; null without memory.
 history_t *fleet_samples (fleet_t *self, entry_t *entry);

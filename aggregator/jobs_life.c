@@ -52,15 +52,16 @@ set_deadlines (jobs_t *self, job_entry_t *entry, time_us_t since)
     set_due (self, entry);
 }
 
-//  Of a job that was there before: what of its time has gone by is counted by the wall, never
-//  more than there is, never less than none.
+//  Of a job that was there before: what of its time has gone by is counted by the wall, never less
+//  than none. Since when one waits that was taken before is not known: it has all its time again.
 void
 jobs_begin (jobs_t *self, job_entry_t *entry, moment_t now)
 {
     const job_t *job = &entry->job;
-    bool waits = job->status == JOB_PENDING;
-    time_us_t began =
-                  waits || job->assigned_at == TIME_UNKNOWN ? job->created_at : job->assigned_at,
+    bool waits = job->status == JOB_PENDING, was_taken = job->assigned_at != TIME_UNKNOWN;
+    time_us_t began = !was_taken ? job->created_at
+                      : waits    ? now.wall
+                                 : job->assigned_at,
               gone = now.wall - began;
 
     set_deadlines (self, entry, now.steady - (gone > 0 ? gone : 0));
@@ -251,6 +252,7 @@ jobs_step_done (jobs_t *self, const job_t *job, const char *result, const job_st
     change.runner_id = runner;
     if (waited) {
         job_queue_take (self->queue, &entry->queued);
+        set_deadlines (self, entry, now.steady);  //  it may have rested
     } else {
         move (self, entry, JOB_PENDING, now);
     }

@@ -45,9 +45,9 @@ change_end (worker_t *self, worker_change_t *change, time_us_t at)
 
     idle_follow (self, change);
     cost_follow (self, change);
-    for (int field = 0; field < SNAPSHOT_FIELD_COUNT && !news; field++) {
-        news = field_set_has (&change->fields, (snapshot_field_t) field) &&
-               !is_quiet ((snapshot_field_t) field);
+    FOR_EACH_FIELD (field, &change->fields)
+    {
+        news = news || !is_quiet ((snapshot_field_t) field);
     }
     //  Sources differ in their times: what was updated last never goes back.
     if (news && at > self->state.updated_at) {

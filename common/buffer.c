@@ -98,6 +98,27 @@ buffer_format (buffer_t *self, const char *format, ...)
     self->size += (size_t) size;
 }
 
+void
+buffer_unsigned (buffer_t *self, uint64_t value)
+{
+    char text [20], *end = text + sizeof text, *start = end;
+
+    do {
+        *--start = (char) ('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    buffer_append (self, start, (size_t) (end - start));
+}
+
+void
+buffer_integer (buffer_t *self, int64_t value)
+{
+    if (value < 0) {
+        buffer_append (self, "-", 1);
+    }
+    buffer_unsigned (self, value < 0 ? 0 - (uint64_t) value : (uint64_t) value);
+}
+
 bool
 buffer_failed (const buffer_t *self)
 {

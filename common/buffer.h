@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct buffer {
     char *data;  //  null until the first append
@@ -29,6 +30,10 @@ void buffer_append (buffer_t *self, const void *bytes, size_t size);
 void buffer_text (buffer_t *self, const char *text);
 void buffer_format (buffer_t *self, const char *format, ...)
     __attribute__ ((format (printf, 2, 3)));
+
+//  Decimal.
+void buffer_unsigned (buffer_t *self, uint64_t value);
+void buffer_integer (buffer_t *self, int64_t value);
 
 //  Makes room for size more bytes and returns where they start; the caller writes them
 //  and adds to self->size. Null when memory is out.

@@ -56,12 +56,10 @@ date_from_days (int64_t days, int64_t *year, int64_t *month, int64_t *day)
 }
 
 static void
-put_digits (char *at, int64_t value, int digits)
+put_pair (char *at, uint32_t value)
 {
-    while (digits-- > 0) {
-        at [digits] = (char) ('0' + value % 10);
-        value /= 10;
-    }
+    at [0] = (char) ('0' + value / 10);
+    at [1] = (char) ('0' + value % 10);
 }
 
 const char *
@@ -73,17 +71,19 @@ clock_format (char text [CLOCK_TEXT_SIZE], time_us_t wall)
 
     wall = wall < least ? least : wall > most ? most : wall;
     int64_t days = (wall >= 0 ? wall : wall - DAY_US + 1) / DAY_US;
-    int64_t ms = (wall - days * DAY_US) / MS_US;
+    uint32_t ms = (uint32_t) ((wall - days * DAY_US) / MS_US), seconds = ms / 1000;
     date_from_days (days, &year, &month, &day);
 
     memcpy (text, "0000-00-00T00:00:00.000Z", CLOCK_TEXT_SIZE);
-    put_digits (text, year, 4);
-    put_digits (text + 5, month, 2);
-    put_digits (text + 8, day, 2);
-    put_digits (text + 11, ms / 3600000, 2);
-    put_digits (text + 14, ms / 60000 % 60, 2);
-    put_digits (text + 17, ms / 1000 % 60, 2);
-    put_digits (text + 20, ms % 1000, 3);
+    put_pair (text, (uint32_t) year / 100);
+    put_pair (text + 2, (uint32_t) year % 100);
+    put_pair (text + 5, (uint32_t) month);
+    put_pair (text + 8, (uint32_t) day);
+    put_pair (text + 11, seconds / 3600);
+    put_pair (text + 14, seconds / 60 % 60);
+    put_pair (text + 17, seconds % 60);
+    put_pair (text + 20, ms % 1000 / 10);
+    text [22] = (char) ('0' + ms % 10);
     return text;
 }
 

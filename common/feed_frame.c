@@ -16,17 +16,45 @@
 static const char *const KINDS [] = {
     [FEED_EVENT] = "event", [FEED_STATE] = "state", [FEED_GONE] = "gone", [FEED_TICK] = "tick"};
 
+static void
+put_bar (buffer_t *out)
+{
+    buffer_append (out, "|", 1);
+}
+
+//  A field that another follows.
+static void
+put_text (buffer_t *out, const char *text)
+{
+    buffer_text (out, text);
+    put_bar (out);
+}
+
+//  Of each message that goes out: not by printf, which took a tenth of the aggregator's time.
 void
 feed_header_write (buffer_t *out, const feed_header_t *self)
 {
     const char *type = self->type == EVENT_UNKNOWN ? self->type_name : event_type_name (self->type);
 
-    buffer_format (out, "%s|%s|%s|%s|%s|%d|%s|%" PRIu64 "|%" PRId64 "|%zu+%zu", KINDS [self->kind],
-                   type, self->region, self->worker_id, self->job_type, self->priority, self->epoch,
-                   self->seq, self->time, self->snapshot_offset, self->snapshot_size);
+    put_text (out, KINDS [self->kind]);
+    put_text (out, type);
+    put_text (out, self->region);
+    put_text (out, self->worker_id);
+    put_text (out, self->job_type);
+    buffer_integer (out, self->priority);
+    put_bar (out);
+    put_text (out, self->epoch);
+    buffer_unsigned (out, self->seq);
+    put_bar (out);
+    buffer_integer (out, self->time);
+    put_bar (out);
+    buffer_unsigned (out, self->snapshot_offset);
+    buffer_append (out, "+", 1);
+    buffer_unsigned (out, self->snapshot_size);
     if (trace_context_is_set (&self->trace)) {
         char text [TRACEPARENT_SIZE];
-        buffer_format (out, "|%s", trace_context_write (&self->trace, text));
+        put_bar (out);
+        buffer_text (out, trace_context_write (&self->trace, text));
     }
 }
 

@@ -67,6 +67,10 @@ void json_close_array (json_writer_t *self);
 
 //  key is written as it is: ours are plain ASCII words.
 void json_key (json_writer_t *self, const char *key);
+//  The same of a key that is quoted and has its colon, so that it is copied and no more.
+void json_key_literal (json_writer_t *self, const char *quoted, size_t size);
+#define JSON_KEY_LITERAL(json, name) \
+    json_key_literal (json, "\"" name "\":", sizeof ("\"" name "\":") - 1)
 
 void json_put_null (json_writer_t *self);
 void json_put_bool (json_writer_t *self, bool value);

@@ -16,25 +16,53 @@ json_writer (buffer_t *out)
     return (json_writer_t){.out = out};
 }
 
-//  The comma before a member or element, unless it is the first or follows its key.
-static void
-begin_value (json_writer_t *self)
+//  The comma before a member or element, unless it is the first or follows its key: 1 or 0 bytes.
+static bool
+wants_comma (json_writer_t *self)
 {
-    if (self->after_key) {
-        self->after_key = false;
-        return;
-    }
-    if (self->more [self->depth]) {
-        buffer_append (self->out, ",", 1);
-    }
+    bool is_value = self->after_key, more = self->more [self->depth];
+
+    self->after_key = false;
     self->more [self->depth] = true;
+    return !is_value && more;
+}
+
+//  Room for the comma, which is put, and so many bytes more; null when memory is out.
+static char *
+begin_value (json_writer_t *self, size_t size)
+{
+    bool comma = wants_comma (self);
+    char *room = buffer_reserve (self->out, size + 1);
+
+    if (room && comma) {
+        *room++ = ',';
+    }
+    return room;
+}
+
+//  What was written at room, which begin_value gave, ends here.
+static void
+end_value (json_writer_t *self, const char *end)
+{
+    self->out->size = (size_t) (end - self->out->data);
+    self->out->data [self->out->size] = '\0';
+}
+
+static void
+put_word (json_writer_t *self, const char *word, size_t size)
+{
+    char *room = begin_value (self, size);
+
+    if (room) {
+        memcpy (room, word, size);
+        end_value (self, room + size);
+    }
 }
 
 static void
 open_level (json_writer_t *self, const char *bracket)
 {
-    begin_value (self);
-    buffer_append (self->out, bracket, 1);
+    put_word (self, bracket, 1);
     assert (self->depth + 1 < JSON_NESTING_MAX && "our own documents are shallow");
     self->more [++self->depth] = false;
 }
@@ -75,23 +103,22 @@ void
 json_key (json_writer_t *self, const char *key)
 {
     size_t size = strlen (key);
-    begin_value (self);
-    char *room = buffer_reserve (self->out, size + 3);
+    char *room = begin_value (self, size + 3);
 
     if (room) {
         room [0] = '"';
         memcpy (room + 1, key, size);
         memcpy (room + 1 + size, "\":", 2);
-        self->out->size += size + 3;
+        end_value (self, room + size + 3);
     }
     self->after_key = true;
 }
 
-static void
-put_word (json_writer_t *self, const char *word, size_t size)
+void
+json_key_literal (json_writer_t *self, const char *quoted, size_t size)
 {
-    begin_value (self);
-    buffer_append (self->out, word, size);
+    put_word (self, quoted, size);
+    self->after_key = true;
 }
 
 void
@@ -236,18 +263,13 @@ put_escaped (buffer_t *out, unsigned char byte)
     }
 }
 
-void
-json_put_text_n (json_writer_t *self, const char *text, size_t size)
+//  Behind the first byte that is not plain.
+static void
+put_rest (json_writer_t *self, const char *text, size_t size)
 {
     const unsigned char *bytes = (const unsigned char *) text;
     size_t plain = 0;  //  start of what can be copied as it is
 
-    if (!text) {
-        json_put_null (self);
-        return;
-    }
-    begin_value (self);
-    buffer_append (self->out, "\"", 1);
     for (size_t i = 0; i < size;) {
         size_t length = utf8_length (bytes + i, size - i);
         if (length > 1 ||
@@ -264,13 +286,78 @@ json_put_text_n (json_writer_t *self, const char *text, size_t size)
         plain = ++i;
     }
     buffer_append (self->out, text + plain, size - plain);
-    buffer_append (self->out, "\"", 1);
 }
 
+#define EACH_BYTE(value) (UINT64_C (0x0101010101010101) * (value))
+
+//  Nonzero when one of the eight bytes is not ASCII, a control character, a quote or a backslash
+//  (https://graphics.stanford.edu/~seander/bithacks.html#HasLessInWord; exact while all are ASCII).
+static uint64_t
+not_plain (uint64_t eight)
+{
+    uint64_t quote = eight ^ EACH_BYTE ('"'), backslash = eight ^ EACH_BYTE ('\\');
+
+    return (eight | (eight - EACH_BYTE (0x20)) | (quote - EACH_BYTE (1)) |
+            (backslash - EACH_BYTE (1))) &
+           EACH_BYTE (0x80);
+}
+
+//  How many bytes from the start can be copied as they are: nearly always all.
+static size_t
+plain_length (const char *text, size_t size)
+{
+    size_t at = 0;
+    uint64_t eight;
+
+    for (; at + sizeof eight <= size; at += sizeof eight) {
+        memcpy (&eight, text + at, sizeof eight);
+        if (not_plain (eight)) {
+            break;
+        }
+    }
+    for (; at < size; at++) {
+        unsigned char byte = (unsigned char) text [at];
+        if (byte < 0x20 || byte >= 0x80 || byte == '"' || byte == '\\') {
+            break;
+        }
+    }
+    return at;
+}
+
+void
+json_put_text_n (json_writer_t *self, const char *text, size_t size)
+{
+    size_t clean = text ? plain_length (text, size) : 0;
+    char *room = text ? begin_value (self, clean + 2) : NULL;
+
+    if (!text) {
+        json_put_null (self);
+    } else if (room) {
+        *room = '"';
+        memcpy (room + 1, text, clean);
+        end_value (self, room + 1 + clean);
+        put_rest (self, text + clean, size - clean);
+        buffer_append (self->out, "\"", 1);
+    }
+}
 void
 json_put_text (json_writer_t *self, const char *text)
 {
     json_put_text_n (self, text, text ? strlen (text) : 0);
+}
+
+//  Of bytes that are plain.
+static void
+put_quoted (json_writer_t *self, const char *text, size_t size)
+{
+    char *room = begin_value (self, size + 2);
+
+    if (room) {
+        *room = '"';
+        memcpy (room + 1, text, size);
+        room [1 + size] = '"';
+        end_value (self, room + size + 2);
+    }
 }
 
 void
@@ -282,7 +369,7 @@ json_put_time (json_writer_t *self, time_us_t wall)
         json_put_null (self);
     } else {
         clock_format (text, wall);
-        json_put_text_n (self, text, CLOCK_TEXT_SIZE - 1);
+        put_quoted (self, text, CLOCK_TEXT_SIZE - 1);
     }
 }
 

@@ -49,15 +49,39 @@ field_set_is_empty (const field_set_t *self)
     return all == 0;
 }
 
+int
+field_set_next (const field_set_t *self, int from)
+{
+    for (int word = from / 64; word < FIELD_SET_WORDS; word++) {
+        uint64_t left =
+            self->words [word] & (word == from / 64 ? ~UINT64_C (0) << (from % 64) : ~UINT64_C (0));
+        if (left) {
+            return word * 64 + __builtin_ctzll (left);
+        }
+    }
+    return SNAPSHOT_FIELD_COUNT;
+}
+
+field_set_t
+field_set_of_group (const field_set_t *self, snapshot_group_t group)
+{
+    field_set_t chosen = {0};
+
+    FOR_EACH_FIELD (field, self)
+    {
+        if (ROWS [field].group == group) {
+            field_set_add (&chosen, (snapshot_field_t) field);
+        }
+    }
+    return chosen;
+}
+
 bool
 field_set_has_group (const field_set_t *self, snapshot_group_t group)
 {
-    for (int field = 0; field < SNAPSHOT_FIELD_COUNT; field++) {
-        if (ROWS [field].group == group && field_set_has (self, (snapshot_field_t) field)) {
-            return true;
-        }
-    }
-    return false;
+    field_set_t chosen = field_set_of_group (self, group);
+
+    return !field_set_is_empty (&chosen);
 }
 
 const char *
@@ -159,8 +183,8 @@ void
 snapshot_write (json_writer_t *out, const snapshot_t *self, const char *reason)
 {
     json_open_object (out);
-#define WRITE(kind, name, group) \
-    json_key (out, #name);       \
+#define WRITE(kind, name, group)   \
+    JSON_KEY_LITERAL (out, #name); \
     put_##kind (out, self->name);
     SNAPSHOT_FIELDS (WRITE)
 #undef WRITE
@@ -175,7 +199,7 @@ snapshot_write_fields (json_writer_t *out, const snapshot_t *self, const field_s
 {
 #define WRITE(kind, name, group)                   \
     if (field_set_has (fields, SNAPSHOT_##name)) { \
-        json_key (out, #name);                     \
+        JSON_KEY_LITERAL (out, #name);             \
         put_##kind (out, self->name);              \
     }
     SNAPSHOT_FIELDS (WRITE)

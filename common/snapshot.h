@@ -132,16 +132,23 @@ typedef enum snapshot_group {
     SNAPSHOT_GROUP_COUNT
 } snapshot_group_t;
 
-//  A set of fields.
+//  A set of fields. Most have few: they are walked by what is in them.
+#define FIELD_SET_WORDS ((SNAPSHOT_FIELD_COUNT + 63) / 64)
 typedef struct field_set {
-    uint64_t words [(SNAPSHOT_FIELD_COUNT + 63) / 64];
+    uint64_t words [FIELD_SET_WORDS];
 } field_set_t;
 
 void field_set_add (field_set_t *self, snapshot_field_t field);
 bool field_set_has (const field_set_t *self, snapshot_field_t field);
 void field_set_merge (field_set_t *self, const field_set_t *other);
 bool field_set_is_empty (const field_set_t *self);
-//  True when the set has a field of this group.
+//  The first field of the set that is not before from; SNAPSHOT_FIELD_COUNT: none.
+int field_set_next (const field_set_t *self, int from);
+#define FOR_EACH_FIELD(field, set)                                                  \
+    for (int field = field_set_next (set, 0); (field) < (int) SNAPSHOT_FIELD_COUNT; \
+         (field) = field_set_next (set, (field) + 1))
+//  Those of the set that are of this group; true when there are any.
+field_set_t field_set_of_group (const field_set_t *self, snapshot_group_t group);
 bool field_set_has_group (const field_set_t *self, snapshot_group_t group);
 
 const char *snapshot_field_name (snapshot_field_t field);

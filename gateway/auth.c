@@ -233,7 +233,9 @@ identify_cookie (auth_t *self, struct MHD_Connection *connection, const char *me
 
     if (found && !auth_holds (self, found)) {
         identity_release (&found);
-        reason_set (why, -EACCES, "the token of this session was taken back; log in again");
+        reason_set (why, -EACCES,
+                    "the token of this session was taken back, or says something else by now; log "
+                    "in again");
     }
     if (!found) {
         return -EACCES;
@@ -332,7 +334,7 @@ auth_end_session (auth_t *self, const identity_t *identity)
 bool
 auth_holds (const auth_t *self, const identity_t *identity)
 {
-    return (!self->tokens || tokens_have (self->tokens, identity->credential)) &&
+    return (!self->tokens || tokens_stand_for (self->tokens, identity)) &&
            !sessions_have_ended (self->sessions, identity);
 }
 

@@ -37,6 +37,7 @@ dashboard_files:
     file "lib/settings.js", js
     file "lib/format.js", js
     file "lib/fleet.js", js
+    file "lib/usage.js", js
     file "lib/actions.js", js
     file "lib/export.js", js
     file "lib/history.js", js
@@ -58,6 +59,7 @@ dashboard_files:
     file "views/events.js", js
     file "views/alerts.js", js
     file "views/system.js", js
+    file "views/collectors.js", js
     file "vendor/preact.js", js
     file "vendor/hooks.js", js
     file "vendor/htm.js", js

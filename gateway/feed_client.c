@@ -351,10 +351,10 @@ on_watch (void *argument)
     feed_client_t *self = argument;
     time_us_t now = loop_now (self->loop).steady;
 
-    if (now - self->heard > GIVE_UP_US && now - self->connected > GIVE_UP_US) {
+    if (now - self->heard > GIVE_UP_US && now - self->connected > GIVE_UP_US &&
+        bus_subscriber_reconnect (self->subscriber)) {
         self->connected = now;
         metric_increment (self->reconnects);
-        bus_subscriber_reconnect (self->subscriber);
     }
 }
 

@@ -1,96 +1,93 @@
 // bench_aggregate.c - what one observation costs in the aggregator, part by part.
 //
-//     bench_aggregate [WORKERS] [OBSERVATIONS] [ROUNDS]
+//     bench_aggregate [WORKERS] [OBSERVATIONS] [ROUNDS] [FOLDER] [PART]
 //
-// Observations are prepared as the bytes that come from the bus, in the mix of a real fleet: of
-// each worker in turn EC2's, CloudWatch's, CML's, its labs and its activity, with values that
-// change. Each figure is the median of ROUNDS. `domain` is the operations of worker.h alone on
-// decoded observations; `decoded` adds JSON in; `told` adds events, snapshots and the feed's
-// socket (to which nobody subscribes), in turns of 256. Prints one line of JSON.
+// Observations are prepared as the bytes that come from the bus (mix.h). Each figure is the median of
+// ROUNDS, per second of processor time. `domain` is the operations of worker.h alone on decoded observations; `decoded` adds JSON
+// in; `told` adds events, snapshots and the feed's socket (to which nobody subscribes), in turns of
+// 256; all of them in the order of MIX_BY_KIND. `whole` is the aggregator's own loop with all its parts,
+// a store in FOLDER (/tmp if not said), and one who hears the feed, in the order in which collectors
+// speak; its sockets are in the process, so that no other thread has a hand in it and the instructions
+// are the same in each run (`make flame`). PART does that one alone. Prints one line of JSON. What
+// the process costs, with TCP, is ingest_load.c's to say.
 //
 // SPDX-License-Identifier: MIT
 
-#include "../../aggregator/fleet.h"
+#include "../../aggregator/alerts.h"
+#include "../../aggregator/ingest.h"
 #include "../../common/cleanup.h"
+#include "mix.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <zmq.h>
 
 #define TURN       256
 #define ROUNDS_MAX 99
-#define KINDS      5
+#define INGEST     "inproc://bench-ingest"
+#define FEED       "inproc://bench-feed"
+#define FEED_HWM   1000000
 
 typedef struct message {
-    buffer_t text;
+    buffer_t topic, text;
     size_t worker;
 } message_t;
 
 typedef struct bench {
     size_t workers, count;
+    const char *folder;
     message_t *messages;
 } bench_t;
 
-//  @ is the number of the worker, # a number of two digits that changes.
-static const struct {
-    const char *type, *source, *data;
-} MIX [KINDS] = {
-    {"instance.observed", "/collector/ec2/bench",
-     "{\"instance_id\":\"i-@\",\"region\":\"us-east-1\",\"name\":\"cml-@\",\"state\":"
-     "\"running\",\"instance_type\":\"m5zn.metal\",\"public_ip\":\"10.0.0.1\",\"system_status\":"
-     "\"ok\",\"instance_status\":\"ok\",\"tags\":{\"Name\":\"cml-@\",\"team\":\"exam\"},"
-     "\"interval_seconds\":30}"},
-    {"utilization.observed", "/collector/cloudwatch/bench",
-     "{\"cpu_percent\":#.25,\"memory_percent\":31.5,\"disk_percent\":44,\"interval_seconds\":"
-     "60}"},
-    {"system.observed", "/collector/cml/bench",
-     "{\"endpoint\":\"https://10.0.0.1\",\"reachable\":true,\"version\":\"2.9.0+build.6\","
-     "\"ready\":true,\"system_stats\":{\"computes\":{\"a\":{\"hostname\":\"cml-@\","
-     "\"is_controller\":true,\"stats\":{\"cpu\":{\"count\":48,\"percent\":#.5,\"load\":[1,2,3],"
-     "\"model\":\"Xeon Platinum 8252C\"},\"memory\":{\"total\":202466185216,\"free\":100000000000,"
-     "\"used\":90000000000},\"disk\":{\"total\":500000000000,\"free\":300000000000,\"used\":"
-     "200000000000},\"dominfo\":{\"allocated_cpus\":10,\"allocated_memory\":20000,\"total_nodes\":"
-     "20,\"running_nodes\":12}}}}},\"interval_seconds\":15}"},
-    {"labs.observed", "/collector/cml/bench",
-     "{\"labs\":[{\"lab_id\":\"l1\",\"title\":\"ospf\",\"state\":\"STARTED\",\"owner\":\"ada\","
-     "\"node_count\":4,\"link_count\":#}],\"interval_seconds\":15}"},
-    {"activity.observed", "/collector/cml/bench",
-     "{\"last_activity_at\":\"2026-11-20T10:#:00.000Z\",\"interval_seconds\":60}"}};
-
-static void
-fill (buffer_t *out, const char *template, size_t worker, unsigned value)
+//  Processor time, for others may be at work on the machine too.
+static time_us_t
+spent_us (void)
 {
-    for (; *template; template ++) {
-        if (*template == '@') {
-            buffer_format (out, "%zu", worker);
-        } else if (*template == '#') {
-            buffer_format (out, "%u", value);
-        } else {
-            buffer_append (out, template, 1);
-        }
-    }
+    struct timespec at;
+
+    clock_gettime (CLOCK_THREAD_CPUTIME_ID, &at);
+    return (time_us_t) at.tv_sec * SECOND_US + at.tv_nsec / 1000;
 }
 
 static void
-make_messages (bench_t *bench)
+free_messages (bench_t *bench)
 {
-    time_us_t at = clock_now ().wall;
+    for (size_t i = 0; bench->messages && i < bench->count; i++) {
+        buffer_clear (&bench->messages [i].text);
+        buffer_clear (&bench->messages [i].topic);
+    }
+    free (bench->messages);
+    bench->messages = NULL;
+}
 
+static void
+make_messages (bench_t *bench, mix_order_t order)
+{
+    uint64_t sequences [MIX_KINDS] = {0};
+    time_us_t at = clock_now ().wall - (time_us_t) bench->count;
+
+    free_messages (bench);
     bench->messages = calloc (bench->count, sizeof *bench->messages);
     assert (bench->messages);
     for (size_t i = 0; i < bench->count; i++) {
-        size_t kind = i / bench->workers % KINDS, worker = i % bench->workers;
-        buffer_t data = {0};
-        char subject [80];
+        mix_step_t step = mix_step (order, bench->workers, i);
+        //  Three of the kinds are one collector's.
+        uint64_t *sequence = &sequences [step.kind > MIX_CML ? MIX_CML : step.kind];
+        message_t *message = &bench->messages [i];
+        buffer_t data = {0}, subject = {0};
 
-        snprintf (subject, sizeof subject, "us-east-1/i-%zu", worker);
-        fill (&data, MIX [kind].data, worker, 10 + (unsigned) (i / bench->workers) % 50);
-        bench->messages [i].worker = worker;
-        envelope_write (&bench->messages [i].text, event_type_parse_ingest (MIX [kind].type),
-                        MIX [kind].source, "0badcafe", i + 1, subject, at + (time_us_t) i, NULL,
-                        data.data, data.size);
+        mix_write_data (&data, step.kind, step.worker, step.value);
+        mix_write_subject (&subject, step.worker);
+        message->worker = step.worker;
+        envelope_write (&message->text, mix_type (step.kind), mix_source (step.kind), "0badcafe",
+                        ++*sequence, subject.data, at + (time_us_t) i, NULL, data.data, data.size);
+        envelope_write_topic (&message->topic, mix_type (step.kind), subject.data);
         buffer_clear (&data);
+        buffer_clear (&subject);
     }
 }
 
@@ -151,7 +148,7 @@ apply (fleet_t *fleet, const observation_t *seen)
 static double
 rate (const bench_t *bench, time_us_t from)
 {
-    return (double) bench->count * SECOND_US / (double) (clock_now ().steady - from);
+    return (double) bench->count * SECOND_US / (double) (spent_us () - from);
 }
 
 static worker_t **
@@ -191,11 +188,11 @@ domain_rate (const bench_t *bench)
         for (size_t i = 0; i < size; i++) {
             seen [i] = decode (&bench->messages [at + i]);
         }
-        time_us_t from = clock_now ().steady;
+        time_us_t from = spent_us ();
         for (size_t i = 0; i < size; i++) {
             update (workers [bench->messages [at + i].worker], &seen [i]);
         }
-        spent += clock_now ().steady - from;
+        spent += spent_us () - from;
         for (size_t i = 0; i < size; i++) {
             observation_clear (&seen [i]);
         }
@@ -208,7 +205,7 @@ static double
 decoded_rate (const bench_t *bench)
 {
     worker_t **workers = make_workers (bench);
-    time_us_t from = clock_now ().steady;
+    time_us_t from = spent_us ();
 
     for (size_t i = 0; i < bench->count; i++) {
         observation_t seen = decode (&bench->messages [i]);
@@ -220,44 +217,197 @@ decoded_rate (const bench_t *bench)
     return result;
 }
 
+//  The parts of the aggregator that an observation passes, as main.c ties them together.
+typedef struct parts {
+    fleet_settings_t settings;
+    metrics_t *metrics;
+    loop_t *loop;
+    store_t *store;
+    feed_t *feed;
+    broker_t *broker;
+    fleet_t *fleet;
+    losses_t *losses;
+    alerts_t *alerts;
+    ingest_t *ingest;
+} parts_t;
+
+static void
+give_up (const reason_t *why)
+{
+    fprintf (stderr, "bench_aggregate: %s\n", why->text);
+    exit (EXIT_FAILURE);
+}
+
+static void
+open_parts (parts_t *parts, const bench_t *bench, const char *feed, store_t *store)
+{
+    static const broker_settings_t WORK = {
+        .rules = {.jobs_max = 10, .jobs_bytes_max = 1000}, .runners_max = 10, .renew_ms = 2000};
+    reason_t why = {0};
+
+    *parts = (parts_t){.settings = {.workers_max = (int64_t) bench->workers,
+                                    .history = {.fine_minutes = 1440, .thin_days = 7},
+                                    .rules = {.idle = IDLE_RULES_DEFAULT, .service_failures = 2}},
+                       .metrics = metrics_new (1000),
+                       .loop = loop_new (1000),
+                       .store = store};
+    load_order_parse (&parts->settings.rules.load_order, LOAD_ORDER_DEFAULT, &why);
+    parts->feed = feed_open (parts->loop, feed, NULL, 250, FEED_HWM, store, parts->metrics, &why);
+    parts->broker = parts->feed
+                        ? broker_new (parts->loop, parts->feed, store, &WORK, parts->metrics, &why)
+                        : NULL;
+    parts->fleet = parts->broker ? fleet_new (parts->loop, parts->feed, parts->broker, store,
+                                              &parts->settings, parts->metrics, &why)
+                                 : NULL;
+    if (!parts->fleet) {
+        give_up (&why);
+    }
+}
+
+static void
+close_parts (parts_t *parts)
+{
+    ingest_destroy (&parts->ingest);
+    alerts_destroy (&parts->alerts);
+    losses_destroy (&parts->losses);
+    fleet_destroy (&parts->fleet);
+    broker_destroy (&parts->broker);
+    feed_destroy (&parts->feed);
+    loop_destroy (&parts->loop);
+    metrics_destroy (&parts->metrics);
+}
+
 static double
 told_rate (const bench_t *bench, size_t *snapshot_bytes)
 {
-    fleet_settings_t settings = {.workers_max = (int64_t) bench->workers,
-                                 .history = {.fine_minutes = 1440, .thin_days = 7},
-                                 .rules = {.idle = IDLE_RULES_DEFAULT, .service_failures = 2}};
-    reason_t why = {0};
-    _cleanup_ (metrics_destroy) metrics_t *metrics = metrics_new (1000);
-    _cleanup_ (loop_destroy) loop_t *loop = loop_new (1000);
-    _cleanup_ (feed_destroy) feed_t *feed =
-        feed_open (loop, "tcp://127.0.0.1:*", NULL, 250, 1000, NULL, metrics, &why);
-    const broker_settings_t work = {
-        .rules = {.jobs_max = 10, .jobs_bytes_max = 1000}, .runners_max = 10, .renew_ms = 2000};
-    _cleanup_ (broker_destroy) broker_t *broker =
-        feed ? broker_new (loop, feed, NULL, &work, metrics, &why) : NULL;
-    load_order_parse (&settings.rules.load_order, LOAD_ORDER_DEFAULT, &why);
-    _cleanup_ (fleet_destroy) fleet_t *fleet =
-        broker ? fleet_new (loop, feed, broker, NULL, &settings, metrics, &why) : NULL;
-    if (!fleet) {
-        fprintf (stderr, "bench_aggregate: %s\n", why.text);
-        abort ();
-    }
-    time_us_t from = clock_now ().steady;
+    parts_t parts;
+
+    open_parts (&parts, bench, "tcp://127.0.0.1:*", NULL);
+    time_us_t from = spent_us ();
     for (size_t at = 0; at < bench->count; at += TURN) {
         for (size_t i = at; i < at + TURN && i < bench->count; i++) {
             observation_t seen = decode (&bench->messages [i]);
-            apply (fleet, &seen);
+            apply (parts.fleet, &seen);
             observation_clear (&seen);
         }
-        loop_turn (loop, 0);
+        loop_turn (parts.loop, 0);
     }
     double result = rate (bench, from);
     buffer_t header = {0}, json = {0};
-    feed_write_state (feed, fleet_next (fleet, ""), 0, &header, &json);
+    feed_write_state (parts.feed, fleet_next (parts.fleet, ""), 0, &header, &json);
     *snapshot_bytes = json.size;
     buffer_clear (&header);
     buffer_clear (&json);
+    close_parts (&parts);
     return result;
+}
+
+static void
+add_doors (parts_t *parts)
+{
+    const ingest_settings_t from = {INGEST, NULL, OBSERVATION_BYTES_MAX, FEED_HWM};
+    reason_t why = {0};
+    alert_rules_t *rules = alert_rules_new ("", &why);
+
+    parts->losses = losses_new (SECOND_US);
+    parts->alerts = rules ? alerts_new (parts->loop, parts->feed, parts->fleet, parts->store, NULL,
+                                        &rules, 10000, parts->metrics, &why)
+                          : NULL;
+    parts->ingest = parts->alerts
+                        ? ingest_open (parts->loop, parts->fleet, parts->feed, parts->losses,
+                                       parts->store, &from, parts->metrics, &why)
+                        : NULL;
+    if (!parts->ingest) {
+        give_up (&why);
+    }
+}
+
+//  Whatever has come on the feed; counts the bytes.
+static size_t
+drain (zsock_t *feed)
+{
+    size_t bytes = 0;
+    zmq_msg_t part;
+
+    zmq_msg_init (&part);
+    while (zmq_msg_recv (&part, zsock_resolve (feed), ZMQ_DONTWAIT) >= 0) {
+        bytes += zmq_msg_size (&part);
+    }
+    zmq_msg_close (&part);
+    return bytes;
+}
+
+static void
+publish (const message_t *message, zsock_t *socket)
+{
+    void *handle = zsock_resolve (socket);
+
+    (void) zmq_send (handle, message->topic.data, message->topic.size, ZMQ_SNDMORE);
+    (void) zmq_send (handle, message->text.data, message->text.size, 0);
+}
+
+static store_t *
+make_store (const bench_t *bench, metrics_t *metrics)
+{
+    store_settings_t settings = {
+        .bytes_max = (int64_t) 8 << 30, .events_max = 100000, .events_keep_hours = 72};
+    reason_t why = {0};
+
+    snprintf (settings.path, sizeof settings.path, "%s/bench_aggregate.store", bench->folder);
+    store_t *store = store_open (&settings, metrics, &why);
+    if (!store) {
+        give_up (&why);
+    }
+    return store;
+}
+
+static void
+remove_store (const bench_t *bench)
+{
+    static const char *const FILES [] = {"/data.mdb", "/lock.mdb", "/owner", ""};
+
+    for (size_t i = 0; i < sizeof FILES / sizeof *FILES; i++) {
+        char path [1100];
+        snprintf (path, sizeof path, "%s/bench_aggregate.store%s", bench->folder, FILES [i]);
+        (void) remove (path);
+    }
+}
+
+//  The clock runs while the aggregator's loop turns, not while it is spoken to or heard.
+static double
+whole_rate (const bench_t *bench, size_t *feed_bytes)
+{
+    static const char *const EVERYTHING = "";
+    reason_t why = {0};
+    parts_t parts;
+    time_us_t spent = 0;
+
+    remove_store (bench);
+    metrics_t *metrics = metrics_new (1000);
+    store_t *store = make_store (bench, metrics);
+    open_parts (&parts, bench, FEED, store);
+    add_doors (&parts);
+    zsock_t *speaker = bus_socket (ZMQ_PUB, BUS_CONNECT, INGEST, FEED_HWM, 0, &why);
+    zsock_t *listener = bus_socket (ZMQ_SUB, BUS_CONNECT, FEED, FEED_HWM, 0, &why);
+    zsock_set_subscribe (listener, EVERYTHING);
+    loop_turn (parts.loop, 0);  //  who hears whom
+    *feed_bytes = 0;
+    for (size_t at = 0; at < bench->count; at += TURN) {
+        for (size_t i = at; i < at + TURN && i < bench->count; i++) {
+            publish (&bench->messages [i], speaker);
+        }
+        time_us_t from = spent_us ();
+        loop_turn (parts.loop, 0);
+        spent += spent_us () - from;
+        *feed_bytes += drain (listener);
+    }
+    zsock_destroy (&speaker);
+    zsock_destroy (&listener);
+    close_parts (&parts);
+    store_destroy (&store);
+    metrics_destroy (&metrics);
+    remove_store (bench);
+    return (double) bench->count * SECOND_US / (double) spent;
 }
 
 static int
@@ -274,31 +424,52 @@ median (double *values, size_t count)
     return values [count / 2];
 }
 
+typedef enum part { DOMAIN, DECODED, TOLD, WHOLE, PARTS } part_t;
+static const char *const PART_NAMES [PARTS] = {"domain", "decoded", "told", "whole"};
+
+static double
+measure (bench_t *bench, part_t part, size_t *snapshot_bytes, size_t *feed_bytes)
+{
+    make_messages (bench, part == WHOLE ? MIX_AS_COLLECTED : MIX_BY_KIND);
+    switch (part) {
+    case DOMAIN: return domain_rate (bench);
+    case DECODED: return decoded_rate (bench);
+    case TOLD: return told_rate (bench, snapshot_bytes);
+    case WHOLE: return whole_rate (bench, feed_bytes);
+    case PARTS: break;
+    }
+    return 0;
+}
+
 int
 main (int argc, char **argv)
 {
     bench_t bench = {.workers = argc > 1 ? strtoul (argv [1], NULL, 10) : 1000,
-                     .count = argc > 2 ? strtoul (argv [2], NULL, 10) : 100000};
-    size_t rounds = argc > 3 ? strtoul (argv [3], NULL, 10) : 5, snapshot_bytes = 0;
-    double domain [ROUNDS_MAX], decoded [ROUNDS_MAX], told [ROUNDS_MAX];
+                     .count = argc > 2 ? strtoul (argv [2], NULL, 10) : 100000,
+                     .folder = argc > 4 ? argv [4] : "/tmp"};
+    size_t rounds = argc > 3 ? strtoul (argv [3], NULL, 10) : 5, snapshot_bytes = 0, feed_bytes = 0;
+    double rates [PARTS][ROUNDS_MAX];
 
     if (bench.workers == 0 || bench.count == 0 || rounds == 0 || rounds > ROUNDS_MAX) {
-        fprintf (stderr, "usage: bench_aggregate [WORKERS] [OBSERVATIONS] [ROUNDS]\n");
+        fprintf (stderr, "usage: bench_aggregate [WORKERS] [OBSERVATIONS] [ROUNDS] [FOLDER] "
+                         "[domain|decoded|told|whole]\n");
         return EXIT_FAILURE;
     }
-    make_messages (&bench);
     for (size_t i = 0; i < rounds; i++) {
-        domain [i] = domain_rate (&bench);
-        decoded [i] = decoded_rate (&bench);
-        told [i] = told_rate (&bench, &snapshot_bytes);
+        for (int part = 0; part < PARTS; part++) {
+            if (argc <= 5 || strcmp (argv [5], PART_NAMES [part]) == 0) {
+                rates [part][i] = measure (&bench, (part_t) part, &snapshot_bytes, &feed_bytes);
+            }
+        }
     }
-    printf ("{\"workers\":%zu,\"observations\":%zu,\"rounds\":%zu,\"domain_per_second\":%.0f,"
-            "\"decoded_per_second\":%.0f,\"told_per_second\":%.0f,\"snapshot_bytes\":%zu}\n",
-            bench.workers, bench.count, rounds, median (domain, rounds), median (decoded, rounds),
-            median (told, rounds), snapshot_bytes);
-    for (size_t i = 0; i < bench.count; i++) {
-        buffer_clear (&bench.messages [i].text);
+    printf ("{\"workers\":%zu,\"observations\":%zu,\"rounds\":%zu", bench.workers, bench.count,
+            rounds);
+    for (int part = 0; part < PARTS; part++) {
+        if (argc <= 5 || strcmp (argv [5], PART_NAMES [part]) == 0) {
+            printf (",\"%s_per_second\":%.0f", PART_NAMES [part], median (rates [part], rounds));
+        }
     }
-    free (bench.messages);
+    printf (",\"snapshot_bytes\":%zu,\"feed_bytes\":%zu}\n", snapshot_bytes, feed_bytes);
+    free_messages (&bench);
     return EXIT_SUCCESS;
 }

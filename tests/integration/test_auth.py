@@ -234,6 +234,25 @@ def test_token_that_is_taken_out_of_the_file_ends_its_streams_and_no_others(flee
     assert fleet.gateway.ask("/api/state", headers=as_("operator"))[0] == 200
 
 
+def test_token_whose_line_says_less_takes_it_from_the_sessions_and_streams_it_opened(fleet):
+    sessions = {name: log_in(fleet.gateway, name)[1] for name in ("operator", "viewer", "admin", "east")}
+    streams = {name: fleet.gateway.stream("?heartbeat=1", headers) for name, headers in sessions.items()}
+    for stream in streams.values():
+        stream.wait("system.state.end", "the state")
+    fleet.write(line("operator", "viewer") + line("viewer", "viewer", f"regions={EAST}") +
+                line("admin", "admin", f"expires={in_seconds(600)}") + line("east", "viewer", f"regions={EAST}"))
+
+    for name in ("operator", "viewer", "admin"):
+        streams[name].wait("system.sse.shutdown", f"the farewell of {name}")
+        status, _, text = fleet.gateway.ask("/api/state", headers=sessions[name])
+        assert status == 401 and b"log in again" in text, name
+        assert fleet.gateway.ask("/api/state", headers=as_(name))[0] == 200, "the token is good for what it now says"
+    path = f"/api/workers/{fleet.ids['i-0east0']}/idle-detection"
+    assert fleet.gateway.ask(path, "PUT", {"enabled": True}, as_("operator"))[0] == 403
+    streams["east"].wait("heartbeat", "its line is as it was: it goes on")
+    assert fleet.gateway.ask("/api/state", headers=sessions["east"])[0] == 200
+
+
 def in_seconds(seconds):
     return (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)).isoformat()
 

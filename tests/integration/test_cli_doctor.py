@@ -13,6 +13,7 @@ import pytest
 import cmlwatch
 import harness
 from harness import http_json, wait_until
+from middle import Middle
 from test_tls import Pair
 
 
@@ -51,55 +52,6 @@ def assert_fault(checks, name, verdict, *words):
     assert checks[name]["verdict"] == verdict, checks
     for word in words:
         assert word in checks[name]["detail"] + " " + checks[name]["cure"], checks[name]
-
-
-class Middle:
-    """A reverse proxy for one gateway. hold(chunk) is given what comes of a stream, and returns what goes on now; head(lines)
-    may change the head of the answer."""
-
-    def __init__(self, gateway, hold=lambda chunk: chunk, head=lambda lines: lines):
-        self.gateway, self.hold, self.head = gateway, hold, head
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                near, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(near,), daemon=True).start()
-
-    def serve(self, near):
-        with near, socket.create_connection(("127.0.0.1", self.gateway.port)) as far:
-            try:
-                request = b""
-                while b"\r\n\r\n" not in request:
-                    data = near.recv(65536)
-                    if not data:
-                        return
-                    request += data
-                far.sendall(request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1))
-                answer = b""
-                while b"\r\n\r\n" not in answer:
-                    answer += far.recv(65536)
-                top, _, body = answer.partition(b"\r\n\r\n")
-                is_stream = b"/api/events/stream" in request.split(b"\r\n", 1)[0]
-                lines = top.split(b"\r\n")
-                lines = self.head(lines) if is_stream else lines
-                out = b"\r\n".join(lines) + b"\r\n\r\n" + body
-                while True:
-                    if out := self.hold(out) if is_stream else out:
-                        near.sendall(out)
-                    out = far.recv(65536)
-                    if not out:
-                        return
-            except OSError:
-                return
-
-    def close(self):
-        self.listener.close()
 
 
 def test_all_is_well_with_a_gateway_that_is(gateway):
@@ -204,7 +156,7 @@ def test_login_that_is_missing_or_wrong(start, bus, tmp_path):
 
 
 def test_proxy_that_holds_everything_back(gateway):
-    middle = Middle(gateway, hold=lambda chunk: b"")
+    middle = Middle(gateway, change=lambda chunk: b"")
     code, checks = examine(middle.url)
     middle.close()
 
@@ -225,7 +177,7 @@ def test_proxy_that_lets_heartbeats_through_in_bunches(gateway):
         out = b"".join(held)
         held.clear()
         return out
-    middle = Middle(gateway, hold=hold)
+    middle = Middle(gateway, change=hold)
     code, checks = examine(middle.url, "--watch-seconds", 6)
     middle.close()
 
@@ -284,7 +236,7 @@ def test_proxy_that_ends_streams(gateway):
         if time.monotonic() - seen[0] > 0.9:
             raise OSError("a timeout")
         return chunk
-    middle = Middle(gateway, hold=hold)
+    middle = Middle(gateway, change=hold)
     code, checks = examine(middle.url)
     middle.close()
 

@@ -2,6 +2,7 @@
 SPDX-License-Identifier: MIT"""
 import concurrent.futures
 import datetime
+import gzip
 import json
 import re
 import signal
@@ -221,6 +222,27 @@ def test_state_is_a_full_state_snapshot(fleet):
     assert state["jobs"] == {"pending": [], "active": [], "completed": [], "failed": []}
     wait_until(lambda: http_json(fleet.gateway.url + "/api/state")["system_stats"]["total_workers"] == 2,
                "the numbers follow, at most once a second")
+
+
+@pytest.mark.parametrize("path", ["/api/state", "/api/workers", "/api/events?limit=1000"])
+def test_large_answers_are_compressed_for_who_takes_it(fleet, path):
+    for number in range(300):
+        fleet.publisher.instance("us-east-1", f"i-{number:04}", name=f"worker {number}", interval_seconds=3600)
+    wait_until(lambda: len(fleet.gateway.workers()) >= 300, "they are known")
+
+    def ask(encoding):
+        status, headers, body = http(fleet.gateway.url + path, headers={"Accept-Encoding": encoding} if encoding else {})
+        assert status == 200 and "Accept-Encoding" in headers.get_all("Vary")
+        return headers.get("Content-Encoding"), body
+
+    def same():
+        (plain_as, plain), (packed_as, packed) = ask(None), ask("br, gzip;q=0.5")
+        assert (plain_as, packed_as) == (None, "gzip") and len(packed) < len(plain) / 5
+        return gzip.decompress(packed) == plain
+
+    wait_until(same, "both say the same, when nothing happens between the two")
+    assert ask("gzip;q=0")[0] is None
+    assert "Content-Encoding" not in http(fleet.gateway.url + "/api/workers/i-0one/labs", headers={"Accept-Encoding": "gzip"})[1], "a small one is as it was"
 
 
 @pytest.mark.parametrize("method, path, status", [

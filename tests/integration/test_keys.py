@@ -2,7 +2,9 @@
 and keys that are changed while all goes on.
 SPDX-License-Identifier: MIT"""
 import json
+import shutil
 import subprocess
+import time
 
 import pytest
 import zmq
@@ -187,6 +189,52 @@ def test_key_of_the_aggregator_is_changed_and_nothing_is_lost(start, tmp_path, k
     event = stream.wait(lambda e: e.type == "worker.created", "the open stream goes on")
     assert event.data["name"] == "i-0two"
     assert metric(gateway.url, "cmlwatch_bus_handshakes_total", outcome="failed") >= 1
+
+
+def test_several_keys_that_are_all_wrong_are_not_tried_without_a_rest(start, bus, keys, aggregator):
+    for name in ("gateway", "one", "two"):
+        keys.make(name, "gateway")
+    gateway = start(harness.Gateway, bus, "--curve-key", keys.folder / "gateway.key", "--curve-server-key",
+                    f"{keys.public('one')},{keys.public('two')}", wait=False)
+    failed = lambda: metric(gateway.url, "cmlwatch_bus_handshakes_total", outcome="failed")
+    wait_until(lambda: "msg=ready" in gateway.log and failed() >= 4, "both keys were tried on both sockets")
+
+    seconds = 3
+    before = failed()
+    time.sleep(seconds)  # what is counted is how much happens in a time, and less is no failure
+    assert failed() - before < 100 * seconds, "libzmq itself tries again some ten times a second"
+
+
+def put_as_a_cluster_does(folder, files, version):
+    """A secret's volume: names are links into a folder that is put in place of the one before at once."""
+    (folder / version).mkdir(parents=True)
+    for name, text in files.items():
+        (folder / version / name).write_text(text)
+    (folder / "..new").symlink_to(version)
+    (folder / "..new").rename(folder / "..data")
+    for name in files:
+        if not (folder / name).is_symlink():
+            (folder / name).symlink_to(f"..data/{name}")
+    for old in folder.iterdir():
+        if old.is_symlink() and not old.exists() or old.is_dir() and not old.is_symlink() and old.name != version:
+            old.unlink() if old.is_symlink() else shutil.rmtree(old)
+
+
+def test_a_list_that_a_cluster_mounts_is_read_again_when_it_changes(start, keys, bus, tmp_path):
+    for name in ("gateway-1", "gateway-2"):
+        keys.make(name, "gateway")
+    text = {name: (keys.allowed / f"{name}.key").read_text() for name in ("gateway-1", "gateway-2")}
+    mounted = tmp_path / "mounted"
+    put_as_a_cluster_does(mounted, {"gateway.key": text["gateway-1"]}, "..2026_11_28_1")
+    aggregator = start(harness.Aggregator, bus, "--curve-key", keys.folder / "aggregator.key", "--curve-allow", mounted)
+    start(harness.Gateway, bus, *keys.arguments("gateway-1"))
+
+    put_as_a_cluster_does(mounted, {"gateway.key": text["gateway-2"]}, "..2026_11_28_2")
+    start(harness.Gateway, bus, *keys.arguments("gateway-2"))
+    old = start(harness.Gateway, bus, *keys.arguments("gateway-1"), wait=False)
+
+    old.wait_log("does not let this process in")
+    assert metric(aggregator.url, "cmlwatch_bus_callers_total", socket="feed", role="none", outcome="refused") >= 1
 
 
 def test_wrong_keys_are_refused_at_the_start(keys, tmp_path):

@@ -188,7 +188,7 @@ export class Hub {
 
   #event({ type, data: text, id }, data) {
     const own = this.#OWN[type];
-    if (own) own(data);
+    if (own) own(data, id);
     else if (this.#gather) this.#apply(this.#gather.model, this.#gather.sum, type, data, text);
     else {
       if (this.#returning && numberOf(id) <= numberOf(this.#returning.until || '')) this.#returning.changes++;
@@ -226,13 +226,14 @@ export class Hub {
     },
     'system.reset': data => this.#remark('client.gap', { reason: data.reason, after: data.requested_id ?? this.#stream.position }),
     'system.state.begin': () => { this.#gather = { model: new Model(), sum: new Sum() }; },
-    'system.state.end': data => {
+    'system.state.end': (data, id) => {
       if (!this.#gather) return;
+      this.#stream.position = id || this.#stream.position;  // before it is told: where the picture stands
       const { model, sum } = this.#gather, changed = noChange();
       this.#gather = null;
       this.#model.replace(model, changed);
+      if (this.#synced) this.#counters.repaired += sum.differs(this.#sum);  // times and freshness, which it leaves out, are no fault
       this.#sum = sum;
-      if (this.#synced) this.#counters.repaired += changed.workers.size;
       if (this.#returning) Object.assign(this.#returning, { changes: changed.workers.size, whole: true });
       this.#synced = true;
       this.#flush();
