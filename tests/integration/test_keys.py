@@ -42,7 +42,7 @@ def test_whole_stack_runs_with_keys_and_says_so(start, tmp_path, keys, bus, sim,
 
     for where, role in (("ingest", "collector"), ("control", "collector"), ("control", "gateway"), ("feed", "gateway")):
         assert metric(aggregator.url, "cmlwatch_bus_callers_total", socket=where, role=role, outcome="accepted") >= 1
-    assert metric(collector.url, "cmlwatch_bus_handshakes_total", outcome="succeeded") == 3  # ingest, its lease, its jobs
+    wait_until(lambda: metric(collector.url, "cmlwatch_bus_handshakes_total", outcome="succeeded") == 3, "ingest, its lease, its jobs")
     assert gateway.ask(f"/api/workers/{gateway.workers()[0]['worker_id']}/labs")[0] == 200
 
 
