@@ -419,6 +419,53 @@ printed_values_can_be_read_back (void **state)
 }
 
 static void
+any_text_that_is_printed_can_be_read_back (void **state)
+{
+    fixture_t *self = *state;
+    static const char *const TEXTS [] = {
+        "a ;b", "a\t; b", "; a",        ";",        " begins", "ends ", "a;b", "\"",    "\"whole\"",
+        "# a",  "[a]",    "a \"b\" ;c", "\"a\" ;b", "a = b",   "a:b",   "",    "\";\"", "\\ ;"};
+
+    for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++) {
+        settings_t other;
+        char *text = NULL;
+        size_t size;
+        snprintf (self->settings.listen, sizeof self->settings.listen, "%s", TEXTS [i]);
+        FILE *out = open_memstream (&text, &size);
+        config_print (KEYS, &self->settings, SECTION, out);
+        fclose (out);
+        write_file (self, text, size);
+        config_init (KEYS, &other);
+        assert_int_equal (config_read_file (KEYS, &other, SECTION, self->path, &self->why), 0);
+        assert_string_equal (other.listen, TEXTS [i]);
+        free (text);
+    }
+}
+
+static void
+value_in_quotes_is_what_stands_between_them (void **state)
+{
+    fixture_t *self = *state;
+
+    assert_int_equal (read_file (self, "[" SECTION "]\nlisten = \" a ;b \" ; why\n"), 0);
+    assert_string_equal (self->settings.listen, "\" a");  //  a comment's begin all the same
+    assert_int_equal (read_file (self, "[" SECTION "]\nlisten = \" a ;b \"  \n"), 0);
+    assert_string_equal (self->settings.listen, " a ;b ");
+    assert_int_equal (read_file (self, "[" SECTION "]\nlisten = \"a\" ; why\n"), 0);
+    assert_string_equal (self->settings.listen, "a");
+}
+
+static void
+value_of_more_than_one_line_is_refused (void **state)
+{
+    fixture_t *self = *state;
+
+    assert_int_equal (
+        config_set (KEYS, &self->settings, "listen", "a\nquiet = yes", "x", &self->why), -EINVAL);
+    SAYS (self, "listen", "one line");
+}
+
+static void
 help_tells_flag_default_variable_and_meaning_of_each_key (void **state)
 {
     (void) state;
@@ -460,6 +507,9 @@ main (void)
         TEST (flag_of_a_yes_or_no_takes_a_value_too),
         TEST (wrong_flags_are_named),
         TEST (printed_values_can_be_read_back),
+        TEST (any_text_that_is_printed_can_be_read_back),
+        TEST (value_in_quotes_is_what_stands_between_them),
+        TEST (value_of_more_than_one_line_is_refused),
         TEST (help_tells_flag_default_variable_and_meaning_of_each_key),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
