@@ -28,6 +28,8 @@ export const sparks = new Map();
 export const lastEvents = new Map();
 export const alerts = { byId: new Map(), rules: [], known: false };
 export const session = { user: null, role: 'viewer', auth: 'none', known: false };
+/** How many users have gone from here: a view of one before is not the next one's. */
+export const gone = { users: 0 };
 
 const QUIET = new Set(['worker.snapshot', 'heartbeat', 'connected', 'system.state.begin', 'system.state.end', 'system.stats']);
 
@@ -58,9 +60,19 @@ function keepAlert({ type, data }) {
   touch('alerts');
 }
 
+/** Somebody else sits here now, or nobody: what this page has kept of what the one before saw goes with him. */
+function forget() {
+  Object.assign(log, { events: [], dropped: 0 });
+  for (const kept of [sparks, lastEvents, alerts.byId]) kept.clear();
+  Object.assign(alerts, { rules: [], known: false });
+  gone.users++;
+  touch('route', 'events', 'alerts');
+}
+
 client.on('*', keepEvent);
 client.on('alert.*', keepAlert);
 client.onChange(change => {
+  if (change.reason === 'forgotten') forget();
   for (const id of change.workers) {
     keepSpark(id);
     touch(id); // a row in sight hears of its own worker at once, the view as a whole a few times a second
