@@ -122,25 +122,31 @@ def bus(folder):
 def workers(folder):
     curves = Curves("Workers, 100 to 10,000", "workers", memory="the aggregator's memory, MB", state="full state to a new client, ms",
                     restart="start until ready, ms", rate="observations a second")
-    fleet = fleets.Fleet(folder)
-    try:
-        for count in WORKERS:
-            fleet.grow(count)
-            times = fleets.state_times(folder, fleet)
-            curves.add("state", "gateway", count, median([stream for stream, _ in times]))
-            curves.add("state", "polling", count, median([polled for _, polled in times]))
-            fleet.stop()
-            curves.add("restart", "aggregator", count, 1000 * fleet.start())
-            curves.add("memory", "aggregator", count, fleet.memory_mb()["mb"])
-    finally:
-        fleet.stop()
     for count in WORKERS:
         sub = pathlib.Path(folder) / str(count)
         sub.mkdir()
+        of_fleet(curves, sub, count)
         with Bus(sub, "aggregator", workers=count) as ours, Bus(sub, "raw", workers=count) as raw:
             for name, one in measured("closed", (ours, raw), "closed", 1000, 2 * SECONDS).items():
                 curves.add("rate", name, count, one["per_second"])
     return curves
+
+
+def of_fleet(curves, folder, count):
+    fleet = fleets.Fleet(folder)
+    try:
+        fleet.grow(count)
+        curves.add("memory", "aggregator", count, fleet.memory_mb()["mb"])
+        times = fleets.state_times(folder, fleet)
+        curves.add("state", "gateway", count, median([stream for stream, _ in times]))
+        curves.add("state", "polling", count, median([polled for _, polled in times]))
+        restarts = []
+        for _ in range(ROUNDS):
+            fleet.stop()
+            restarts.append(1000 * fleet.start())
+        curves.add("restart", "aggregator", count, median(restarts))
+    finally:
+        fleet.stop()
 
 
 DRAWN = {"clients": clients, "rate": rate, "bus": bus, "workers": workers}

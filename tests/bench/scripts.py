@@ -38,7 +38,7 @@ def run(command, one_core=False):
                            preexec_fn=pinned(SERVER_CORE) if one_core else None)
     lines = [json.loads(line) for line in ended.stdout.splitlines() if line.startswith("{")]
     if ended.returncode != 0:
-        print(f"bench: {pathlib.Path(str(command[0])).name} {command[1:2]} ended with {ended.returncode}", file=sys.stderr)
+        print(f"bench: {' '.join(pathlib.Path(str(word)).name for word in command)} ended with {ended.returncode}", file=sys.stderr)
     assert lines, f"{command} measured nothing"
     return lines
 
@@ -61,6 +61,13 @@ def publish(folder, table):
         (tree,) = run(python("bench_publish", 20 if QUICK else 200, 2))
         take(table, tree, {"publish": {who: {"p50_ms": (f"publish_{who}.p50_us", 0.001), "p99_ms": (f"publish_{who}.p99_us", 0.001)}
                                        for who in ("process", "power")}})
+
+
+def keys(folder, table):
+    for _ in range(FEW):
+        (tree,) = run(python("bench_keys", *((20, 1, 200) if QUICK else (300, 1, 5000))))
+        take(table, tree, {"keys": {who: {"p50_ms": (f"bus_{who}.p50_us", 0.001), "p99_ms": (f"bus_{who}.p99_us", 0.001),
+                                          "cpu_us": f"bus_{who}.cpu_us"} for who in ("keys", "open")}})
 
 
 def push(folder, table):
@@ -94,5 +101,5 @@ def job_monitor(folder, table):
             take(table, tree, {"job_monitor": {who: {"p50_ms": "submitted_ms.p50", "p99_ms": "submitted_ms.p99", "whole": "whole"}}})
 
 
-PARTS = {"aggregate": aggregate, "store": store, "publish": publish, "push": push, "monitor": monitor, "jobs": jobs,
+PARTS = {"aggregate": aggregate, "store": store, "publish": publish, "keys": keys, "push": push, "monitor": monitor, "jobs": jobs,
          "job_monitor": job_monitor}
