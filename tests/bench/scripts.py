@@ -49,6 +49,14 @@ def aggregate(folder, table):
         take(table, tree, {"aggregate": {who: {"observations": f"{who}_per_second"} for who in ("domain", "decoded", "told", "whole")}})
 
 
+def ingest(folder, table):
+    for _ in range(FEW):
+        (tree,) = run(python("bench_ingest", *((200, 3000) if QUICK else (1000, 200000)), 1))
+        most = max(tree["curve"], key=int)
+        take(table, tree, {"ingest": {who: {"per_second": f"{of}.per_second", "core_second": f"{of}.per_core_second"}
+                                      for who, of in (("aggregator", f"curve.{most}"), ("raw", "relay"))}})
+
+
 def store(folder, table):
     for _ in range(FEW):
         (tree,) = run([PROGRAMS / "bench_store", folder, 100 if QUICK else 1000, 1000 if QUICK else 10000, 1])
@@ -65,9 +73,15 @@ def publish(folder, table):
 
 def keys(folder, table):
     for _ in range(FEW):
+<<<<<<< HEAD
         (tree,) = run(python("bench_keys", *((20, 1, 200) if QUICK else (300, 1, 5000))))
         take(table, tree, {"keys": {who: {"p50_ms": (f"bus_{who}.p50_us", 0.001), "p99_ms": (f"bus_{who}.p99_us", 0.001),
                                           "cpu_us": f"bus_{who}.cpu_us"} for who in ("keys", "open")}})
+=======
+        (tree,) = run(python("bench_keys", *((20, 1, 1000) if QUICK else (300, 2, 10000))))
+        take(table, tree, {"keys": {who: {"p50_ms": (f"bus_{who}.p50_us", 0.001), "p99_ms": (f"bus_{who}.p99_us", 0.001),
+                                          "per_second": f"bus_{who}.per_second", "cpu_us": f"bus_{who}.cpu_us"} for who in ("keys", "open")}})
+>>>>>>> main
 
 
 def push(folder, table):
@@ -101,5 +115,9 @@ def job_monitor(folder, table):
             take(table, tree, {"job_monitor": {who: {"p50_ms": "submitted_ms.p50", "p99_ms": "submitted_ms.p99", "whole": "whole"}}})
 
 
+<<<<<<< HEAD
 PARTS = {"aggregate": aggregate, "store": store, "publish": publish, "keys": keys, "push": push, "monitor": monitor, "jobs": jobs,
+=======
+PARTS = {"aggregate": aggregate, "ingest": ingest, "store": store, "publish": publish, "keys": keys, "push": push, "monitor": monitor, "jobs": jobs,
+>>>>>>> main
          "job_monitor": job_monitor}

@@ -303,6 +303,27 @@ def test_the_state_outlives_a_restart_of_all(system):
     wait_until(again, "the same store is served", 60)
 
 
+def test_a_backup_is_restored_as_the_guide_says(system):
+    chapter = re.search(r"^## Backup and restore\n(.*?)^## ", (ROOT / "docs/operator.md").read_text(), re.S | re.M)[1]
+    commands = [line for line in re.findall(r"^    (\S.*)$", chapter, re.M) if not line.startswith("docker")]
+    backup, restore = [line for line in commands if "--new-epoch" not in line][:2], commands[2:6]
+    assert "--backup" in backup[1] and restore[0] == "systemctl stop cmlwatch-aggregator"
+    before = json.loads(system.get("http://127.0.0.1:8080/api/state"))
+
+    for line in (*backup, *restore):
+        system.run("sh", "-c", line)
+
+    def restored():
+        answer = system.run("curl", "-sS", "http://127.0.0.1:8080/api/state", check=False)
+        state = json.loads(answer) if answer.startswith("{") else {}
+        epoch = state.get("last_event_id", "-").split("-")[0]
+        return epoch and epoch != before["last_event_id"].split("-")[0] and len(state["workers"]) == len(before["workers"])
+    wait_until(restored, "the copy is served, in an epoch of its own", 60)
+    assert system.show("cmlwatch-aggregator", "ActiveState") == "active"
+    shutil.rmtree(system.root / "backup")
+    shutil.rmtree(system.root / "var/lib/private/cmlwatch.lost")
+
+
 def test_an_upgrade_restarts_what_ran_and_keeps_the_configuration(system):
     system.run("systemctl", "stop", UNITS[5])
     before = {unit: system.show(unit, "InvocationID") for unit in UNITS}
