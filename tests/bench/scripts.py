@@ -73,15 +73,9 @@ def publish(folder, table):
 
 def keys(folder, table):
     for _ in range(FEW):
-<<<<<<< HEAD
-        (tree,) = run(python("bench_keys", *((20, 1, 200) if QUICK else (300, 1, 5000))))
-        take(table, tree, {"keys": {who: {"p50_ms": (f"bus_{who}.p50_us", 0.001), "p99_ms": (f"bus_{who}.p99_us", 0.001),
-                                          "cpu_us": f"bus_{who}.cpu_us"} for who in ("keys", "open")}})
-=======
         (tree,) = run(python("bench_keys", *((20, 1, 1000) if QUICK else (300, 2, 10000))))
         take(table, tree, {"keys": {who: {"p50_ms": (f"bus_{who}.p50_us", 0.001), "p99_ms": (f"bus_{who}.p99_us", 0.001),
                                           "per_second": f"bus_{who}.per_second", "cpu_us": f"bus_{who}.cpu_us"} for who in ("keys", "open")}})
->>>>>>> main
 
 
 def push(folder, table):
@@ -115,9 +109,5 @@ def job_monitor(folder, table):
             take(table, tree, {"job_monitor": {who: {"p50_ms": "submitted_ms.p50", "p99_ms": "submitted_ms.p99", "whole": "whole"}}})
 
 
-<<<<<<< HEAD
-PARTS = {"aggregate": aggregate, "store": store, "publish": publish, "keys": keys, "push": push, "monitor": monitor, "jobs": jobs,
-=======
 PARTS = {"aggregate": aggregate, "ingest": ingest, "store": store, "publish": publish, "keys": keys, "push": push, "monitor": monitor, "jobs": jobs,
->>>>>>> main
          "job_monitor": job_monitor}
