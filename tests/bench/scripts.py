@@ -51,7 +51,7 @@ def aggregate(folder, table):
 
 def ingest(folder, table):
     for _ in range(FEW):
-        (tree,) = run(python("bench_ingest", *((200, 3000) if QUICK else (1000, 200000)), 1))
+        (tree,) = run(python("bench_ingest", *((200, 3000) if QUICK else (1000, 100000)), 1))
         most = max(tree["curve"], key=int)
         take(table, tree, {"ingest": {who: {"per_second": f"{of}.per_second", "core_second": f"{of}.per_core_second"}
                                       for who, of in (("aggregator", f"curve.{most}"), ("raw", "relay"))}})
