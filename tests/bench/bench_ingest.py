@@ -38,7 +38,9 @@ def processor(pid):
 
 
 def memory_mb(pid):
-    return round(int(pathlib.Path(f"/proc/{pid}/status").read_text().split("VmRSS:")[1].split()[0]) / 1024, 1)
+    """Its own; and pages of the store's file that the kernel has mapped in, which it takes back when it needs them."""
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return {name: round(int(status.split(f"{key}:")[1].split()[0]) / 1024, 1) for name, key in (("own", "RssAnon"), ("mapped", "RssFile"))}
 
 
 def load(bus, workers, observations, window):

@@ -181,6 +181,17 @@ def test_collectors_read_the_fleet_with_secrets_of_systemd(system):
         assert system.show(unit, "ActiveState") == "active" and system.show(unit, "NRestarts") == "0"
 
 
+def test_a_collector_shows_what_it_sees_as_the_guide_says(system):
+    look, check = re.findall(r"^    ((?:AWS|CMLWATCH)_\S+ cmlwatch-collector.*)$", (ROOT / "docs/operator.md").read_text(), re.M)
+
+    seen = system.run("sh", "-c", f"AWS_ENDPOINT_URL={SIM_AWS} {look}")
+    settings = system.run("sh", "-c", check)
+
+    observed = [event["subject"] for event in map(json.loads, seen.splitlines()) if event["type"] == "instance.observed"]
+    assert len(observed) == 4
+    assert "password = ***" in settings
+
+
 def test_a_collector_reloads(system):
     system.run("systemctl", "reload", UNITS[4])
 

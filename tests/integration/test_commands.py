@@ -193,8 +193,12 @@ def test_page_of_another_site_gives_no_commands_where_nobody_has_to_log_in(hub):
 
     problem(http(url, "POST", headers={"Origin": "https://evil.example"}), 403)
     problem(http(url, "POST", headers={"Origin": "null"}), 403)
+    named = f"rebound.example:{hub.gateway.port}"
+    problem(http(url, "POST", headers={"Origin": f"http://{named}", "Host": named}), 403)
     assert not hub.asked("submit")
     assert http(url, "POST", headers={"Origin": hub.gateway.url})[0] == 202
+    local = f"localhost:{hub.gateway.port}"
+    assert http(url, "POST", headers={"Origin": f"http://{local}", "Host": local})[0] == 409, "it is on its way already"
 
 
 def test_job_of_any_type_carries_all_that_was_asked(hub):
