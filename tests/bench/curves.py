@@ -11,6 +11,7 @@ pictures are docs/curves/*.svg, what they say in figures docs/curves/README.md; 
     workers   100 → 10,000 of them: memory, state, restart, observations a second
 
 The rules for knees and ends are knee.py's; sizes and QUICK are sizes.py's. SPDX-License-Identifier: MIT"""
+import datetime
 import json
 import os
 import pathlib
@@ -157,7 +158,7 @@ def in_words(pictures):
              "between its ends, on axes by decades; a curve that nowhere leaves it by 12 % of the picture has none (–). A curve ends at",
              "the first load of which less than 95 % comes through.", ""]
     for name, picture in pictures.items():
-        lines += [f"![{picture['title']}]({name}.svg)", "", "| | | from | to | knee | more is not carried from |", "| --- | --- | ---: | ---: | ---: | ---: |"]
+        lines += [f"![{picture['title']}]({name}.svg)", "", picture.get("about", ""), "", "| | | from | to | knee | more is not carried from |", "| --- | --- | ---: | ---: | ---: | ---: |"]
         for panel in picture["panels"]:
             for who, series in panel["series"].items():
                 (x0, y0), (x1, y1), bend = series["points"][0], series["points"][-1], series["knee"]
@@ -174,9 +175,10 @@ def main():
     known = json.loads(kept.read_text()) if kept.exists() else {}
     drawn.mkdir(parents=True, exist_ok=True)
     for name in sys.argv[2:] or DRAWN:
-        began = time.monotonic()
+        began, load = time.monotonic(), os.getloadavg()[0]
         with tempfile.TemporaryDirectory(prefix="cmlwatch-curves-") as folder:
             known[name] = DRAWN[name](folder).as_json()
+        known[name]["about"] = f"{datetime.date.today()}, {os.cpu_count()} cores, load {load:.1f} at the start"
         print(f"curves: {name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     pictures = {name: known[name] for name in DRAWN if name in known}
     kept.write_text(json.dumps(pictures, indent=1) + "\n")
