@@ -59,6 +59,10 @@ class Fleet:
         self.load.publish("utilization.observed", f"{self.region(name)}/i-0{name}", {"cpu_percent": cpu, "interval_seconds": 3600, **data})
 
 
+def row(fleet, name):
+    return f"tr[data-id='{fleet.ids[name]}']"
+
+
 class Tab:
     """A page that is looked at as a user does: by what stands in it."""
 

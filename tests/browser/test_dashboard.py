@@ -5,40 +5,12 @@ import json
 import pytest
 
 import harness
-from dashboard import LIVE, NOTES, Fleet, Tab
+from dashboard import LIVE, Fleet, row
 from harness import http_json, wait_until
 from middle import Middle
 from runner import Runner
 
 pytestmark = pytest.mark.skipif(harness.VALGRIND, reason="the browser is not ours to check")
-
-
-@pytest.fixture
-def fleet(start, bus, tmp_path):
-    return Fleet(start, bus, tmp_path)
-
-
-@pytest.fixture
-def tab(chromium, request):
-    """tab(origin, hash): a tab on the page, live; it has complained of nothing in the end."""
-    made = []
-
-    def opener(origin, where="", live=True, settings=None, **options):
-        init = NOTES + (f"localStorage.setItem('cmlwatch.settings', {json.dumps(json.dumps(settings))});" if settings else "")
-        page = Tab(chromium.open(f"{origin}/{where}", context=request.node.name, init=init, **options))
-        made.append(page)
-        if live:
-            page.wait(LIVE, "it is live")
-        return page
-    yield opener
-    for page in made:
-        said = [line for line in page.complaints() if "net::ERR" not in line and "status of 50" not in line]
-        page.page.close()
-        assert said == []
-
-
-def row(fleet, name):
-    return f"tr[data-id='{fleet.ids[name]}']"
 
 
 # --- the fleet
@@ -380,6 +352,7 @@ def test_alert_is_raised_seen_and_cleared(fleet, tab):
     page = tab(fleet.gateway.url, "#/alerts")
     page.reads(".empty", "All is well")
     page.reads("section[aria-label=Rules]", "cpu_utilization > 90")
+    page.reads("section[aria-label=Rules] tr.resting", "would have never fired")
     fleet.measure("alpha", 99)
     page.has("[data-state=raised][data-alert]")
     page.wait("document.title.startsWith('(1)') && document.querySelector('link[rel=icon]').href.startsWith('data:')", "the tab's own icon counts it")
@@ -443,6 +416,26 @@ def test_system_says_who_looks_and_what_is_counted(fleet, tab):
     page.reads("#clients .own", "dashboard")
     page.reads("section[aria-label=Counters]", "cmlwatch_gateway_clients")
     page.reads("section[aria-label='The gateway']", http_json(fleet.gateway.url + "/healthz")["version"])
+
+
+def test_system_says_who_reads_what_and_what_it_costs(fleet, tab):
+    usage = [{"account": "lab", "region": "us-east-1", "calls": 1200, "failed": 3, "throttled": 4, "billed": 900, "cost_usd_month": 41.5},
+             {"account": "lab", "region": "eu-west-1", "calls": 34, "cost_usd_month": 0.5}]
+    beat = {"interval_ms": 60000, "version": "7.8", "units": 2, "rounds_overdue": 5, "usage_since": "2026-01-01T00:00:00Z", "usage": usage, "cost_cents": 4200, "budget_usd": 50, "stretch_percent": 100}
+    fleet.load.publish("collector.heartbeat", "", beat)
+    page = tab(fleet.gateway.url, "#/system")
+    mine = "[data-collector='/collector/cloudwatch/page']"
+    page.reads(mine, "cloudwatch/page 7.8")
+    for words in ("1,234", "$42", "near its $50"):
+        page.reads(mine, words)
+    assert page.text(f"{mine} [data-label='rounds skipped']") == "5" and page.text(f"{mine} [data-label='reads']") == "2"
+    page.reads("[data-part='lab · us-east-1']", "1,200")
+    page.reads("[data-part='lab · eu-west-1']", "$0.50")
+    page.reads("#usage", "1,234 calls, 3 failed, 4 throttled; $42 a month at this pace")
+
+    fleet.load.publish("collector.heartbeat", "", {**beat, "budget_usd": 20, "stretch_percent": 210})
+    page.reads(f"{mine} [data-budget=beyond]", "beyond $20: intervals are 2.10 times as long")
+    page.reads("#usage", "1 collector seldomer to keep a budget")
 
 
 def test_toasts_are_merged_at_most_three_and_a_flood_is_one_line(fleet, tab):

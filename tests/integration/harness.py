@@ -118,7 +118,7 @@ def curl(*arguments, until):
 
 class Program:
     def __init__(self, folder, name, *arguments, environment=None, log_name=None):
-        self.name = name
+        self.name, self.path = name, BUILD / f"cmlwatch-{name}"
         self.arguments = [str(argument) for argument in arguments]
         self.extra_environment = environment or {}
         self.log_path = pathlib.Path(folder) / f"{log_name or name}.log"
@@ -126,7 +126,7 @@ class Program:
         self.start()
 
     def start(self):
-        command = [str(BUILD / f"cmlwatch-{self.name}"), *self.arguments]
+        command = [str(self.path), *self.arguments]
         if VALGRIND:
             command = ["valgrind", "--quiet", "--error-exitcode=99", "--leak-check=full",
                        "--errors-for-leak-kinds=definite,indirect", "--num-callers=30",

@@ -193,8 +193,12 @@ def test_page_of_another_site_gives_no_commands_where_nobody_has_to_log_in(hub):
 
     problem(http(url, "POST", headers={"Origin": "https://evil.example"}), 403)
     problem(http(url, "POST", headers={"Origin": "null"}), 403)
+    named = f"rebound.example:{hub.gateway.port}"
+    problem(http(url, "POST", headers={"Origin": f"http://{named}", "Host": named}), 403)
     assert not hub.asked("submit")
     assert http(url, "POST", headers={"Origin": hub.gateway.url})[0] == 202
+    local = f"localhost:{hub.gateway.port}"
+    assert http(url, "POST", headers={"Origin": f"http://{local}", "Host": local})[0] == 409, "it is on its way already"
 
 
 def test_job_of_any_type_carries_all_that_was_asked(hub):
@@ -489,6 +493,21 @@ def test_audit_log_is_opened_anew_when_it_was_renamed_away(guarded):
     pause()
 
     assert len(audit(guarded, 1)) == 1 and old.read_text().count("\n") == 1
+
+
+def test_audit_log_that_can_be_opened_again_is_well_before_the_next_command(start, bus, tmp_path):
+    (tmp_path / "logs").mkdir()
+    hub = Hub(start, bus, "--audit-log", tmp_path / "logs" / "audit")
+    try:
+        reason = lambda: http_json(f"{hub.gateway.url}/readyz")["reason"] or ""
+        away = (tmp_path / "logs").rename(tmp_path / "away")
+        hub.gateway.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "audit log" in reason(), "it is said that there is none")
+        away.rename(tmp_path / "logs")
+        hub.gateway.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "audit log" not in reason(), "and that there is one")
+    finally:
+        hub.broker.stop()
 
 
 def test_commands_go_on_when_the_audit_log_cannot_be_written_and_it_is_said(start, bus):

@@ -364,6 +364,32 @@ def test_job_is_answered_when_the_disk_has_it_and_not_before(start, bus, small_d
         one.close()
 
 
+def test_switch_is_answered_when_the_disk_has_it_and_not_before(start, bus, small_disk):
+    ballast = small_disk / "ballast"
+    aggregator = start(harness.Aggregator, bus, "--store", small_disk / "store")
+    gateway = start(harness.Gateway, bus)
+    outside.Publisher(bus.ingest, "/collector/cloudwatch/fault").until_heard(gateway, REGION, "i-0fault", interval_seconds=3600)
+    control = Control(bus)
+    switch = lambda enabled: control.ask("command", command="idle_detection", id="i-0fault", enabled=enabled, by="test")[0]
+    assert switch(False)["status"] == 202
+    ballast.write_bytes(bytes(4 << 20))
+
+    kept = False
+    while (answer := switch(not kept)).get("status") == 202:
+        kept = not kept
+    assert answer["error"]["code"] == "store"
+    assert switch(kept)["error"]["code"] == "store", "nor is another taken while the first is held"
+    aggregator.kill()
+    ballast.unlink()
+    aggregator.start()
+    harness.wait_ready(aggregator)
+    _, snapshots = control.ask("state")
+
+    worker, = (snapshot for snapshot in snapshots if snapshot["aws_instance_id"] == "i-0fault")
+    assert worker["is_idle_detection_enabled"] is kept, "what was answered is kept, and nothing else"
+    control.close()
+
+
 def test_full_disk_holds_everything_until_there_is_room(start, bus, small_disk):
     ballast = small_disk / "ballast"
     aggregator = start(harness.Aggregator, bus, "--store", small_disk / "store")
