@@ -31,7 +31,7 @@ sources   = $(wildcard $(1:%=%/*.c))
 objects   = $(patsubst %.c,$B/%.o,$(call sources,$1))
 assembly  = $(patsubst %.S,$B/%.o,$(wildcard $(1:%=%/*.S)))
 
-.PHONY: all help bench curves record metrics schemas deps deps-test deps-bench deps-lint deps-fuzz deps-deploy demo test unit integration node vendor page screenshots faults soak \
+.PHONY: all help bench curves record metrics schemas deps deps-test deps-bench deps-lint deps-fuzz deps-deploy demo test unit integration node vendor page heap screenshots faults soak \
         memcheck fuzz fuzz-targets lint format install deb test-deb test-compose test-files clean
 .DEFAULT_GOAL := all
 
@@ -205,10 +205,11 @@ $B/sse_load: $(patsubst %,$B/tests/bench/%.o,sse_load readers mouth payload obse
 $B/bus_load: $(patsubst %,$B/tests/bench/%.o,bus_load payload observer latency processor) $B/lib/common.a
 $B/sse_broadcaster: $B/tests/bench/sse_broadcaster.o $B/lib/common.a
 $B/bus_raw: $B/tests/bench/bus_raw.o
-$B/sse_load $B/bus_load $B/sse_broadcaster $B/bus_raw:
+$B/ingest_load: $(patsubst %,$B/tests/bench/%.o,ingest_load mix) $B/lib/common.a
+$B/sse_load $B/bus_load $B/sse_broadcaster $B/bus_raw $B/ingest_load:
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-BENCH_PROGRAMS := $(patsubst %,$B/%,bench_aggregate bench_store sse_load bus_load sse_broadcaster bus_raw)
+BENCH_PROGRAMS := $(patsubst %,$B/%,bench_aggregate bench_store sse_load bus_load sse_broadcaster bus_raw ingest_load)
 
 bench: deps-bench all $(BENCH_PROGRAMS)  ## speeds beside peers, one table; BENCH="rows or parts", QUICK=1; fails below a floor of tests/bench/floors.json
 	@PYTHONDONTWRITEBYTECODE=1 QUICK=$(QUICK) $(PYTHON) tests/bench/bench.py $B $(BENCH)
@@ -221,6 +222,9 @@ record:  ## what the last whole `make bench` measured, into README.md and docs/m
 
 page: deps-test all node  ## what the page costs the browser, and how soon it shows what happened, as JSON
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/browser/measure_page.py
+
+heap: deps-test all node  ## whether the page's heap stays flat over ten minutes of a living fleet, as JSON
+	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/browser/measure_heap.py
 
 screenshots: deps-test all node  ## deploy/screenshots/ anew: each view, light, dark and on a phone
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/browser/screenshots.py deploy/screenshots

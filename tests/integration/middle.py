@@ -3,8 +3,8 @@
 It carries one request a connection. `mode` says what becomes of those to come and of those under way:
 pass; down (502 for everybody, open streams are cut); hold (of streams, gives on what has come each `hold_seconds` only).
 Of streams alone, `change(bytes)` is given what goes by and returns what goes on now (it may lie, keep or raise OSError), `head(lines)` what
-stands before it; nothing is compressed, so that it can be read, unless `coding` says how. `answers` has what each path was answered, head and
-all, as often as it was; a stream's is not kept.
+stands before it; nothing is compressed, so that it can be read, unless `coding` says how.
+`answers` has what each path was answered, head and all, as often as it was; a stream's is not kept.
 SPDX-License-Identifier: MIT"""
 import re
 import socket
@@ -12,6 +12,20 @@ import threading
 import time
 
 import harness
+
+
+class Lie:
+    """A change: one text for another in all that a stream brings, until it brings a state anew."""
+
+    def __init__(self, true, false):
+        self.true, self.false, self.told, self.over = true, false, 0, False
+
+    def __call__(self, data):
+        self.over |= bool(self.told) and b"event: system.state.begin" in data
+        if self.over or self.true not in data:
+            return data
+        self.told += 1
+        return data.replace(self.true, self.false)
 
 
 class Middle:

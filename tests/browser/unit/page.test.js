@@ -178,6 +178,18 @@ nonsense
     { name: 'b_seconds_sum', labels: '', value: 0.0015, help: 'How long b took' }, { name: 'b_seconds_count', labels: '', value: 2, help: 'How long b took' }]);
 });
 
+test('what collectors use is summed, judged by its budget, and has a pace only when there is one', () => {
+  const collector = (more = {}) => ({ calls: 60, failed: 1, throttled: 2, billed: 5, lost: 3, rounds_overdue: 0, cost_usd_month: null, budget_usd: null, interval_stretch: 1, ...more });
+  assert.deepEqual(sumOf([collector(), collector({ cost_usd_month: 8 }), collector({ cost_usd_month: 4, interval_stretch: 1.5 })]),
+    { calls: 180, failed: 3, throttled: 6, billed: 15, lost: 9, overdue: 0, cost: 12, stretched: 1 });
+  assert.equal(sumOf([collector()]).cost, null, 'what nobody knows is not free');
+  assert.deepEqual([null, { budget_usd: null }, { budget_usd: 100 }, { budget_usd: 12 }, { budget_usd: 5, interval_stretch: 2 }].map(more => budgetOf(collector(more && { cost_usd_month: 10, ...more }))?.[0]),
+    [undefined, 'none', 'within', 'near', 'beyond']);
+  assert.match(budgetOf(collector({ cost_usd_month: 10, budget_usd: 5, interval_stretch: 2 }))[1], /2\.00 times as long/);
+  const since = '2026-03-01T11:30:00Z';
+  assert.deepEqual([callsAnHour({ calls: 60, since }, NOW), callsAnHour({ calls: 60, since }, Date.parse(since) + 1000), callsAnHour({ calls: 60, since: null }, NOW)], [120, null, null]);
+});
+
 test('a frame is asked for only by what somebody paints at once; who only sets a clock hears without one', () => {
   const frames = [], heard = [];
   globalThis.requestAnimationFrame = paint => frames.push(paint);
@@ -199,16 +211,4 @@ test('a frame is asked for only by what somebody paints at once; who only sets a
   touch();
   assert.deepEqual([frames.length, heard.at(-1)], [1, 'fleet'], 'and has all of it when it is seen');
   offs.forEach(off => off());
-});
-
-test('what collectors use is summed, judged by its budget, and has a pace only when there is one', () => {
-  const collector = (more = {}) => ({ calls: 60, failed: 1, throttled: 2, billed: 5, lost: 3, rounds_overdue: 0, cost_usd_month: null, budget_usd: null, interval_stretch: 1, ...more });
-  assert.deepEqual(sumOf([collector(), collector({ cost_usd_month: 8 }), collector({ cost_usd_month: 4, interval_stretch: 1.5 })]),
-    { calls: 180, failed: 3, throttled: 6, billed: 15, lost: 9, overdue: 0, cost: 12, stretched: 1 });
-  assert.equal(sumOf([collector()]).cost, null, 'what nobody knows is not free');
-  assert.deepEqual([null, { budget_usd: null }, { budget_usd: 100 }, { budget_usd: 12 }, { budget_usd: 5, interval_stretch: 2 }].map(more => budgetOf(collector(more && { cost_usd_month: 10, ...more }))?.[0]),
-    [undefined, 'none', 'within', 'near', 'beyond']);
-  assert.match(budgetOf(collector({ cost_usd_month: 10, budget_usd: 5, interval_stretch: 2 }))[1], /2\.00 times as long/);
-  const since = '2026-03-01T11:30:00Z';
-  assert.deepEqual([callsAnHour({ calls: 60, since }, NOW), callsAnHour({ calls: 60, since }, Date.parse(since) + 1000), callsAnHour({ calls: 60, since: null }, NOW)], [120, null, null]);
 });
