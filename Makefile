@@ -67,20 +67,16 @@ $B/%.o: %.S | deps
 	@mkdir -p $(@D)
 	$(Q)$(CC) -MMD -MP -Wa,-I$(@D)/dashboard -c -o $@ $<
 
-#  The page's files, also as gzip makes them small: dashboard_files.S takes in both.
-PAGE := $(patsubst gateway/dashboard/%,%,$(wildcard $(addprefix gateway/dashboard/,*.html *.js *.css *.svg client/*.js lib/*.js views/*.js vendor/*.js vendor/*.css vendor/*.txt)))
-$B/gateway/dashboard/%.gz: gateway/dashboard/%
+#  The page's files, also as pack makes them small, all at once: dashboard_files.S takes in both.
+PAGE := $(wildcard $(addprefix gateway/dashboard/,pack *.html *.js *.css *.svg client/*.js lib/*.js views/*.js vendor/*.js vendor/*.css vendor/*.txt))
+$B/gateway/dashboard/packed: $(PAGE) gateway/dashboard_files.S | deps
 	@mkdir -p $(@D)
-	$(Q)gzip -9nc $< > $@
-#  Comments and indentation are for who reads the sources; no text in them goes over a line's end but html``'s, which has none.
-$B/gateway/dashboard/%.js.gz: gateway/dashboard/%.js
-	@mkdir -p $(@D)
-	$(Q)sed -E '/^ *\/\//d; /^ *\/\*\*.*\*\/ *$$/d; s/^ +//' $< | gzip -9nc > $@
+	$(Q)gateway/dashboard/pack $(@D) && touch $@
 #  What the page takes from others is committed; `make lint` sees that it is what was locked.
 vendor:  ## the page's libraries from npm anew, as vendor/package-lock.json locks them
 	@gateway/dashboard/vendor/vendor
 
-$B/gateway/dashboard_files.o: $(PAGE:%=gateway/dashboard/%) $(PAGE:%=$B/gateway/dashboard/%.gz)
+$B/gateway/dashboard_files.o: $B/gateway/dashboard/packed
 
 # --- the version, of git; the file changes only when the version does
 
@@ -209,10 +205,11 @@ $B/sse_load: $(patsubst %,$B/tests/bench/%.o,sse_load readers mouth payload obse
 $B/bus_load: $(patsubst %,$B/tests/bench/%.o,bus_load payload observer latency processor) $B/lib/common.a
 $B/sse_broadcaster: $B/tests/bench/sse_broadcaster.o $B/lib/common.a
 $B/bus_raw: $B/tests/bench/bus_raw.o
-$B/sse_load $B/bus_load $B/sse_broadcaster $B/bus_raw:
+$B/ingest_load: $(patsubst %,$B/tests/bench/%.o,ingest_load mix) $B/lib/common.a
+$B/sse_load $B/bus_load $B/sse_broadcaster $B/bus_raw $B/ingest_load:
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-BENCH_PROGRAMS := $(patsubst %,$B/%,bench_aggregate bench_store sse_load bus_load sse_broadcaster bus_raw)
+BENCH_PROGRAMS := $(patsubst %,$B/%,bench_aggregate bench_store sse_load bus_load sse_broadcaster bus_raw ingest_load)
 
 bench: deps-bench all $(BENCH_PROGRAMS)  ## speeds beside peers, one table; BENCH="rows or parts", QUICK=1; fails below a floor of tests/bench/floors.json
 	@PYTHONDONTWRITEBYTECODE=1 QUICK=$(QUICK) $(PYTHON) tests/bench/bench.py $B $(BENCH)

@@ -160,7 +160,15 @@ feed_end (feed_t *self)
     close_message (self, &self->open);
 }
 
-void
+//  The bodies since start but the last byte.
+static worker_text_t
+written_since (const feed_t *self, size_t start, size_t size)
+{
+    return buffer_failed (&self->bodies) ? (worker_text_t){0}
+                                         : (worker_text_t){self->bodies.data + start, size};
+}
+
+worker_text_t
 feed_snapshot (feed_t *self, const worker_t *worker, const char *reason)
 {
     snapshot_t snapshot = worker_snapshot (worker);
@@ -172,10 +180,13 @@ feed_snapshot (feed_t *self, const worker_t *worker, const char *reason)
     self->open.snapshot_offset = start - self->messages [self->count - 1].body;
     self->open.snapshot_size = self->bodies.size - start - 1;
     self->bodies.size--;
-    buffer_format (&self->bodies, ",\"_reason\":\"%s\"}", reason);
+    buffer_text (&self->bodies, ",\"_reason\":\"");
+    buffer_text (&self->bodies, reason);
+    buffer_text (&self->bodies, "\"}");
     json_close_object (&self->json);
     count_event (self, EVENT_WORKER_SNAPSHOT);
     close_message (self, &self->open);
+    return written_since (self, start, self->open.snapshot_size);
 }
 
 void
@@ -190,7 +201,7 @@ feed_write_state (const feed_t *self, const worker_t *worker, time_us_t wall, bu
     snapshot_write (&writer, &snapshot, NULL);
 }
 
-void
+worker_text_t
 feed_state (feed_t *self, const worker_t *worker)
 {
     feed_header_t header =
@@ -198,9 +209,11 @@ feed_state (feed_t *self, const worker_t *worker)
     snapshot_t snapshot = worker_snapshot (worker);
     json_writer_t writer = json_writer (&self->bodies);
 
+    size_t start = self->bodies.size;
     add_message (self);
     snapshot_write (&writer, &snapshot, NULL);
     close_message (self, &header);
+    return written_since (self, start, self->bodies.size - start - 1);
 }
 
 void

@@ -37,6 +37,7 @@ BUS_RATES = (100, 1000, 10000) if QUICK else (100, 300, 1000, 3000, 10000, 20000
 RATE_CLIENTS = 100 if QUICK else 1000
 CALM = 10       # events a second that all can carry
 EVENTS = 4      # at least, of a stretch
+EDGE = 2        # events that its ends may cut off
 
 
 class Curves:
@@ -63,7 +64,7 @@ def measured(name, systems, *words):
     for _ in range(ROUNDS):
         for system in systems:
             stretch(row, system.name, system, systems, *words)
-    return {system.name: {measure: median(row.values(system.name, measure)) for measure in ("p99_ms", "per_second", "cpu_share")}
+    return {system.name: {measure: median(row.values(system.name, measure)) for measure in ("p99_ms", "per_second", "cpu_share", "told", "events", "seconds")}
             for system in systems}
 
 
@@ -92,7 +93,7 @@ def grow(curves, systems, rates, fan):
         seen = measured("rate", going, "open", rate, max(2 * SECONDS, EVENTS / rate)) if going else {}
         for system in list(going):
             one = seen[system.name]
-            if is_saturated(rate * fan, one["per_second"]):
+            if is_saturated(rate * one["seconds"] - EDGE, min(one["told"], one["events"] / fan)):
                 curves.saturated[system.name] = rate
                 going.remove(system)
                 continue
@@ -163,7 +164,7 @@ def in_words(pictures):
 def main():
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    kept, drawn = pathlib.Path(sys.argv[1]) / "curves.json", pathlib.Path(os.environ.get("PICTURES") or HERE.parents[1] / "docs/curves")
+    kept, drawn = pathlib.Path(sys.argv[1]) / ("curves-quick.json" if QUICK else "curves.json"), pathlib.Path(os.environ.get("PICTURES") or HERE.parents[1] / "docs/curves")
     known = json.loads(kept.read_text()) if kept.exists() else {}
     drawn.mkdir(parents=True, exist_ok=True)
     for name in sys.argv[2:] or DRAWN:

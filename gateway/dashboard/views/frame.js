@@ -1,7 +1,7 @@
 // frame.js - what stands around each view: name, tabs, search, badge, pause, looks, keys; and one line when
 // something is to be said. A view's code is fetched when it is first looked at. SPDX-License-Identifier: MIT
 import { html, lazy, sheet, useEffect, useLive, useState } from '../lib/ui.js';
-import { activeAlerts, ask, client, gone, jobs, login, session, workers } from '../lib/live.js';
+import { activeAlerts, client, gone, jobs, login, workers } from '../lib/live.js';
 import { go, link, narrow, route, VIEWS } from '../lib/route.js';
 import { set, setting } from '../lib/settings.js';
 import { duration, plural } from '../lib/format.js';
@@ -16,7 +16,7 @@ const LOADERS = {
   system: () => import('./system.js').then(m => m.System),
 };
 const loaded = { workers: Fleet };
-const Help = lazy(() => import('./help.js'), 'Help'), Login = lazy(() => import('./login.js'), 'Login'), Toasts = lazy(() => import('./toasts.js'), 'Toasts');
+const Help = lazy(() => import('./help.js'), 'Help'), [Account, Icon] = ['Account', 'Icon'].map(name => lazy(() => import('./account.js'), name)), Login = lazy(() => import('./login.js'), 'Login'), Toasts = lazy(() => import('./toasts.js'), 'Toasts');
 
 function View() {
   useLive(['route']);
@@ -79,13 +79,6 @@ function Banner() {
     ${status.paused ? html` <button type="button" onClick=${() => client.resume()}>go on</button>` : null}</p>`;
 }
 
-function Account() {
-  useLive(['session']);
-  if (!session.user) return null;
-  const out = async () => { await ask('/api/session', { method: 'DELETE' }).catch(() => {}); Object.assign(session, { user: null }); client.forget(); };
-  return html`<span id="account">${session.user} <small>${session.role}</small> <button type="button" onClick=${out}>log out</button></span>`;
-}
-
 function Tabs() {
   useLive(['route']);
   useLive(['workers', 'jobs', 'alerts'], 500);
@@ -104,22 +97,16 @@ function Search() {
     <input id="find" type="search" aria-label="Find" placeholder="Find  ( / )" autocomplete="off" value=${query.get('q') ?? ''} onInput=${type}/></form>`;
 }
 
-function favicon(troubles) {
-  const picture = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><circle cx="16" cy="16" r="15" fill="#bd2130"/><text x="16" y="22" font-size="16" text-anchor="middle" fill="#fff" font-family="sans-serif">${troubles > 99 ? '99' : troubles}</text></svg>`;
-  const wanted = troubles ? `data:image/svg+xml,${encodeURIComponent(picture)}` : '/icon.svg';
-  const icon = document.querySelector('link[rel=icon]');
-  if (icon.getAttribute('href') !== wanted) icon.setAttribute('href', wanted);
-  document.title = troubles ? `(${troubles}) cmlwatch` : 'cmlwatch';
-}
-
 export function Frame() {
   useLive(['login']);
   useLive(['settings', 'status', 'alerts'], 250);
   const [help, setHelp] = useState(false), [quiet, setQuiet] = useState(false);
-  useEffect(() => { const timer = setTimeout(() => setQuiet(true), 1500); return () => clearTimeout(timer); }, []); // toasts are not for the first look
   useKeys(() => setHelp(true));
-  const { status } = client;
-  favicon(activeAlerts().filter(alert => alert.severity !== 'info').length);
+  const { status } = client, { synced } = status, more = synced || (status.state !== 'connected' && status.reason !== 'opening'); // what is not for the first rows
+  useEffect(() => {
+    const timer = synced && setTimeout(() => setQuiet(true), 1500); // toasts are not for the first look
+    return () => clearTimeout(timer);
+  }, [synced]);
   return html`
     <a class="skip" href="#content" onClick=${event => { event.preventDefault(); document.getElementById('content').focus(); }}>to the content</a>
     <header>
@@ -130,7 +117,7 @@ export function Frame() {
       <button type="button" id="theme" onClick=${nextTheme} title="theme: ${setting('theme')}" aria-label="theme: ${setting('theme')}">${{ auto: '◑', light: '☀', dark: '☾' }[setting('theme')]}</button>
       <button type="button" id="zone" onClick=${nextZone} title="times are ${setting('zone')}">${setting('zone') === 'utc' ? 'UTC' : 'local'}</button>
       <button type="button" id="keys" onClick=${() => setHelp(true)} aria-label="keys and settings">?</button>
-      <${Account}/>
+      ${more ? html`<${Account}/><${Icon}/>` : null}
     </header>
     <${Banner}/>${login.ask ? html`<${Login}/>` : null}
     <main id="content" tabindex="-1" data-away=${status.synced && status.state !== 'connected'}><${View}/></main>

@@ -1,7 +1,8 @@
 // path.js - the way of an event, from the collectors to this page, and how it is. SPDX-License-Identifier: MIT
 import { html } from '../lib/ui.js';
 import { client } from '../lib/live.js';
-import { count, duration, plural, timeOfDay } from '../lib/format.js';
+import { count, duration, plural } from '../lib/format.js';
+import { timeOfDay } from '../lib/clock.js';
 
 export function Path({ status }) {
   const { counters } = status, collectors = client.stats?.collectors ?? [];
