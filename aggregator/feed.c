@@ -160,12 +160,17 @@ feed_end (feed_t *self)
     close_message (self, &self->open);
 }
 
-//  The bodies since start but the last byte.
+//  size bytes of the bodies from start on.
 static worker_text_t
 written_since (const feed_t *self, size_t start, size_t size)
 {
-    return buffer_failed (&self->bodies) ? (worker_text_t){0}
-                                         : (worker_text_t){self->bodies.data + start, size};
+    worker_text_t written = {0};
+
+    if (!buffer_failed (&self->bodies)) {
+        written.bytes = self->bodies.data + start;
+        written.size = size;
+    }
+    return written;
 }
 
 worker_text_t

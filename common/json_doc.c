@@ -4,6 +4,8 @@
 
 #include "json_doc.h"
 
+#include "json_number.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
@@ -11,8 +13,6 @@
 #include <string.h>
 
 #define NODES_LEAST    32
-#define EXACT_DIGITS   15  //  a whole number of so many is a double without rounding
-#define EXACT_POWER    22  //  so is this power of ten
 #define PAIRWISE_MOST  16  //  members that are compared each with each
 #define HASH_START     2166136261u
 #define HASH_PRIME     16777619u
@@ -175,93 +175,15 @@ read_text (reader_t *self, const char **text, uint32_t *size)
     return true;
 }
 
-//  --- numbers
-
-//  Correctly rounded where both parts are exact (W. D. Clinger, "How to read floating point numbers
-//  accurately", 1990), else as libc does it.
-static double
-scaled (const char *start, uint64_t digits, int count, int power)
-{
-    static const double TEN [EXACT_POWER + 1] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                                 1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-                                                 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
-
-    if (count > EXACT_DIGITS || power < -EXACT_POWER || power > EXACT_POWER) {
-        return strtod (start, NULL);
-    }
-    double value = power < 0 ? (double) digits / TEN [-power] : (double) digits * TEN [power];
-    return *start == '-' ? -value : value;
-}
-
-//  So many digits that they might not fit count, and are not used.
-static bool
-read_digits (reader_t *self, uint64_t *digits, int *count)
-{
-    const char *start = self->at;
-
-    for (; *self->at >= '0' && *self->at <= '9'; self->at++) {
-        *digits = *digits * 10 + (uint64_t) (*self->at - '0');
-        *count += *digits > 0 && *count < 100;
-    }
-    return self->at > start || fail (self, "a digit is missing");
-}
-
-static bool
-read_exponent (reader_t *self, int *power)
-{
-    bool minus = self->at [1] == '-';
-    uint64_t value = 0;
-    int count = 0;
-
-    self->at += self->at [1] == '-' || self->at [1] == '+' ? 2 : 1;
-    if (!read_digits (self, &value, &count)) {
-        return false;
-    }
-    int by = count > 4 ? 10000 : (int) value;
-    *power += minus ? -by : by;
-    return true;
-}
+//  --- numbers and words
 
 static bool
 read_number (reader_t *self, size_t index)
 {
-    const char *start = self->at, *whole;
-    uint64_t digits = 0;
-    int count = 0, power = 0;
-    json_node_t *node = &self->doc->nodes [index];
+    const char *fault = NULL, *end = json_number_read (&self->doc->nodes [index], self->at, &fault);
 
-    self->at += *start == '-';
-    whole = self->at;
-    if (!read_digits (self, &digits, &count)) {
-        return false;
-    }
-    if (*whole == '0' && self->at > whole + 1) {
-        return fail (self, "a number begins with 0");
-    }
-    uint64_t most = (uint64_t) INT64_MAX + (*start == '-');
-    if (*self->at != '.' && *self->at != 'e' && *self->at != 'E') {
-        bool fits = count < 20 && (count < 19 || digits <= most);
-        node->kind = fits ? JSON_INTEGER : JSON_NUMBER;
-        if (fits) {
-            node->integer = (int64_t) (*start == '-' ? 0 - digits : digits);
-        } else {
-            node->number = strtod (start, NULL);
-        }
-        return true;
-    }
-    if (*self->at == '.') {
-        const char *point = self->at++;
-        if (!read_digits (self, &digits, &count)) {
-            return false;
-        }
-        power = (int) (point + 1 - self->at);
-    }
-    if ((*self->at == 'e' || *self->at == 'E') && !read_exponent (self, &power)) {
-        return false;
-    }
-    node->kind = JSON_NUMBER;
-    node->number = scaled (start, digits, count, power);
-    return true;
+    self->at += end - self->at;
+    return !fault || fail (self, fault);
 }
 
 static bool

@@ -92,7 +92,7 @@ reply_send_large (struct MHD_Connection *connection, const char *type, buffer_t 
                   bool compression)
 {
     size_t size = body->size;
-    bool gzip = compression && size >= DEFLATED_LEAST && reply_accepts_gzip (connection);
+    bool gzip = compression && size >= DEFLATED_LEAST && reply_accepts (connection, "gzip");
     struct MHD_Response *response = gzip ? deflated_response (body) : NULL;
 
     if (response) {

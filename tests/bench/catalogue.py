@@ -36,7 +36,7 @@ def rows():
         Row("store", "store", "a commit of 256 events", "us per_second", "process/power"),
         Row("publish", "publish", "observation → feed, what its durability costs", "p50_ms p99_ms", "power/process"),
         Row("keys", "keys", "observation → a client, with keys on the bus and without", "p50_ms p99_ms per_second cpu_us", "keys/open"),
-        Row("fleet_memory", "fleet", f"{WORKERS:,} workers: the aggregator", "mb store_mb", "aggregator"),
+        Row("fleet_memory", "fleet", f"{WORKERS:,} workers: the aggregator as it grew, and after a restart", "mb store_mb", "aggregator restarted"),
         Row("fleet_state", "fleet", f"{WORKERS:,} workers: the full state to a new client", "state_ms", "gateway/polling"),
         Row("fleet_restart", "fleet", f"{WORKERS:,} workers: an aggregator's start until it is ready", "ready_ms", "aggregator"),
         Row("idle_ec2", "idle", "an idle collector of EC2", "mb cpu_percent", "collector"),

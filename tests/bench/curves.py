@@ -11,6 +11,7 @@ pictures are docs/curves/*.svg, what they say in figures docs/curves/README.md; 
     workers   100 → 10,000 of them: memory, state, restart, observations a second
 
 The rules for knees and ends are knee.py's; sizes and QUICK are sizes.py's. SPDX-License-Identifier: MIT"""
+import datetime
 import json
 import os
 import pathlib
@@ -122,25 +123,31 @@ def bus(folder):
 def workers(folder):
     curves = Curves("Workers, 100 to 10,000", "workers", memory="the aggregator's memory, MB", state="full state to a new client, ms",
                     restart="start until ready, ms", rate="observations a second")
-    fleet = fleets.Fleet(folder)
-    try:
-        for count in WORKERS:
-            fleet.grow(count)
-            times = fleets.state_times(folder, fleet)
-            curves.add("state", "gateway", count, median([stream for stream, _ in times]))
-            curves.add("state", "polling", count, median([polled for _, polled in times]))
-            fleet.stop()
-            curves.add("restart", "aggregator", count, 1000 * fleet.start())
-            curves.add("memory", "aggregator", count, fleet.memory_mb()["mb"])
-    finally:
-        fleet.stop()
     for count in WORKERS:
         sub = pathlib.Path(folder) / str(count)
         sub.mkdir()
+        of_fleet(curves, sub, count)
         with Bus(sub, "aggregator", workers=count) as ours, Bus(sub, "raw", workers=count) as raw:
             for name, one in measured("closed", (ours, raw), "closed", 1000, 2 * SECONDS).items():
                 curves.add("rate", name, count, one["per_second"])
     return curves
+
+
+def of_fleet(curves, folder, count):
+    fleet = fleets.Fleet(folder)
+    try:
+        fleet.grow(count)
+        curves.add("memory", "aggregator", count, fleet.memory_mb()["mb"])
+        times = fleets.state_times(folder, fleet)
+        curves.add("state", "gateway", count, median([stream for stream, _ in times]))
+        curves.add("state", "polling", count, median([polled for _, polled in times]))
+        restarts = []
+        for _ in range(ROUNDS):
+            fleet.stop()
+            restarts.append(1000 * fleet.start())
+        curves.add("restart", "aggregator", count, median(restarts))
+    finally:
+        fleet.stop()
 
 
 DRAWN = {"clients": clients, "rate": rate, "bus": bus, "workers": workers}
@@ -151,7 +158,7 @@ def in_words(pictures):
              "between its ends, on axes by decades; a curve that nowhere leaves it by 12 % of the picture has none (–). A curve ends at",
              "the first load of which less than 95 % comes through.", ""]
     for name, picture in pictures.items():
-        lines += [f"![{picture['title']}]({name}.svg)", "", "| | | from | to | knee | more is not carried from |", "| --- | --- | ---: | ---: | ---: | ---: |"]
+        lines += [f"![{picture['title']}]({name}.svg)", "", picture.get("about", ""), "", "| | | from | to | knee | more is not carried from |", "| --- | --- | ---: | ---: | ---: | ---: |"]
         for panel in picture["panels"]:
             for who, series in panel["series"].items():
                 (x0, y0), (x1, y1), bend = series["points"][0], series["points"][-1], series["knee"]
@@ -168,9 +175,10 @@ def main():
     known = json.loads(kept.read_text()) if kept.exists() else {}
     drawn.mkdir(parents=True, exist_ok=True)
     for name in sys.argv[2:] or DRAWN:
-        began = time.monotonic()
+        began, load = time.monotonic(), os.getloadavg()[0]
         with tempfile.TemporaryDirectory(prefix="cmlwatch-curves-") as folder:
             known[name] = DRAWN[name](folder).as_json()
+        known[name]["about"] = f"{datetime.date.today()}, {os.cpu_count()} cores, load {load:.1f} at the start"
         print(f"curves: {name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     pictures = {name: known[name] for name in DRAWN if name in known}
     kept.write_text(json.dumps(pictures, indent=1) + "\n")

@@ -140,8 +140,7 @@ def fleet(folder, table):
         for _ in range(FEW if table.wants("fleet_restart") else 0):
             ours.stop()
             table["fleet_restart"].add("aggregator", {"ready_ms": ours.start() * 1000})
-            if table.wants("fleet_memory"):
-                table["fleet_memory"].add("aggregator", ours.memory_mb())
+            table.get("fleet_memory").add("restarted", ours.memory_mb())
     finally:
         ours.stop()
 

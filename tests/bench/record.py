@@ -15,7 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BEGIN, END = "<!-- made by `make record` -->", "<!-- end of what is made by `make record` -->"
 #  row → measures
 WANTED = {"closed_1": "per_second", "closed_8": "per_second", "closed_64": "per_second", "open_20": "p50_ms p99_ms cpu_us",
-          "open_500": "p99_ms missing", "memory_10000": "kib_each", "way_1": "p50_ms p99_ms", "way_1000": "p99_ms", "aggregate": "observations",
+          "open_500": "p99_ms missing", "memory_10000": "kib_each", "way_1": "p50_ms p99_ms", "way_1000": "p99_ms", "aggregate": "observations", "ingest": "per_second core_second",
           "bus_1000": "per_second", "alerts": "cpu_us", "open_jobs": "per_second", "fleet_memory": "mb", "fleet_state": "state_ms",
           "fleet_restart": "ready_ms", "stopped_200": "p99_ms", "idle_ec2": "mb cpu_percent", "stream": "bytes_second", "gzip": "bytes_each",
           "calls_ec2": "calls", "calls_cloudwatch": "calls", "jobs": "jobs", "jobs_beside": "p50_ms p99_ms", "job_monitor": "p50_ms p99_ms"}

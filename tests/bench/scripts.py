@@ -38,7 +38,7 @@ def run(command, one_core=False):
                            preexec_fn=pinned(SERVER_CORE) if one_core else None)
     lines = [json.loads(line) for line in ended.stdout.splitlines() if line.startswith("{")]
     if ended.returncode != 0:
-        print(f"bench: {pathlib.Path(str(command[0])).name} {command[1:2]} ended with {ended.returncode}", file=sys.stderr)
+        print(f"bench: {' '.join(pathlib.Path(str(word)).name for word in command)} ended with {ended.returncode}", file=sys.stderr)
     assert lines, f"{command} measured nothing"
     return lines
 
@@ -51,7 +51,7 @@ def aggregate(folder, table):
 
 def ingest(folder, table):
     for _ in range(FEW):
-        (tree,) = run(python("bench_ingest", *((200, 3000) if QUICK else (1000, 200000)), 1))
+        (tree,) = run(python("bench_ingest", *((200, 3000) if QUICK else (1000, 100000)), 1))
         most = max(tree["curve"], key=int)
         take(table, tree, {"ingest": {who: {"per_second": f"{of}.per_second", "core_second": f"{of}.per_core_second"}
                                       for who, of in (("aggregator", f"curve.{most}"), ("raw", "relay"))}})

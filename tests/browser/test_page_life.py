@@ -144,6 +144,15 @@ def test_ten_tabs_of_the_page_are_one_stream(fleet, tab):
     pages[0].reads(".path", "10 tabs")
 
 
+def test_path_goes_on_to_each_collector(fleet, tab):
+    page = tab(fleet.gateway.url)
+    page.click("#realtime summary")
+    page.reads(".path", "none has been heard")
+    fleet.load.publish("collector.heartbeat", "", {"interval_ms": 1000, "units": 7, "usage": []})
+    page.reads(".path", "cloudwatch/page: heard, reads 7, 0 messages lost")
+    page.reads(".path", "none has been heard")  # three intervals of silence later
+
+
 def test_times_are_where_one_is_or_of_the_whole_world(fleet, tab):
     page = tab(fleet.gateway.url, "#/events", timezoneId="Asia/Tokyo")
     fleet.say("alpha", state="stopped")
@@ -232,8 +241,8 @@ def test_login_opens_the_page_and_says_what_one_may(start, bus, tab, tmp_path):
     page.wait("document.activeElement.id === 'token'", "one may type at once")
     page.call("keyboard.type", "wrong")
     page.press("Enter")
-    page.reads("#refused", "token")
-    assert page.run("document.querySelector('#token').value") == "" and not page.run("document.querySelector('article')")
+    page.wait("document.querySelector('#token').value === '' && document.querySelector('#refused').textContent", "it is refused, and says why")
+    assert not page.run("document.querySelector('article')")
 
     def log_in(word):
         page.has("#login")

@@ -29,6 +29,8 @@ export const lastEvents = new Map();
 /** Kept by alerts.js, which comes after the first rows. */
 export const alerts = { byId: new Map(), rules: [], known: false };
 export const session = { user: null, role: 'viewer', auth: 'none', known: false };
+/** How many users have gone from here: a view of one before is not the next one's. */
+export const gone = { users: 0 };
 
 const QUIET = new Set(['worker.snapshot', 'heartbeat', 'connected', 'system.state.begin', 'system.state.end', 'system.stats']);
 
@@ -49,8 +51,18 @@ function keepSpark(id) {
   sparks.set(id, past);
 }
 
+/** Somebody else sits here now, or nobody: what this page has kept of what the one before saw goes with him. */
+function forget() {
+  Object.assign(log, { events: [], dropped: 0 });
+  for (const kept of [sparks, lastEvents, alerts.byId]) kept.clear();
+  Object.assign(alerts, { rules: [], known: false });
+  gone.users++;
+  touch('route', 'events', 'alerts');
+}
+
 client.on('*', keepEvent);
 client.onChange(change => {
+  if (change.reason === 'forgotten') forget();
   for (const id of change.workers) {
     keepSpark(id);
     touch(id); // a row in sight hears of its own worker at once, the view as a whole a few times a second

@@ -1,7 +1,7 @@
 // frame.js - what stands around each view: name, tabs, search, badge, pause, looks, keys; and one line when
 // something is to be said. A view's code is fetched when it is first looked at. SPDX-License-Identifier: MIT
 import { html, lazy, sheet, useEffect, useLive, useState } from '../lib/ui.js';
-import { activeAlerts, client, jobs, login, workers } from '../lib/live.js';
+import { activeAlerts, client, gone, jobs, login, workers } from '../lib/live.js';
 import { go, link, narrow, route, VIEWS } from '../lib/route.js';
 import { set, setting } from '../lib/settings.js';
 import { duration, plural } from '../lib/format.js';
@@ -29,7 +29,7 @@ function View() {
   }, [view, isLive]); // what could not be fetched is asked for again when the gateway is back
   const Shown = loaded[view];
   if (!Shown) return html`<p class="empty" role="status">${failed?.view === view ? `This view could not be loaded: ${failed.message}` : '…'}</p>`;
-  return html`<${Shown} key=${view + (id ?? '')} id=${id}/>`;
+  return html`<${Shown} key=${view + (id ?? '') + gone.users} id=${id}/>`;
 }
 
 const nextTheme = () => set('theme', { auto: 'light', light: 'dark', dark: 'auto' }[setting('theme')]);
@@ -40,7 +40,7 @@ const pause = () => (client.status.paused ? client.resume() : client.pause());
 function useKeys(help) {
   useEffect(() => {
     const onKey = event => {
-      const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName) || event.target.isContentEditable;
+      const { tagName, type, isContentEditable } = event.target, typing = isContentEditable || (/^(INPUT|SELECT|TEXTAREA)$/.test(tagName) && type !== 'checkbox');
       if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return;
       if (event.key === 'Escape' && event.target.id === 'find') { event.target.blur(); return; }
       if (typing) return;
@@ -121,6 +121,6 @@ export function Frame() {
     </header>
     <${Banner}/>${login.ask ? html`<${Login}/>` : null}
     <main id="content" tabindex="-1" data-away=${status.synced && status.state !== 'connected'}><${View}/></main>
-    ${quiet ? html`<${Toasts}/>` : null}
+    ${quiet ? html`<${Toasts} key=${gone.users}/>` : null}
     ${help ? html`<${Help} close=${() => setHelp(false)}/>` : null}`;
 }
