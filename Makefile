@@ -35,7 +35,7 @@ sources   = $(wildcard $(1:%=%/*.c))
 objects   = $(patsubst %.c,$B/%.o,$(call sources,$1))
 assembly  = $(patsubst %.S,$B/%.o,$(wildcard $(1:%=%/*.S)))
 
-.PHONY: all help bench curves record metrics schemas deps deps-test deps-bench deps-lint deps-fuzz deps-deploy demo test unit integration node vendor page screenshots faults soak \
+.PHONY: all help bench curves record metrics schemas deps deps-test deps-bench deps-lint deps-fuzz deps-deploy demo test unit integration node vendor page heap screenshots faults soak \
         memcheck fuzz fuzz-targets lint format install deb test-deb test-compose test-files clean
 .DEFAULT_GOAL := all
 
@@ -71,20 +71,16 @@ $B/%.o: %.S | deps
 	@mkdir -p $(@D)
 	$(Q)$(CC) -MMD -MP -Wa,-I$(@D)/dashboard -c -o $@ $<
 
-#  The page's files, also as gzip makes them small: dashboard_files.S takes in both.
-PAGE := $(patsubst gateway/dashboard/%,%,$(wildcard $(addprefix gateway/dashboard/,*.html *.js *.css *.svg client/*.js lib/*.js views/*.js vendor/*.js vendor/*.css vendor/*.txt)))
-$B/gateway/dashboard/%.gz: gateway/dashboard/%
+#  The page's files, also as pack makes them small, all at once: dashboard_files.S takes in both.
+PAGE := $(wildcard $(addprefix gateway/dashboard/,pack *.html *.js *.css *.svg client/*.js lib/*.js views/*.js vendor/*.js vendor/*.css vendor/*.txt))
+$B/gateway/dashboard/packed: $(PAGE) gateway/dashboard_files.S | deps
 	@mkdir -p $(@D)
-	$(Q)gzip -9nc $< > $@
-#  Comments and indentation are for who reads the sources; no text in them goes over a line's end but html``'s, which has none.
-$B/gateway/dashboard/%.js.gz: gateway/dashboard/%.js
-	@mkdir -p $(@D)
-	$(Q)sed -E '/^ *\/\//d; /^ *\/\*\*.*\*\/ *$$/d; s/^ +//' $< | gzip -9nc > $@
+	$(Q)gateway/dashboard/pack $(@D) && touch $@
 #  What the page takes from others is committed; `make lint` sees that it is what was locked.
 vendor:  ## the page's libraries from npm anew, as vendor/package-lock.json locks them
 	@gateway/dashboard/vendor/vendor
 
-$B/gateway/dashboard_files.o: $(PAGE:%=gateway/dashboard/%) $(PAGE:%=$B/gateway/dashboard/%.gz)
+$B/gateway/dashboard_files.o: $B/gateway/dashboard/packed
 
 # --- the version, of git; the file changes only when the version does
 
@@ -213,10 +209,11 @@ $B/sse_load: $(patsubst %,$B/tests/bench/%.o,sse_load readers mouth payload obse
 $B/bus_load: $(patsubst %,$B/tests/bench/%.o,bus_load payload observer latency processor) $B/lib/common.a
 $B/sse_broadcaster: $B/tests/bench/sse_broadcaster.o $B/lib/common.a
 $B/bus_raw: $B/tests/bench/bus_raw.o
-$B/sse_load $B/bus_load $B/sse_broadcaster $B/bus_raw:
+$B/ingest_load: $(patsubst %,$B/tests/bench/%.o,ingest_load mix) $B/lib/common.a
+$B/sse_load $B/bus_load $B/sse_broadcaster $B/bus_raw $B/ingest_load:
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-BENCH_PROGRAMS := $(patsubst %,$B/%,bench_aggregate bench_store sse_load bus_load sse_broadcaster bus_raw)
+BENCH_PROGRAMS := $(patsubst %,$B/%,bench_aggregate bench_store sse_load bus_load sse_broadcaster bus_raw ingest_load)
 
 bench: deps-bench all $(BENCH_PROGRAMS)  ## speeds beside peers, one table; BENCH="rows or parts", QUICK=1; fails below a floor of tests/bench/floors.json
 	@PYTHONDONTWRITEBYTECODE=1 QUICK=$(QUICK) $(PYTHON) tests/bench/bench.py $B $(BENCH)
@@ -229,6 +226,9 @@ record:  ## what the last whole `make bench` measured, into README.md and docs/m
 
 page: deps-test all node  ## what the page costs the browser, and how soon it shows what happened, as JSON
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/browser/measure_page.py
+
+heap: deps-test all node  ## whether the page's heap stays flat over ten minutes of a living fleet, as JSON
+	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/browser/measure_heap.py
 
 screenshots: deps-test all node  ## deploy/screenshots/ anew: each view, light, dark and on a phone
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/browser/screenshots.py deploy/screenshots

@@ -102,22 +102,23 @@ each_of (collectors_t *self, const char *source)
 }
 
 static int64_t
-count_of (struct json_object *tree, const char *key)
+count_of (const json_node_t *node, const char *key)
 {
     int64_t value = 0;
 
-    return !json_get_integer (tree, key, &value) || value < 0 ? 0
-           : value < COUNT_MOST                               ? value
-                                                              : COUNT_MOST;
+    return !json_node_integer (json_node_get (node, key), &value) || value < 0 ? 0
+           : value < COUNT_MOST                                                ? value
+                                                                               : COUNT_MOST;
 }
 
 static double
-amount_of (struct json_object *tree, const char *key, double otherwise)
+amount_of (const json_node_t *node, const char *key, double otherwise)
 {
     double value = otherwise;
 
-    return json_get_number (tree, key, &value) && value >= 0 && value < COUNT_MOST ? value
-                                                                                   : otherwise;
+    return json_node_number (json_node_get (node, key), &value) && value >= 0 && value < COUNT_MOST
+               ? value
+               : otherwise;
 }
 
 static int64_t
@@ -128,27 +129,28 @@ known (int64_t value)
 
 //  What is no row is left out: it comes from outside.
 static bool
-take_row (row_t *row, struct json_object *tree)
+take_row (row_t *row, const json_node_t *node)
 {
-    const char *account = json_get_text (tree, "account"), *region = json_get_text (tree, "region");
+    const char *account = json_node_get_text (node, "account"),
+               *region = json_node_get_text (node, "region");
 
     if (!region || strlen (region) >= NAME_SIZE || (account && strlen (account) >= NAME_SIZE)) {
         return false;
     }
-    *row = (row_t){.calls = count_of (tree, "calls"),
-                   .failed = count_of (tree, "failed"),
-                   .throttled = count_of (tree, "throttled"),
-                   .billed = amount_of (tree, "billed", 0),
-                   .cost = amount_of (tree, "cost_usd_month", UNKNOWN)};
+    *row = (row_t){.calls = count_of (node, "calls"),
+                   .failed = count_of (node, "failed"),
+                   .throttled = count_of (node, "throttled"),
+                   .billed = amount_of (node, "billed", 0),
+                   .cost = amount_of (node, "cost_usd_month", UNKNOWN)};
     snprintf (row->account, sizeof row->account, "%s", account ? account : "");
     snprintf (row->region, sizeof row->region, "%s", region);
     return true;
 }
 
 static void
-take_rows (each_t *each, struct json_object *array)
+take_rows (each_t *each, const json_node_t *array)
 {
-    size_t count = json_object_array_length (array);
+    size_t count = json_node_count (array);
     size_t most = count < COLLECTORS_ROWS_MAX ? count : COLLECTORS_ROWS_MAX;
     row_t *rows = calloc (most + 1, sizeof *rows);
 
@@ -158,8 +160,12 @@ take_rows (each_t *each, struct json_object *array)
     free (each->rows);
     each->rows = rows;
     each->count = 0;
-    for (size_t i = 0; i < most; i++) {
-        each->count += take_row (&rows [each->count], json_object_array_get_idx (array, i));
+    FOR_EACH_NODE (node, array)
+    {
+        if (each->count == most) {
+            break;
+        }
+        each->count += take_row (&rows [each->count], node);
     }
 }
 
@@ -184,8 +190,8 @@ collectors_take (collectors_t *self, const char *source, const collector_heartbe
     if (beat->version) {
         snprintf (each->version, sizeof each->version, "%s", beat->version);
     }
-    if (beat->usage) {
-        take_rows (each, beat->usage);
+    if (beat->usage.node) {
+        take_rows (each, beat->usage.node);
         each->beat = (collector_heartbeat_t){.units = known (beat->units),
                                              .rounds_overdue = known (beat->rounds_overdue),
                                              .usage_since = beat->usage_since,

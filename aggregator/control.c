@@ -384,17 +384,10 @@ on_alerts (void *argument, bus_request_t *request)
     answers_alerts (self->alerts, request);
 }
 
-//  Answered when it is committed, as all that is told.
 static void
 on_acknowledge (void *argument, bus_request_t *request)
 {
     control_t *self = argument;
-    reason_t why = {0};
-
-    if (feed_is_held (self->feed, &why)) {
-        bus_request_refuse (request, "store", why.text);
-        return;
-    }
     answers_acknowledge (self->alerts, self->fleet, request);
 }
 

@@ -160,7 +160,20 @@ feed_end (feed_t *self)
     close_message (self, &self->open);
 }
 
-void
+//  size bytes of the bodies from start on.
+static worker_text_t
+written_since (const feed_t *self, size_t start, size_t size)
+{
+    worker_text_t written = {0};
+
+    if (!buffer_failed (&self->bodies)) {
+        written.bytes = self->bodies.data + start;
+        written.size = size;
+    }
+    return written;
+}
+
+worker_text_t
 feed_snapshot (feed_t *self, const worker_t *worker, const char *reason)
 {
     snapshot_t snapshot = worker_snapshot (worker);
@@ -172,10 +185,13 @@ feed_snapshot (feed_t *self, const worker_t *worker, const char *reason)
     self->open.snapshot_offset = start - self->messages [self->count - 1].body;
     self->open.snapshot_size = self->bodies.size - start - 1;
     self->bodies.size--;
-    buffer_format (&self->bodies, ",\"_reason\":\"%s\"}", reason);
+    buffer_text (&self->bodies, ",\"_reason\":\"");
+    buffer_text (&self->bodies, reason);
+    buffer_text (&self->bodies, "\"}");
     json_close_object (&self->json);
     count_event (self, EVENT_WORKER_SNAPSHOT);
     close_message (self, &self->open);
+    return written_since (self, start, self->open.snapshot_size);
 }
 
 void
@@ -190,7 +206,7 @@ feed_write_state (const feed_t *self, const worker_t *worker, time_us_t wall, bu
     snapshot_write (&writer, &snapshot, NULL);
 }
 
-void
+worker_text_t
 feed_state (feed_t *self, const worker_t *worker)
 {
     feed_header_t header =
@@ -198,9 +214,11 @@ feed_state (feed_t *self, const worker_t *worker)
     snapshot_t snapshot = worker_snapshot (worker);
     json_writer_t writer = json_writer (&self->bodies);
 
+    size_t start = self->bodies.size;
     add_message (self);
     snapshot_write (&writer, &snapshot, NULL);
     close_message (self, &header);
+    return written_since (self, start, self->bodies.size - start - 1);
 }
 
 void

@@ -49,11 +49,12 @@ json_writer_t *feed_begin (feed_t *self, event_type_t type, const char *source,
 json_writer_t *feed_begin_job (feed_t *self, event_type_t type, const job_t *job);
 void feed_end (feed_t *self);
 
-//  A worker.snapshot event, complete.
-void feed_snapshot (feed_t *self, const worker_t *worker, const char *reason);
+//  A worker.snapshot event, complete. Both that and feed_state give back the snapshot's bytes without
+//  their last brace, for who needs them too; borrowed until the next call.
+worker_text_t feed_snapshot (feed_t *self, const worker_t *worker, const char *reason);
 
 //  For replicas only: the worker as it is now, without an event; and that it left the state.
-void feed_state (feed_t *self, const worker_t *worker);
+worker_text_t feed_state (feed_t *self, const worker_t *worker);
 void feed_gone (feed_t *self, const worker_t *worker);
 
 //  The header and the JSON of a worker's state as feed_state sends them, for `state` answers.

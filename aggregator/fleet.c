@@ -163,15 +163,14 @@ save_block (void *argument, const char *name, const void *bytes, size_t size)
 }
 
 static void
-save (fleet_t *self, entry_t *entry)
+save (fleet_t *self, entry_t *entry, worker_text_t written)
 {
     saving_t saving = {self->store, worker_id (entry->worker)};
-    buffer_t row = {0};
 
     if (self->store) {
-        worker_save (entry->worker, &row);
-        store_put (self->store, STORE_WORKERS, saving.worker_id, row.data, row.size);
-        buffer_clear (&row);
+        worker_save (entry->worker, written,
+                     store_begin (self->store, STORE_WORKERS, saving.worker_id));
+        store_end (self->store);
         if (entry->history) {
             history_save (entry->history, false, save_block, &saving);
         }
@@ -219,15 +218,16 @@ fleet_settle (fleet_t *self)
     for (size_t i = 0; i < self->touched_count; i++) {
         entry_t *entry = self->touched [i];
         causes_enter (feed_causes (self->feed), entry->cause);
+        worker_text_t written = {0};
         if (entry->owed == OWED_SNAPSHOT) {
-            feed_snapshot (self->feed, entry->worker, "metrics_collected");
+            written = feed_snapshot (self->feed, entry->worker, "metrics_collected");
         } else if (entry->owed == OWED_STATE) {
-            feed_state (self->feed, entry->worker);
+            written = feed_state (self->feed, entry->worker);
         }
+        save (self, entry, written);
         if (self->watch) {
             self->watch (self->watcher, entry->worker, false);
         }
-        save (self, entry);
         entry->owed = OWED_NOTHING;
         entry->cause = 0;
         entry->touched = false;

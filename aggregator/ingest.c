@@ -69,8 +69,8 @@ report_job (fleet_t *fleet, const observation_t *observation, reason_t *why)
     if (!seen->job_id || seen->attempt == INTEGER_UNKNOWN) {
         return reason_set (why, -EINVAL, "a report wants job_id and attempt");
     }
-    if (seen->result) {
-        json_put_tree (&json, seen->result);
+    if (seen->result.node) {
+        json_put_node (&json, seen->result.node);
     }
     const job_report_t report = {.type = observation->envelope.type,
                                  .job_id = seen->job_id,

@@ -180,54 +180,62 @@ jobs_progress (jobs_t *self, const job_t *job, double progress, const char *step
     }
 }
 
-//  {"<step>":result, …}
+//  --- what the steps have brought: {"<step>":result, …, "skipped":["<step>", …]}
+
+static struct json_object *
+read_gathered (const job_t *job)
+{
+    struct json_object *tree = NULL;
+
+    if (!job->gathered || json_parse (&tree, job->gathered, strlen (job->gathered),
+                                      strlen (job->gathered), NULL) < 0) {
+        tree = json_object_new_object ();
+    }
+    return tree;
+}
+
 static void
-gather (job_t *job, const char *result)
+write_gathered (job_t *job, struct json_object *tree)
 {
     _cleanup_ (buffer_clear) buffer_t text = {0};
-    size_t size = job->gathered ? strlen (job->gathered) : 0;
+    json_writer_t json = json_writer (&text);
 
-    if (!job->step || !result) {
-        return;
-    }
-    buffer_format (&text, "%.*s%s\"%s\":%s}", (int) (size ? size - 1 : 1),
-                   size ? job->gathered : "{", size > 2 ? "," : "", job->step, result);
-    if (text.size <= JOB_PAYLOAD_MAX) {
+    json_put_tree (&json, tree);
+    if (!buffer_failed (&text) && text.size <= JOB_PAYLOAD_MAX) {
         job_set_text (&job->gathered, text.data);
     }
 }
 
 static void
-list_skipped (buffer_t *out, const job_step_t *from, const job_step_t *to)
+gather (job_t *job, const char *result)
 {
-    for (const job_step_t *step = from; step->kind && step != to; step++) {
-        buffer_format (out, "%s\"%s\"", out->size ? "," : "", step->name);
+    _cleanup_ (json_destroy) struct json_object *tree = read_gathered (job);
+    struct json_object *brought = NULL;
+
+    if (job->step && result &&
+        json_parse (&brought, result, strlen (result), strlen (result), NULL) == 0) {
+        json_object_object_add (tree, job->step, brought);
+        write_gathered (job, tree);
     }
 }
 
-//  What was skipped stands last: {…,"skipped":["cloudwatch"]}.
 static void
 note_skipped (job_t *job, const job_step_t *from, const job_step_t *to)
 {
-    _cleanup_ (buffer_clear) buffer_t names = {0}, text = {0};
-    static const char MARK [] = "\"skipped\":[";
-    char *before = job->gathered ? strstr (job->gathered, MARK) : NULL;
+    _cleanup_ (json_destroy) struct json_object *tree = read_gathered (job);
+    struct json_object *list = json_get_array (tree, "skipped");
 
-    list_skipped (&names, from, to);
-    if (!names.size) {
+    if (!from->kind || from == to) {
         return;
     }
-    if (before) {
-        //  There is one already: its list goes on.
-        char *end = strchr (before, ']');
-        buffer_format (&text, "%.*s,%s%s", (int) (end - job->gathered), job->gathered, names.data,
-                       end);
-    } else {
-        size_t size = job->gathered ? strlen (job->gathered) : 0;
-        buffer_format (&text, "%.*s%s%s%s]}", (int) (size ? size - 1 : 1),
-                       size ? job->gathered : "{", size > 2 ? "," : "", MARK, names.data);
+    if (!list) {
+        list = json_object_new_array ();
+        json_object_object_add (tree, "skipped", list);
     }
-    job_set_text (&job->gathered, text.data);
+    for (const job_step_t *step = from; step->kind && step != to; step++) {
+        json_object_array_add (list, json_object_new_string (step->name));
+    }
+    write_gathered (job, tree);
 }
 
 void

@@ -4,17 +4,15 @@
 
 #include "license.h"
 
-#include "../common/json.h"
-
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 static const char *
-status_of (struct json_object *licensing, const char *part)
+status_of (const json_node_t *licensing, const char *part)
 {
-    const char *status = json_get_text (json_get_object (licensing, part), "status");
+    const char *status = json_node_get_text (json_node_get_object (licensing, part), "status");
     return status ? status : "";
 }
 
@@ -25,7 +23,7 @@ holds (const char *text, const char *word)
 }
 
 const char *
-license_status (struct json_object *licensing)
+license_status (const json_node_t *licensing)
 {
     const char *registration = status_of (licensing, "registration");
     const char *authorization = status_of (licensing, "authorization");
@@ -48,10 +46,9 @@ license_status (struct json_object *licensing)
 }
 
 const char *
-license_mask_token (struct json_object *licensing, char masked [LICENSE_TOKEN_SIZE])
+license_mask_token (const json_node_t *licensing, char masked [LICENSE_TOKEN_SIZE])
 {
-    struct json_object *token = json_get (licensing, "token");
-    const char *text = json_get_text (licensing, "token");
+    const char *text = json_node_get_text (licensing, "token");
     size_t size = text ? strlen (text) : 0;
 
     if (!text) {
@@ -59,6 +56,6 @@ license_mask_token (struct json_object *licensing, char masked [LICENSE_TOKEN_SI
     }
     //  Of a short one even the last 4 would tell too much.
     snprintf (masked, LICENSE_TOKEN_SIZE, "****%s", size > 8 ? text + size - 4 : "");
-    json_object_set_string (token, masked);
+    json_node_set_text (licensing, "token", masked);
     return masked;
 }

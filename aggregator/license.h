@@ -9,14 +9,15 @@
 #ifndef AGGREGATOR_LICENSE_H
 #define AGGREGATOR_LICENSE_H
 
-#include <json-c/json.h>
+#include "../common/json_doc.h"
 
 //  A static text.
-const char *license_status (struct json_object *licensing);
+const char *license_status (const json_node_t *licensing);
 
 //  A registration token that CML tells (none of the versions known to us does) is a secret: it
-//  is masked in the tree itself but for its last 4, and given back so; null when there is none.
+//  is masked in the document itself, which borrows it, but for its last 4, and given back so; null when
+//  there is none.
 #define LICENSE_TOKEN_SIZE 16
-const char *license_mask_token (struct json_object *licensing, char masked [LICENSE_TOKEN_SIZE]);
+const char *license_mask_token (const json_node_t *licensing, char masked [LICENSE_TOKEN_SIZE]);
 
 #endif

@@ -9,12 +9,11 @@
 #include <string.h>
 
 #define WAIT_MOST_MS 5000
-#define NAMED_MAX \
-    (2 * RUNNER_CONCURRENCY_MAX)  //  jobs: as many may have ended, and not been heard of
-#define REPORTS_MAX 1000          //  in one question
-#define TEXT_MAX    512
-#define STEP_MAX    64
-#define MESSAGE_MAX 256
+#define NAMED_MAX    2000  //  jobs, twice RUNNER_CONCURRENCY_MAX: as many may have ended unheard
+#define REPORTS_MAX  1000  //  in one question
+#define TEXT_MAX     512
+#define STEP_MAX     64
+#define MESSAGE_MAX  256
 
 static int
 read_runner_id (struct json_object *ask, const char **id, reason_t *why)

@@ -156,15 +156,27 @@ seal (store_t *self, operation_t *operation)
     }
 }
 
-void
-store_put (store_t *self, store_table_t table, const char *key, const void *bytes, size_t size)
+buffer_t *
+store_begin (store_t *self, store_table_t table, const char *key)
 {
     operation_t *operation = add_operation (self, PUT_ROW);
 
     operation->table = table;
     add_key (self, operation, key, strlen (key));
-    buffer_append (&self->bytes, bytes, size);
-    seal (self, operation);
+    return &self->bytes;
+}
+
+void
+store_end (store_t *self)
+{
+    seal (self, &self->operations [self->count - 1]);
+}
+
+void
+store_put (store_t *self, store_table_t table, const char *key, const void *bytes, size_t size)
+{
+    buffer_append (store_begin (self, table, key), bytes, size);
+    store_end (self);
 }
 
 void

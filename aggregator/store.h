@@ -19,6 +19,7 @@
 #ifndef AGGREGATOR_STORE_H
 #define AGGREGATOR_STORE_H
 
+#include "../common/buffer.h"
 #include "../common/clock.h"
 #include "../common/envelope.h"
 #include "../common/metrics.h"
@@ -75,6 +76,10 @@ typedef enum store_table {
 //  Bytes are copied. What cannot be gathered (no memory) is said by the commit.
 void store_put (store_t *self, store_table_t table, const char *key, const void *bytes,
                 size_t size);
+//  Likewise, of a value that is written here and needs no copy: appended to the buffer, which is the
+//  store's, until store_end. No other call between the two.
+buffer_t *store_begin (store_t *self, store_table_t table, const char *key);
+void store_end (store_t *self);
 void store_delete (store_t *self, store_table_t table, const char *key);
 //  Numbers come in order, without gaps. at is wall time, by which old ones go.
 void store_put_event (store_t *self, uint64_t seq, time_us_t at, const void *header,

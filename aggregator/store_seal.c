@@ -4,15 +4,14 @@
 
 #include "store_seal.h"
 
+#include "store_crc.h"
+
 #include <string.h>
-#include <zlib.h>
 
 uint32_t
 store_seal (const MDB_val *key, const MDB_val *value)
 {
-    uLong sum = crc32_z (0, key->mv_data, key->mv_size);
-
-    return (uint32_t) crc32_z (sum, value->mv_data, value->mv_size);
+    return store_crc (store_crc (0, key->mv_data, key->mv_size), value->mv_data, value->mv_size);
 }
 
 bool

@@ -11,10 +11,10 @@ typedef struct sum {
 //  The first of these members that is there and a number: names differ by version, and units do
 //  not matter within one object.
 static bool
-first_number (struct json_object *object, const char *const names [], double *value)
+first_number (const json_node_t *object, const char *const names [], double *value)
 {
     for (; *names; names++) {
-        if (json_get_number (object, *names, value) && isfinite (*value)) {
+        if (json_node_number (json_node_get (object, *names), value) && isfinite (*value)) {
             return true;
         }
     }
@@ -22,7 +22,7 @@ first_number (struct json_object *object, const char *const names [], double *va
 }
 
 static void
-add_cpu (sum_t *sum, struct json_object *cpu)
+add_cpu (sum_t *sum, const json_node_t *cpu)
 {
     static const char *const USER [] = {"user_percent", NULL};
     static const char *const SYSTEM [] = {"system_percent", NULL};
@@ -53,7 +53,7 @@ add_used (sum_t *sum, double used, double total)
 }
 
 static void
-add_memory (sum_t *sum, struct json_object *memory)
+add_memory (sum_t *sum, const json_node_t *memory)
 {
     static const char *const AVAILABLE [] = {"available", "available_kb", NULL};
     double total, available, used;
@@ -69,7 +69,7 @@ add_memory (sum_t *sum, struct json_object *memory)
 }
 
 static void
-add_disk (sum_t *sum, struct json_object *disk)
+add_disk (sum_t *sum, const json_node_t *disk)
 {
     double total, used;
 
@@ -91,20 +91,17 @@ utilization_clamp (double percent)
 }
 
 utilization_t
-utilization_of_stats (struct json_object *stats)
+utilization_of_stats (const json_node_t *stats)
 {
-    struct json_object *computes = json_get_object (stats, "computes");
+    const json_node_t *computes = json_node_get_object (stats, "computes");
     sum_t cpu = {0}, memory = {0}, disk = {0};
 
-    if (computes) {
-        json_object_object_foreach (computes, id, compute)
-        {
-            struct json_object *own = json_get_object (compute, "stats");
-            (void) id;
-            add_cpu (&cpu, json_get_object (own, "cpu"));
-            add_memory (&memory, json_get_object (own, "memory"));
-            add_disk (&disk, json_get_object (own, "disk"));
-        }
+    FOR_EACH_NODE (compute, computes)
+    {
+        const json_node_t *own = json_node_get_object (compute, "stats");
+        add_cpu (&cpu, json_node_get_object (own, "cpu"));
+        add_memory (&memory, json_node_get_object (own, "memory"));
+        add_disk (&disk, json_node_get_object (own, "disk"));
     }
     return (utilization_t){
         .cpu = percent_of (&cpu), .memory = percent_of (&memory), .storage = percent_of (&disk)};

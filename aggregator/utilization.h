@@ -11,14 +11,14 @@
 #ifndef AGGREGATOR_UTILIZATION_H
 #define AGGREGATOR_UTILIZATION_H
 
-#include "../common/json.h"
+#include "../common/json_doc.h"
 
 typedef struct utilization {
     double cpu, memory, storage;  //  0 to 100, or UNKNOWN
 } utilization_t;
 
 //  stats is the answer of /system_stats; null gives everything UNKNOWN.
-utilization_t utilization_of_stats (struct json_object *stats);
+utilization_t utilization_of_stats (const json_node_t *stats);
 
 //  Within 0 and 100; UNKNOWN stays UNKNOWN.
 double utilization_clamp (double percent);

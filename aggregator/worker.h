@@ -203,7 +203,13 @@ void worker_forget_future (worker_t *self, time_us_t now);
 //  worker out of it, whose snapshot has the same bytes and which goes on as that one would have.
 //  A source that was fresh has MISSED_ROUNDS intervals from now to speak. Null and why: not such
 //  a line, or out of memory.
-void worker_save (const worker_t *self, buffer_t *out);
+//  written: its snapshot's JSON without the last brace, when somebody has written it since it changed;
+//  bytes null: nobody has.
+typedef struct worker_text {
+    const char *bytes;
+    size_t size;
+} worker_text_t;
+void worker_save (const worker_t *self, worker_text_t written, buffer_t *out);
 worker_t *worker_restore (const char *json, size_t size, time_us_t steady, reason_t *why);
 
 //  Freshness has deadlines in steady time (observations carry wall time only). spoke is called

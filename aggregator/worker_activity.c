@@ -38,7 +38,7 @@ idle_follow (worker_t *self, worker_change_t *change)
 }
 
 static void
-take_events (worker_t *self, struct json_object *events)
+take_events (worker_t *self, const json_node_t *events)
 {
     buffer_t text = {0};
     json_writer_t json = json_writer (&text);
@@ -46,7 +46,7 @@ take_events (worker_t *self, struct json_object *events)
     if (!events) {
         return;
     }
-    json_put_tree (&json, events);
+    json_put_node (&json, events);
     if (buffer_failed (&text)) {
         buffer_clear (&text);
         return;
@@ -74,7 +74,7 @@ worker_update_activity (worker_t *self, const activity_observed_t *seen, time_us
     if (seen->last_activity_at > self->state.last_activity_at) {
         SET_TIME (last_activity_at, seen->last_activity_at);
     }
-    take_events (self, seen->events);
+    take_events (self, seen->events.node);
     idle_facts_t facts = worker_idle_facts (self);
     change->pause_due = !self->paused && idle_is_due (&self->rules->idle, &facts);
     return change_end (self, change, at);

@@ -46,7 +46,7 @@ reached (const system_observed_t *seen)
     if (seen->reachable != FLAG_UNKNOWN) {
         return seen->reachable;
     }
-    return seen->version || seen->system_stats || seen->system_health || !seen->error_code
+    return seen->version || seen->system_stats.node || seen->system_health.node || !seen->error_code
                ? FLAG_YES
                : FLAG_NO;
 }
@@ -88,16 +88,16 @@ take_values (worker_t *self, worker_change_t *change, const system_observed_t *s
     SET_SAID_TEXT (cml_version, seen->version);
     SET_SAID_FLAG (cml_ready, seen->ready);
     SET_SAID_INTEGER (cml_uptime_seconds, seen->uptime_seconds);
-    SET_SAID_JSON (cml_system_health, seen->system_health);
-    if (seen->system_stats) {
-        SET_JSON (cml_system_info, seen->system_stats);
-        self->cml_load = utilization_of_stats (seen->system_stats);
+    SET_SAID_JSON (cml_system_health, seen->system_health.node);
+    if (seen->system_stats.node) {
+        SET_JSON (cml_system_info, seen->system_stats.node);
+        self->cml_load = utilization_of_stats (seen->system_stats.node);
     }
-    if (seen->licensing) {
+    if (seen->licensing.node) {
         char token [LICENSE_TOKEN_SIZE];
-        SET_TEXT (license_status, license_status (seen->licensing));
-        SET_TEXT (license_token, license_mask_token (seen->licensing, token));
-        SET_JSON (cml_license_info, seen->licensing);
+        SET_TEXT (license_status, license_status (seen->licensing.node));
+        SET_TEXT (license_token, license_mask_token (seen->licensing.node, token));
+        SET_JSON (cml_license_info, seen->licensing.node);
     }
 }
 
@@ -127,10 +127,10 @@ worker_update_cml (worker_t *self, const system_observed_t *seen, time_us_t at)
 
 //  A lab that runs or is about to.
 static bool
-is_running (struct json_object *lab)
+is_running (const json_node_t *lab)
 {
     static const char *const STATES [] = {"STARTED", "BOOTED", "QUEUED"};
-    const char *state = json_get_text (lab, "state");
+    const char *state = json_node_get_text (lab, "state");
 
     for (size_t i = 0; state && i < sizeof STATES / sizeof *STATES; i++) {
         if (strcmp (state, STATES [i]) == 0) {
@@ -141,12 +141,13 @@ is_running (struct json_object *lab)
 }
 
 static int64_t
-count_running (struct json_object *labs)
+count_running (const json_node_t *labs)
 {
     int64_t running = 0;
 
-    for (size_t i = 0; i < json_object_array_length (labs); i++) {
-        running += is_running (json_object_array_get_idx (labs, i));
+    FOR_EACH_NODE (lab, labs)
+    {
+        running += is_running (lab);
     }
     return running;
 }
@@ -161,19 +162,19 @@ set_labs_count (worker_t *self, worker_change_t *change, int64_t count)
 }
 
 static void
-take_labs (worker_t *self, worker_change_t *change, struct json_object *labs)
+take_labs (worker_t *self, worker_change_t *change, const json_node_t *labs)
 {
     buffer_t text = {0};
     json_writer_t json = json_writer (&text);
 
-    json_put_tree (&json, labs);
+    json_put_node (&json, labs);
     if (buffer_failed (&text) || (self->labs && strcmp (self->labs, text.data) == 0)) {
         buffer_clear (&text);
         return;
     }
     free (self->labs);
     self->labs = text.data;
-    self->labs_total = (int64_t) json_object_array_length (labs);
+    self->labs_total = (int64_t) json_node_count (labs);
     change->labs = true;
     set_labs_count (self, change, count_running (labs));
 }
@@ -187,12 +188,12 @@ worker_update_labs (worker_t *self, const labs_observed_t *seen, time_us_t at)
         begun.verdict = WORKER_NOT_RUNNING;
         return begun;
     }
-    if (at <= self->labs_at || !seen->labs) {
+    if (at <= self->labs_at || !seen->labs.node) {
         begun.verdict = at <= self->labs_at ? WORKER_NOT_NEWER : WORKER_NOT_SAID;
         return begun;
     }
     self->labs_at = at;
-    take_labs (self, change, seen->labs);
+    take_labs (self, change, seen->labs.node);
     return change_end (self, change, at);
 }
 

@@ -86,7 +86,7 @@ take_details (worker_t *self, worker_change_t *change, const instance_observed_t
     SET_SAID_TEXT (ami_name, seen->image_name);
     SET_SAID_TEXT (ami_description, seen->image_description);
     SET_SAID_TIME (ami_creation_date, seen->image_creation_date);
-    SET_SAID_JSON (aws_tags, seen->tags);
+    SET_SAID_JSON (aws_tags, seen->tags.node);
     SET_SAID_FLAG (cloudwatch_detailed_monitoring_enabled, seen->detailed_monitoring);
     if (seen->state) {
         //  A listing that tells the state tells the addresses too: absent is released.

@@ -87,12 +87,12 @@ set_text (worker_change_t *change, snapshot_field_t field, const char **slot, co
 
 void
 set_json (worker_change_t *change, snapshot_field_t field, const char **slot,
-          struct json_object *tree)
+          const json_node_t *node)
 {
     buffer_t text = {0};
     json_writer_t json = json_writer (&text);
 
-    json_put_tree (&json, tree);
+    json_put_node (&json, node);
     if (buffer_failed (&text) || same_text (*slot, text.data)) {
         buffer_clear (&text);
         return;

@@ -81,7 +81,7 @@ void set_text (worker_change_t *change, snapshot_field_t field, const char **slo
                const char *value);
 //  The tree as one line.
 void set_json (worker_change_t *change, snapshot_field_t field, const char **slot,
-               struct json_object *tree);
+               const json_node_t *node);
 void set_percent (worker_change_t *change, snapshot_field_t field, double *slot, double value);
 void set_integer (worker_change_t *change, snapshot_field_t field, int64_t *slot, int64_t value);
 void set_flag (worker_change_t *change, snapshot_field_t field, flag_t *slot, flag_t value);

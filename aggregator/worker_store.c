@@ -115,15 +115,20 @@ write_inside (const worker_t *self, json_writer_t *json)
 }
 
 void
-worker_save (const worker_t *self, buffer_t *out)
+worker_save (const worker_t *self, worker_text_t written, buffer_t *out)
 {
     json_writer_t json = json_writer (out);
-    snapshot_t snapshot = worker_snapshot (self);
 
     json_open_object (&json);
     json_member_integer (&json, "format", FORMAT);
     json_key (&json, "snapshot");
-    snapshot_write (&json, &snapshot, NULL);
+    if (written.bytes) {
+        json_put_raw (&json, written.bytes, written.size);
+        buffer_append (out, "}", 1);
+    } else {
+        snapshot_t snapshot = worker_snapshot (self);
+        snapshot_write (&json, &snapshot, NULL);
+    }
     json_key (&json, "inside");
     write_inside (self, &json);
     json_close_object (&json);
@@ -132,42 +137,42 @@ worker_save (const worker_t *self, buffer_t *out)
 //  --- and back
 
 static int64_t
-integer_of (struct json_object *object, const char *key)
+integer_of (const json_node_t *object, const char *key)
 {
     int64_t value = 0;
 
-    (void) json_get_integer (object, key, &value);
+    (void) json_node_integer (json_node_get (object, key), &value);
     return value;
 }
 
 static time_us_t
-at_of (struct json_object *object, const char *key)
+at_of (const json_node_t *object, const char *key)
 {
     int64_t at = -1;
 
-    (void) json_get_integer (object, key, &at);
+    (void) json_node_integer (json_node_get (object, key), &at);
     return at == -1 ? TIME_UNKNOWN : at;
 }
 
 static bool
-flag_of (struct json_object *object, const char *key)
+flag_of (const json_node_t *object, const char *key)
 {
     bool value = false;
 
-    (void) json_get_bool (object, key, &value);
+    (void) json_node_bool (json_node_get (object, key), &value);
     return value;
 }
 
 static double
-number_of (struct json_object *object, const char *key)
+number_of (const json_node_t *object, const char *key)
 {
     double value;
 
-    return json_get_number (object, key, &value) ? value : UNKNOWN;
+    return json_node_number (json_node_get (object, key), &value) ? value : UNKNOWN;
 }
 
 static char *
-line_of (struct json_object *tree)
+line_of (const json_node_t *tree)
 {
     buffer_t text = {0};
     json_writer_t json = json_writer (&text);
@@ -175,7 +180,7 @@ line_of (struct json_object *tree)
     if (!tree) {
         return NULL;
     }
-    json_put_tree (&json, tree);
+    json_put_node (&json, tree);
     if (buffer_failed (&text)) {
         buffer_clear (&text);
     }
@@ -183,19 +188,21 @@ line_of (struct json_object *tree)
 }
 
 static char *
-text_of (struct json_object *object, const char *key)
+text_of (const json_node_t *object, const char *key)
 {
-    const char *text = json_get_text (object, key);
+    const char *text = json_node_get_text (object, key);
 
     return text ? strdup (text) : NULL;
 }
 
 static flag_t
-snapshot_flag_of (struct json_object *object, const char *key)
+snapshot_flag_of (const json_node_t *object, const char *key)
 {
     bool value;
 
-    return !json_get_bool (object, key, &value) ? FLAG_UNKNOWN : value ? FLAG_YES : FLAG_NO;
+    return !json_node_bool (json_node_get (object, key), &value) ? FLAG_UNKNOWN
+           : value                                               ? FLAG_YES
+                                                                 : FLAG_NO;
 }
 
 //  What the snapshot shows and state does not hold: it comes from inside.
@@ -214,51 +221,51 @@ is_shown_only (snapshot_field_t field)
 }
 
 static void
-read_TEXT (struct json_object *from, const char *key, const char **slot)
+read_TEXT (const json_node_t *from, const char *key, const char **slot)
 {
     *slot = text_of (from, key);
 }
 
 static void
-read_JSON (struct json_object *from, const char *key, const char **slot)
+read_JSON (const json_node_t *from, const char *key, const char **slot)
 {
-    *slot = line_of (json_get (from, key));
+    *slot = line_of (json_node_get (from, key));
 }
 
 static void
-read_PERCENT (struct json_object *from, const char *key, double *slot)
-{
-    *slot = number_of (from, key);
-}
-
-static void
-read_NUMBER (struct json_object *from, const char *key, double *slot)
+read_PERCENT (const json_node_t *from, const char *key, double *slot)
 {
     *slot = number_of (from, key);
 }
 
 static void
-read_INTEGER (struct json_object *from, const char *key, int64_t *slot)
+read_NUMBER (const json_node_t *from, const char *key, double *slot)
+{
+    *slot = number_of (from, key);
+}
+
+static void
+read_INTEGER (const json_node_t *from, const char *key, int64_t *slot)
 {
     *slot = INTEGER_UNKNOWN;
-    (void) json_get_integer (from, key, slot);
+    (void) json_node_integer (json_node_get (from, key), slot);
 }
 
 static void
-read_FLAG (struct json_object *from, const char *key, flag_t *slot)
+read_FLAG (const json_node_t *from, const char *key, flag_t *slot)
 {
     *slot = snapshot_flag_of (from, key);
 }
 
 static void
-read_TIME (struct json_object *from, const char *key, time_us_t *slot)
+read_TIME (const json_node_t *from, const char *key, time_us_t *slot)
 {
     *slot = TIME_UNKNOWN;
-    (void) json_get_time (from, key, slot);
+    (void) json_node_time (json_node_get (from, key), slot);
 }
 
 static void
-read_snapshot (worker_t *self, struct json_object *snapshot)
+read_snapshot (worker_t *self, const json_node_t *snapshot)
 {
 #define READ(kind, name, group)                           \
     if (!is_shown_only (SNAPSHOT_##name)) {               \
@@ -269,9 +276,9 @@ read_snapshot (worker_t *self, struct json_object *snapshot)
 }
 
 static void
-read_load (struct json_object *from, const char *key, utilization_t *load)
+read_load (const json_node_t *from, const char *key, utilization_t *load)
 {
-    struct json_object *object = json_get_object (from, key);
+    const json_node_t *object = json_node_get_object (from, key);
 
     *load = (utilization_t){.cpu = number_of (object, "cpu"),
                             .memory = number_of (object, "memory"),
@@ -279,14 +286,14 @@ read_load (struct json_object *from, const char *key, utilization_t *load)
 }
 
 static void
-read_sources (worker_t *self, struct json_object *inside, time_us_t steady)
+read_sources (worker_t *self, const json_node_t *inside, time_us_t steady)
 {
-    struct json_object *sources = json_get_object (inside, "sources");
+    const json_node_t *sources = json_node_get_object (inside, "sources");
 
     for (int each = 0; each < SOURCE_COUNT; each++) {
         source_state_t *source = &self->sources [each];
-        struct json_object *from =
-            json_get_object (sources, worker_source_name ((worker_source_t) each));
+        const json_node_t *from =
+            json_node_get_object (sources, worker_source_name ((worker_source_t) each));
         int64_t freshness = integer_of (from, "freshness");
         source->at = at_of (from, "at");
         source->good_at = at_of (from, "good_at");
@@ -302,18 +309,21 @@ read_sources (worker_t *self, struct json_object *inside, time_us_t steady)
 }
 
 static void
-read_others (worker_t *self, struct json_object *inside, time_us_t steady)
+read_others (worker_t *self, const json_node_t *inside, time_us_t steady)
 {
-    struct json_object *others = json_get_array (inside, "others");
-    size_t count = others ? json_object_array_length (others) : 0;
+    const json_node_t *others = json_node_get_array (inside, "others");
 
-    if (count == 0 || !(self->others = calloc (WORKER_KINDS_MAX, sizeof *self->others))) {
+    if (json_node_count (others) == 0 ||
+        !(self->others = calloc (WORKER_KINDS_MAX, sizeof *self->others))) {
         return;
     }
-    for (size_t i = 0; i < count && i < WORKER_KINDS_MAX; i++) {
-        struct json_object *from = json_object_array_get_idx (others, i);
+    FOR_EACH_NODE (from, others)
+    {
+        if (self->others_count == WORKER_KINDS_MAX) {
+            break;
+        }
         other_load_t *other = &self->others [self->others_count++];
-        const char *kind = json_get_text (from, "kind");
+        const char *kind = json_node_get_text (from, "kind");
         snprintf (other->kind, sizeof other->kind, "%s", kind ? kind : "");
         other->at = at_of (from, "at");
         other->counts = flag_of (from, "counts");
@@ -322,28 +332,45 @@ read_others (worker_t *self, struct json_object *inside, time_us_t steady)
     }
 }
 
+//  [half of the element, its last bit, when].
 static void
-read_elements (worker_t *self, struct json_object *inside)
+read_element (element_seen_t *out, const json_node_t *row)
 {
-    struct json_object *elements = json_get_array (inside, "elements");
-    size_t count = elements ? json_object_array_length (elements) : 0;
+    int64_t numbers [3] = {0};
+    size_t at = 0;
 
-    if (count == 0 || !(self->elements = calloc (WORKER_ELEMENTS, sizeof *self->elements))) {
+    FOR_EACH_NODE (number, row)
+    {
+        if (at < 3) {
+            (void) json_node_integer (number, &numbers [at++]);
+        }
+    }
+    *out = (element_seen_t){.element = (uint64_t) numbers [0] << 1 | (uint64_t) numbers [1],
+                            .at = numbers [2] == -1 ? TIME_UNKNOWN : numbers [2]};
+}
+
+static void
+read_elements (worker_t *self, const json_node_t *inside)
+{
+    const json_node_t *elements = json_node_get_array (inside, "elements");
+    size_t at = 0;
+
+    if (json_node_count (elements) == 0 ||
+        !(self->elements = calloc (WORKER_ELEMENTS, sizeof *self->elements))) {
         return;
     }
-    for (size_t i = 0; i < count && i < WORKER_ELEMENTS; i++) {
-        struct json_object *row = json_object_array_get_idx (elements, i);
-        int64_t half = json_object_get_int64 (json_object_array_get_idx (row, 0));
-        int64_t rest = json_object_get_int64 (json_object_array_get_idx (row, 1));
-        int64_t at = json_object_get_int64 (json_object_array_get_idx (row, 2));
-        self->elements [i] = (element_seen_t){.element = (uint64_t) half << 1 | (uint64_t) rest,
-                                              .at = at == -1 ? TIME_UNKNOWN : at};
+    FOR_EACH_NODE (row, elements)
+    {
+        if (at == WORKER_ELEMENTS) {
+            break;
+        }
+        read_element (&self->elements [at++], row);
     }
     self->elements_next = (size_t) integer_of (inside, "elements_next");
 }
 
 static void
-read_inside (worker_t *self, struct json_object *inside, time_us_t steady)
+read_inside (worker_t *self, const json_node_t *inside, time_us_t steady)
 {
     int64_t status = integer_of (inside, "status"), service = integer_of (inside, "service");
     int64_t power = integer_of (inside, "power");
@@ -365,24 +392,26 @@ read_inside (worker_t *self, struct json_object *inside, time_us_t steady)
     read_load (inside, "cloudwatch_load", &self->cloudwatch_load);
     read_others (self, inside, steady);
     read_elements (self, inside);
-    self->labs = self->labs_at == TIME_UNKNOWN ? NULL : line_of (json_get_array (inside, "labs"));
+    self->labs =
+        self->labs_at == TIME_UNKNOWN ? NULL : line_of (json_node_get_array (inside, "labs"));
     self->labs_total = integer_of (inside, "labs_total");
-    self->activity_events = line_of (json_get_array (inside, "activity_events"));
+    self->activity_events = line_of (json_node_get_array (inside, "activity_events"));
 }
 
 worker_t *
 worker_restore (const char *text, size_t size, time_us_t steady, reason_t *why)
 {
-    _cleanup_ (json_destroy) struct json_object *tree = NULL;
+    _cleanup_ (json_doc_clear) json_doc_t doc = {0};
     _cleanup_ (worker_destroy) worker_t *self = NULL;
 
-    if (json_parse (&tree, text, size, LINE_MOST, why) < 0) {
+    if (json_doc_read (&doc, text, size, LINE_MOST, why) < 0) {
         return NULL;
     }
-    struct json_object *snapshot = json_get_object (tree, "snapshot");
-    struct json_object *inside = json_get_object (tree, "inside");
-    const char *region = json_get_text (snapshot, "region");
-    const char *instance_id = json_get_text (snapshot, "aws_instance_id");
+    const json_node_t *tree = json_doc_root (&doc);
+    const json_node_t *snapshot = json_node_get_object (tree, "snapshot");
+    const json_node_t *inside = json_node_get_object (tree, "inside");
+    const char *region = json_node_get_text (snapshot, "region");
+    const char *instance_id = json_node_get_text (snapshot, "aws_instance_id");
     if (integer_of (tree, "format") != FORMAT || !region || !instance_id || !inside) {
         reason_set (why, -EINVAL, "a worker's row lacks format %d, region, instance id or inside",
                     FORMAT);

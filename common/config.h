@@ -8,7 +8,8 @@
 //
 // File: INI (inih, fed by a line reader of ours: traps 35), one section a process, named
 // as the program without `cmlwatch-`: [aggregator], [gateway], [collector-ec2]. Other
-// programs' sections are passed over; a section no program has is an error. Environment:
+// programs' sections are passed over; a section no program has is an error. ` ;` begins a comment, but
+// for a value in quotes, which is what stands between them. Environment:
 // CMLWATCH_<SECTION>_<KEY> with '-' as '_', in capitals; for a CONFIG_SECRET also
 // ..._FILE, a file that holds the value (a last newline is cut). A CONFIG_SECRET is also
 // taken from $CREDENTIALS_DIRECTORY/<section>_<key>, where systemd puts it. Flag: --key-with-dashes

@@ -17,13 +17,13 @@
 #define EPOCH_DIGITS (ENVELOPE_EPOCH_SIZE - 1)
 
 static const char *
-require_text (struct json_object *tree, const char *name, reason_t *why)
+require_text (const json_node_t *tree, const char *name, reason_t *why)
 {
-    const char *text = json_get_text (tree, name);
+    const char *text = json_node_get_text (tree, name);
 
     if (!text || !*text) {
         reason_set (why, -EINVAL, "not CloudEvents: '%s' is %s, it must be a text", name,
-                    json_get (tree, name) ? "no text or empty" : "missing");
+                    json_node_get (tree, name) ? "no text or empty" : "missing");
         return NULL;
     }
     return text;
@@ -31,10 +31,10 @@ require_text (struct json_object *tree, const char *name, reason_t *why)
 
 //  *text stays null when the attribute is absent or null.
 static int
-read_optional (struct json_object *tree, const char *name, const char **text, reason_t *why)
+read_optional (const json_node_t *tree, const char *name, const char **text, reason_t *why)
 {
-    *text = json_get_text (tree, name);
-    return json_get (tree, name) && !*text
+    *text = json_node_get_text (tree, name);
+    return json_node_get (tree, name) && !*text
                ? reason_set (why, -EINVAL, "not CloudEvents: '%s' is no text", name)
                : 0;
 }
@@ -72,7 +72,7 @@ read_id (envelope_t *self, const char *id, reason_t *why)
 }
 
 static int
-read_type (envelope_t *self, struct json_object *tree, reason_t *why)
+read_type (envelope_t *self, const json_node_t *tree, reason_t *why)
 {
     const char *version = require_text (tree, "specversion", why);
     const char *type = version ? require_text (tree, "type", why) : NULL;
@@ -92,7 +92,7 @@ read_type (envelope_t *self, struct json_object *tree, reason_t *why)
 }
 
 static int
-read_rest (envelope_t *self, struct json_object *tree, reason_t *why)
+read_rest (envelope_t *self, const json_node_t *tree, reason_t *why)
 {
     const char *id = require_text (tree, "id", why);
     self->source = id ? require_text (tree, "source", why) : NULL;
@@ -113,18 +113,19 @@ read_rest (envelope_t *self, struct json_object *tree, reason_t *why)
         check_length ("subject", self->subject, ENVELOPE_SUBJECT_MAX, why) < 0) {
         return -EINVAL;
     }
-    self->data = json_get_object (tree, "data");
+    self->data = json_node_get_object (tree, "data");
     return self->data ? 0 : reason_set (why, -EINVAL, "'data' is missing or no object");
 }
 
 int
 envelope_decode (envelope_t *self, const void *bytes, size_t size, size_t size_max, reason_t *why)
 {
-    _cleanup_ (json_destroy) struct json_object *tree = NULL;
+    _cleanup_ (json_doc_clear) json_doc_t doc = {0};
     envelope_t envelope = {0};
 
-    int rc = json_parse (&tree, bytes, size, size_max, why);
-    if (rc == 0 && !json_object_is_type (tree, json_type_object)) {
+    int rc = json_doc_read (&doc, bytes, size, size_max, why);
+    const json_node_t *tree = rc == 0 ? json_doc_root (&doc) : NULL;
+    if (rc == 0 && tree->kind != JSON_OBJECT) {
         rc = reason_set (why, -EINVAL, "not CloudEvents: no JSON object");
     }
     if (rc == 0) {
@@ -134,7 +135,8 @@ envelope_decode (envelope_t *self, const void *bytes, size_t size, size_t size_m
         rc = read_rest (&envelope, tree, why);
     }
     if (rc == 0) {
-        envelope.tree = take_ptr (tree);
+        envelope.doc = doc;
+        doc = (json_doc_t){0};
         *self = envelope;
     }
     return rc;
@@ -143,7 +145,7 @@ envelope_decode (envelope_t *self, const void *bytes, size_t size, size_t size_m
 void
 envelope_clear (envelope_t *self)
 {
-    json_destroy (&self->tree);
+    json_doc_clear (&self->doc);
     *self = (envelope_t){0};
 }
 

@@ -12,9 +12,9 @@
 #include "buffer.h"
 #include "clock.h"
 #include "event.h"
+#include "json_doc.h"
 #include "reason.h"
 
-#include <json-c/json.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -30,8 +30,8 @@ typedef struct envelope {
     const char *source;                //  "/collector/ec2/host-1"
     const char *subject;               //  "<region>/<instance id>", or the region, or ""
     const char *traceparent;           //  null: none
-    struct json_object *data;          //  an object
-    struct json_object *tree;          //  owns the texts and data above
+    const json_node_t *data;           //  an object
+    json_doc_t doc;                    //  owns the texts and data above
 } envelope_t;
 
 //  Decodes one JSON object. 0; or -E2BIG, -EINVAL (not JSON, not CloudEvents: why names

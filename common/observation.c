@@ -15,57 +15,48 @@ refuse (reason_t *why, const char *name, const char *wanted)
     return reason_set (why, -EINVAL, "data.%s is not %s", name, wanted);
 }
 
-//  Each read_ leaves *value unknown when the member is absent or null.
+//  Each read_ is given a member that is there, and leaves *value unknown when it refuses it.
 
 static int
-read_TEXT (struct json_object *data, const char *name, size_t bound, observation_TEXT_t *value,
+read_TEXT (const json_node_t *member, const char *name, size_t bound, observation_TEXT_t *value,
            reason_t *why)
 {
-    struct json_object *member = json_get (data, name);
+    const char *text = json_node_text (member);
 
-    if (!member) {
-        return 0;
-    }
-    *value = json_get_text (data, name);
-    if (!*value) {
+    if (!text) {
         return refuse (why, name, "a text");
     }
-    if (strlen (*value) > bound) {
+    if (member->size > bound) {
         return reason_set (why, -EINVAL, "data.%s is longer than %zu bytes", name, bound);
     }
+    *value = text;
     return 0;
 }
 
 static int
-read_PERCENT (struct json_object *data, const char *name, size_t bound, double *value,
+read_PERCENT (const json_node_t *member, const char *name, size_t bound, double *value,
               reason_t *why)
 {
     (void) bound;
-    return json_get (data, name) && (!json_get_number (data, name, value) || !isfinite (*value))
-               ? refuse (why, name, "a number")
-               : 0;
+    return json_node_number (member, value) && isfinite (*value) ? 0
+                                                                 : refuse (why, name, "a number");
 }
 
 static int
-read_INTEGER (struct json_object *data, const char *name, size_t bound, int64_t *value,
+read_INTEGER (const json_node_t *member, const char *name, size_t bound, int64_t *value,
               reason_t *why)
 {
     (void) bound;
-    return json_get (data, name) && !json_get_integer (data, name, value)
-               ? refuse (why, name, "a whole number")
-               : 0;
+    return json_node_integer (member, value) ? 0 : refuse (why, name, "a whole number");
 }
 
 static int
-read_FLAG (struct json_object *data, const char *name, size_t bound, flag_t *value, reason_t *why)
+read_FLAG (const json_node_t *member, const char *name, size_t bound, flag_t *value, reason_t *why)
 {
     bool flag;
 
     (void) bound;
-    if (!json_get (data, name)) {
-        return 0;
-    }
-    if (!json_get_bool (data, name, &flag)) {
+    if (!json_node_bool (member, &flag)) {
         return refuse (why, name, "true or false");
     }
     *value = flag ? FLAG_YES : FLAG_NO;
@@ -73,34 +64,42 @@ read_FLAG (struct json_object *data, const char *name, size_t bound, flag_t *val
 }
 
 static int
-read_TIME (struct json_object *data, const char *name, size_t bound, time_us_t *value,
+read_TIME (const json_node_t *member, const char *name, size_t bound, time_us_t *value,
            reason_t *why)
 {
     (void) bound;
-    return json_get (data, name) && !json_get_time (data, name, value)
-               ? refuse (why, name, "a time as in RFC 3339")
-               : 0;
+    return json_node_time (member, value) ? 0 : refuse (why, name, "a time as in RFC 3339");
 }
 
 static int
-read_OBJECT (struct json_object *data, const char *name, size_t bound, struct json_object **value,
+read_OBJECT (const json_node_t *member, const char *name, size_t bound, observation_tree_t *value,
              reason_t *why)
 {
     (void) bound;
-    *value = json_get_object (data, name);
-    return json_get (data, name) && !*value ? refuse (why, name, "an object") : 0;
+    value->node = member;
+    return member->kind == JSON_OBJECT ? 0 : refuse (why, name, "an object");
 }
 
 static int
-read_ARRAY (struct json_object *data, const char *name, size_t bound, struct json_object **value,
+read_ARRAY (const json_node_t *member, const char *name, size_t bound, observation_tree_t *value,
             reason_t *why)
 {
     (void) bound;
-    *value = json_get_array (data, name);
-    return json_get (data, name) && !*value ? refuse (why, name, "an array") : 0;
+    value->node = member;
+    return member->kind == JSON_ARRAY ? 0 : refuse (why, name, "an array");
 }
 
 //  Each write_ leaves out what is unknown.
+
+static void
+put_tree (json_writer_t *out, observation_tree_t value)
+{
+    if (value.node) {
+        json_put_node (out, value.node);
+    } else {
+        json_put_tree (out, value.tree);
+    }
+}
 
 //  Cut to what read_TEXT takes: a source that answers nonsense is to be told of, not refused.
 static void
@@ -149,17 +148,17 @@ write_TIME (json_writer_t *out, const char *name, size_t bound, time_us_t value)
 }
 
 static void
-write_OBJECT (json_writer_t *out, const char *name, size_t bound, struct json_object *value)
+write_OBJECT (json_writer_t *out, const char *name, size_t bound, observation_tree_t value)
 {
     (void) bound;
-    if (value) {
+    if (value.tree || value.node) {
         json_key (out, name);
-        json_put_tree (out, value);
+        put_tree (out, value);
     }
 }
 
 static void
-write_ARRAY (json_writer_t *out, const char *name, size_t bound, struct json_object *value)
+write_ARRAY (json_writer_t *out, const char *name, size_t bound, observation_tree_t value)
 {
     write_OBJECT (out, name, bound, value);
 }
@@ -169,13 +168,22 @@ write_ARRAY (json_writer_t *out, const char *name, size_t bound, struct json_obj
 #define NOTHING_INTEGER INTEGER_UNKNOWN
 #define NOTHING_FLAG    FLAG_UNKNOWN
 #define NOTHING_TIME    TIME_UNKNOWN
-#define NOTHING_OBJECT  NULL
-#define NOTHING_ARRAY   NULL
+#define NOTHING_OBJECT \
+    {                  \
+        0              \
+    }
+#define NOTHING_ARRAY \
+    {                 \
+        0             \
+    }
 
 #define INIT_FIELD(kind, member, bound, from) .member = NOTHING_##kind,
-#define READ_FIELD(kind, member, bound, from)                                         \
-    if (rc == 0) {                                                                    \
-        rc = read_##kind (self->envelope.data, #member, bound, &values->member, why); \
+//  The members are walked once, and not looked for by each field. One that is null was not read.
+#define READ_FIELD(kind, member, bound, from)                          \
+    if (seen->name_size == sizeof #member - 1 &&                       \
+        memcmp (seen->name, #member, sizeof #member - 1) == 0) {       \
+        rc = read_##kind (seen, #member, bound, &values->member, why); \
+        continue;                                                      \
     }
 #define WRITE_FIELD(kind, member, bound, from) write_##kind (&out, #member, bound, values->member);
 
@@ -187,8 +195,16 @@ write_ARRAY (json_writer_t *out, const char *name, size_t bound, struct json_obj
     static int read_##name (observation_t *self, reason_t *why)        \
     {                                                                  \
         name##_t *values = &self->name;                                \
+        const json_node_t *data = self->envelope.data;                 \
+        const json_node_t *seen = json_node_first (data);              \
         int rc = 0;                                                    \
-        fields (READ_FIELD) return rc;                                 \
+        for (; seen && rc == 0; seen = json_node_after (data, seen)) { \
+            if (seen->kind == JSON_NULL) {                             \
+                continue;                                              \
+            }                                                          \
+            fields (READ_FIELD)                                        \
+        }                                                              \
+        return rc;                                                     \
     }                                                                  \
     static void write_##name (buffer_t *to, const observation_t *self) \
     {                                                                  \

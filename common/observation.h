@@ -158,8 +158,13 @@ typedef double observation_PERCENT_t;
 typedef int64_t observation_INTEGER_t;
 typedef flag_t observation_FLAG_t;
 typedef time_us_t observation_TIME_t;
-typedef struct json_object *observation_OBJECT_t;
-typedef struct json_object *observation_ARRAY_t;
+//  Who says it has made it of json-c's objects, who hears it has it as it was read: one of the two.
+typedef struct observation_tree {
+    struct json_object *tree;
+    const json_node_t *node;
+} observation_tree_t;
+typedef observation_tree_t observation_OBJECT_t;
+typedef observation_tree_t observation_ARRAY_t;
 
 #define OBSERVATION_MEMBER(kind, name, bound, from) observation_##kind##_t name;
 #define OBSERVATION_STRUCT(symbol, name, fields) \

@@ -92,7 +92,7 @@ reply_send_large (struct MHD_Connection *connection, const char *type, buffer_t 
                   bool compression)
 {
     size_t size = body->size;
-    bool gzip = compression && size >= DEFLATED_LEAST && reply_accepts_gzip (connection);
+    bool gzip = compression && size >= DEFLATED_LEAST && reply_accepts (connection, "gzip");
     struct MHD_Response *response = gzip ? deflated_response (body) : NULL;
 
     if (response) {
@@ -242,7 +242,7 @@ reply_methods (struct MHD_Connection *connection, const char *methods)
 }
 
 bool
-reply_accepts_gzip (struct MHD_Connection *connection)
+reply_accepts (struct MHD_Connection *connection, const char *coding)
 {
     const char *list =
         MHD_lookup_connection_value (connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT_ENCODING);
@@ -251,9 +251,11 @@ reply_accepts_gzip (struct MHD_Connection *connection)
         size_t size = strcspn (list, ","), skip = strspn (list, " \t");
         const char *word = list + skip;
         size_t length = strcspn (word, " \t;,");
-        bool named = (length == 4 && strncasecmp (word, "gzip", 4) == 0) ||
-                     (length == 6 && strncasecmp (word, "x-gzip", 6) == 0);
-        if (named) {
+        if (length > 2 &&
+            strncasecmp (word, "x-", 2) == 0) {  //  x-gzip is gzip (RFC 9110, 8.4.1.3)
+            word += 2, length -= 2;
+        }
+        if (length == strlen (coding) && strncasecmp (word, coding, length) == 0) {
             const char *weight = memmem (list, size, "q=", 2);
             return !weight || strtod (weight + 2, NULL) > 0;
         }

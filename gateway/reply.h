@@ -15,8 +15,8 @@
 void reply_add_rules (struct MHD_Connection *connection, struct MHD_Response *response,
                       const char *methods);
 
-//  Its Accept-Encoding names gzip, and not with a weight of zero (RFC 9110, 12.5.3).
-bool reply_accepts_gzip (struct MHD_Connection *connection);
+//  Its Accept-Encoding names this coding, and not with a weight of zero (RFC 9110, 12.5.3).
+bool reply_accepts (struct MHD_Connection *connection, const char *coding);
 
 //  Takes the body's bytes and clears it. allow may be null.
 enum MHD_Result reply_send (struct MHD_Connection *connection, unsigned status, const char *type,

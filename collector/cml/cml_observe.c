@@ -95,15 +95,15 @@ cml_observe_system (system_observed_t *out, cml_found_t *found, cml_told_t *heal
         out->ready = ready ? FLAG_YES : FLAG_NO;
     }
     out->version = version && strlen (version) <= VERSION_MAX ? version : NULL;
-    out->system_stats = fitting (found->stats, &room);
-    if (found->stats && !out->system_stats) {
+    out->system_stats.tree = fitting (found->stats, &room);
+    if (found->stats && !out->system_stats.tree) {
         char message [128];
         snprintf (message, sizeof message, "system_stats: %zu bytes are more than a message holds",
                   size_of (found->stats));
         cml_found_note (found, CML_TOO_LARGE, message);
     }
-    out->system_health = due (health, found->health, &room, now_steady);
-    out->licensing = due (licensing, found->licensing, &room, now_steady);
+    out->system_health.tree = due (health, found->health, &room, now_steady);
+    out->licensing.tree = due (licensing, found->licensing, &room, now_steady);
     if (found->fault != CML_OK) {
         out->error_code = cml_fault_code (found->fault);
         out->error_message = found->why.text;
@@ -133,7 +133,7 @@ cml_observe_labs (labs_observed_t *out, cml_found_t *found, cml_labs_t *labs,
         out->error_message = found->why.text;
         return true;
     }
-    out->labs = *owned_p = take_ptr (array);
+    out->labs.tree = *owned_p = take_ptr (array);
     return true;
 }
 
@@ -151,6 +151,6 @@ cml_observe_activity (activity_observed_t *out, const cml_found_t *found, const 
     }
     cml_activity_t activity = cml_activity_of (found->events, account_id);
     out->last_activity_at = cml_activity_last (&activity);
-    out->events = *owned_p = cml_activity_array (&activity);
+    out->events.tree = *owned_p = cml_activity_array (&activity);
     return true;
 }

@@ -196,12 +196,6 @@ cml_session_request (const cml_session_t *self, const char *method, const char *
 }
 
 const char *
-cml_session_endpoint (const cml_session_t *self)
-{
-    return self->server.endpoint;
-}
-
-const char *
 cml_session_token (cml_session_t *self, unsigned *generation)
 {
     *generation = self->login.generation;

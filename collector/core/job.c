@@ -194,7 +194,7 @@ say (const collector_job_t *self, event_type_t type, double progress, const char
     out->progress = progress;
     out->message = message;
     if (type == EVENT_JOB_COMPLETED_REPORTED) {
-        out->result = self->result;
+        out->result.tree = self->result;
     } else if (type == EVENT_JOB_FAILED_REPORTED) {
         out->error_code = self->code;
         out->error_message = self->message;

@@ -168,7 +168,7 @@ usage_tell (usage_t *self, collector_heartbeat_t *beat, time_us_t steady)
     beat->units = self->units;
     beat->rounds_overdue = self->overdue;
     beat->usage_since = self->since;
-    beat->usage = self->tree;
+    beat->usage.tree = self->tree;
     beat->cost_cents = isfinite (self->cost) ? llround (self->cost * 100) : INTEGER_UNKNOWN;
     beat->budget_usd = self->budget_usd > 0 ? self->budget_usd : INTEGER_UNKNOWN;
     beat->stretch_percent = (int64_t) llround (self->stretch * 100);

@@ -291,7 +291,7 @@ ec2_instance_observe (const ec2_instance_t *self, instance_observed_t *out)
     if (self->monitoring) {
         out->detailed_monitoring = strcmp (self->monitoring, "enabled") == 0 ? FLAG_YES : FLAG_NO;
     }
-    out->tags = self->tags;
+    out->tags.tree = self->tags;
     out->system_status = self->system_status;
     out->instance_status = self->instance_status;
 }

@@ -3,8 +3,8 @@
     bench.py FOLDER [ROW or PART…]
 
 FOLDER holds the programs. What the rows are: catalogue.py; how they are told and judged: rows.py; what is to be reached:
-floors.json; how much is measured: sizes.py. At the end one table, FOLDER/bench.json with all that was measured, and each
-floor with what was reached when it is missed; exit code 1 when one is, or when a part could not be measured.
+floors.json; how much is measured: sizes.py. At the end one table, FOLDER/bench.json with all that was measured
+(bench-part.json, of a part or a quick run), and each floor with what was reached when it is missed; exit code 1 when one is, or when a part could not be measured.
 `others` in the JSON is the part of the processors that other programs took meanwhile: if it is not near 0, believe little.
 SPDX-License-Identifier: MIT"""
 import datetime
@@ -74,7 +74,8 @@ def main():
         print(f"FAIL  {floor['row']} {floor['measure']}{' / ' + floor['against'] if 'against' in floor else ''}: "
               f"{'nothing' if value is None else f'{value:.3g}'}, {told.bound(floor)}{others}")
     result = {"machine": about, "rows": told.as_json(table.rows), "floors": [{**floor, "verdict": verdict} for floor, _, verdict in verdicts]}
-    (pathlib.Path(sys.argv[1]) / "bench.json").write_text(json.dumps(result, indent=1) + "\n")
+    name = "bench-part.json" if sizes.QUICK or sys.argv[2:] else "bench.json"
+    (pathlib.Path(sys.argv[1]) / name).write_text(json.dumps(result, indent=1) + "\n")
     print(f"bench: {about['seconds']} s, {len(missed)} floors missed, {len(broken)} parts broken {' '.join(broken)}")
     sys.exit(1 if missed or broken else 0)
 

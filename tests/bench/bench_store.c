@@ -153,7 +153,7 @@ put_workers (const bench_t *bench, store_t *store)
               "\"computes\":{\"a\":{\"hostname\":\"cml\",\"stats\":{\"cpu\":{\"count\":48,"
               "\"percent\":33},\"memory\":{\"total\":202466185216,\"used\":90000000000},\"disk\":{"
               "\"total\":500000000000,\"used\":200000000000}}}}}}");
-        worker_save (worker, &row);
+        worker_save (worker, (worker_text_t){0}, &row);
         store_put (store, STORE_WORKERS, worker_id (worker), row.data, row.size);
         buffer_clear (&row);
         worker_destroy (&worker);

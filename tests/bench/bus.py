@@ -74,8 +74,8 @@ class Busy(Bus):
         super().__exit__(*exception)
 
 
-def compare(table, folder, row, systems, *words, rounds=FEW):
-    for _ in range(rounds):
+def compare(row, systems, *words):
+    for _ in range(FEW):
         for system in systems:
             stretch(row, system.name, system, systems, *words)
 
@@ -83,15 +83,15 @@ def compare(table, folder, row, systems, *words, rounds=FEW):
 def bus(folder, table):
     with Bus(folder, "aggregator") as ours, Bus(folder, "raw") as raw:
         if table.wants("bus_1"):
-            compare(table, folder, table["bus_1"], (ours, raw), "closed", 1, 2 * SECONDS)
+            compare(table["bus_1"], (ours, raw), "closed", 1, 2 * SECONDS)
         if table.wants("bus_1000"):
-            compare(table, folder, table["bus_1000"], (ours, raw), "closed", DEPTH, 2 * SECONDS)
+            compare(table["bus_1000"], (ours, raw), "closed", DEPTH, 2 * SECONDS)
     if table.wants("alerts"):
         with Bus(folder, "aggregator") as ours, \
                 Bus(folder, "no_rules", "--alert-rules", rules(folder, "none", no_rules())) as without, \
                 Bus(folder, "rules_40", "--alert-rules", rules(folder, "more", more_rules())) as more:
-            compare(table, folder, table["alerts"], (ours, without, more), "closed", DEPTH, 2 * SECONDS)
-    if table.wants("open_jobs"):
+            compare(table["alerts"], (ours, without, more), "closed", DEPTH, 2 * SECONDS)
+    if table.wants("open_jobs"):  # one after the other: jobs that run take of the core that both would have
         with Bus(folder, "aggregator") as ours:
             for _ in range(FEW):
                 stretch(table["open_jobs"], "aggregator", ours, (ours,), "closed", DEPTH, 3 * SECONDS)

@@ -11,6 +11,7 @@ pictures are docs/curves/*.svg, what they say in figures docs/curves/README.md; 
     workers   100 → 10,000 of them: memory, state, restart, observations a second
 
 The rules for knees and ends are knee.py's; sizes and QUICK are sizes.py's. SPDX-License-Identifier: MIT"""
+import datetime
 import json
 import os
 import pathlib
@@ -37,6 +38,7 @@ BUS_RATES = (100, 1000, 10000) if QUICK else (100, 300, 1000, 3000, 10000, 20000
 RATE_CLIENTS = 100 if QUICK else 1000
 CALM = 10       # events a second that all can carry
 EVENTS = 4      # at least, of a stretch
+EDGE = 2        # events that its ends may cut off
 
 
 class Curves:
@@ -63,7 +65,7 @@ def measured(name, systems, *words):
     for _ in range(ROUNDS):
         for system in systems:
             stretch(row, system.name, system, systems, *words)
-    return {system.name: {measure: median(row.values(system.name, measure)) for measure in ("p99_ms", "per_second", "cpu_share")}
+    return {system.name: {measure: median(row.values(system.name, measure)) for measure in ("p99_ms", "per_second", "cpu_share", "told", "events", "seconds")}
             for system in systems}
 
 
@@ -92,7 +94,7 @@ def grow(curves, systems, rates, fan):
         seen = measured("rate", going, "open", rate, max(2 * SECONDS, EVENTS / rate)) if going else {}
         for system in list(going):
             one = seen[system.name]
-            if is_saturated(rate * fan, one["per_second"]):
+            if is_saturated(rate * one["seconds"] - EDGE, min(one["told"], one["events"] / fan)):
                 curves.saturated[system.name] = rate
                 going.remove(system)
                 continue
@@ -121,25 +123,31 @@ def bus(folder):
 def workers(folder):
     curves = Curves("Workers, 100 to 10,000", "workers", memory="the aggregator's memory, MB", state="full state to a new client, ms",
                     restart="start until ready, ms", rate="observations a second")
-    fleet = fleets.Fleet(folder)
-    try:
-        for count in WORKERS:
-            fleet.grow(count)
-            times = fleets.state_times(folder, fleet)
-            curves.add("state", "gateway", count, median([stream for stream, _ in times]))
-            curves.add("state", "polling", count, median([polled for _, polled in times]))
-            fleet.stop()
-            curves.add("restart", "aggregator", count, 1000 * fleet.start())
-            curves.add("memory", "aggregator", count, fleet.memory_mb()["mb"])
-    finally:
-        fleet.stop()
     for count in WORKERS:
         sub = pathlib.Path(folder) / str(count)
         sub.mkdir()
+        of_fleet(curves, sub, count)
         with Bus(sub, "aggregator", workers=count) as ours, Bus(sub, "raw", workers=count) as raw:
             for name, one in measured("closed", (ours, raw), "closed", 1000, 2 * SECONDS).items():
                 curves.add("rate", name, count, one["per_second"])
     return curves
+
+
+def of_fleet(curves, folder, count):
+    fleet = fleets.Fleet(folder)
+    try:
+        fleet.grow(count)
+        curves.add("memory", "aggregator", count, fleet.memory_mb()["mb"])
+        times = fleets.state_times(folder, fleet)
+        curves.add("state", "gateway", count, median([stream for stream, _ in times]))
+        curves.add("state", "polling", count, median([polled for _, polled in times]))
+        restarts = []
+        for _ in range(ROUNDS):
+            fleet.stop()
+            restarts.append(1000 * fleet.start())
+        curves.add("restart", "aggregator", count, median(restarts))
+    finally:
+        fleet.stop()
 
 
 DRAWN = {"clients": clients, "rate": rate, "bus": bus, "workers": workers}
@@ -150,7 +158,7 @@ def in_words(pictures):
              "between its ends, on axes by decades; a curve that nowhere leaves it by 12 % of the picture has none (–). A curve ends at",
              "the first load of which less than 95 % comes through.", ""]
     for name, picture in pictures.items():
-        lines += [f"![{picture['title']}]({name}.svg)", "", "| | | from | to | knee | more is not carried from |", "| --- | --- | ---: | ---: | ---: | ---: |"]
+        lines += [f"![{picture['title']}]({name}.svg)", "", picture.get("about", ""), "", "| | | from | to | knee | more is not carried from |", "| --- | --- | ---: | ---: | ---: | ---: |"]
         for panel in picture["panels"]:
             for who, series in panel["series"].items():
                 (x0, y0), (x1, y1), bend = series["points"][0], series["points"][-1], series["knee"]
@@ -163,13 +171,14 @@ def in_words(pictures):
 def main():
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    kept, drawn = pathlib.Path(sys.argv[1]) / "curves.json", pathlib.Path(os.environ.get("PICTURES") or HERE.parents[1] / "docs/curves")
+    kept, drawn = pathlib.Path(sys.argv[1]) / ("curves-quick.json" if QUICK else "curves.json"), pathlib.Path(os.environ.get("PICTURES") or HERE.parents[1] / "docs/curves")
     known = json.loads(kept.read_text()) if kept.exists() else {}
     drawn.mkdir(parents=True, exist_ok=True)
     for name in sys.argv[2:] or DRAWN:
-        began = time.monotonic()
+        began, load = time.monotonic(), os.getloadavg()[0]
         with tempfile.TemporaryDirectory(prefix="cmlwatch-curves-") as folder:
             known[name] = DRAWN[name](folder).as_json()
+        known[name]["about"] = f"{datetime.date.today()}, {os.cpu_count()} cores, load {load:.1f} at the start"
         print(f"curves: {name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     pictures = {name: known[name] for name in DRAWN if name in known}
     kept.write_text(json.dumps(pictures, indent=1) + "\n")

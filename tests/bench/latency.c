@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLOTS   100000
+#define SLOTS   1000000
 #define SLOT_US 10
 
 struct latency {

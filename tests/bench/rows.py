@@ -14,6 +14,7 @@ UNITS = {"per_second": "events a second", "kib_each": "KiB a client", "p50_ms": 
          "p999_ms": "p99.9, ms", "cpu_us": "processor, µs an event", "bytes_each": "bytes an event",
          "bytes_second": "bytes a second", "missing": "events lost", "mb": "MB resident", "state_ms": "ms", "ready_ms": "ms",
          "cpu_percent": "% of a core", "calls": "calls", "per_call": "workers a call", "us": "µs", "observations": "observations a second",
+         "core_second": "a second of a core",
          "jobs": "jobs a second", "job_cpu_us": "processor, µs a job", "store_mb": "MB, pages of the store among it", "whole": "whole"}
 
 

@@ -11,7 +11,7 @@ from sizes import FEW, QUICK, ROUNDS
 from systems import PROGRAMS, SERVER_CORE, pinned
 
 HERE = pathlib.Path(__file__).resolve().parent
-TIMEOUT = 180  # seconds, of one run
+TIMEOUT = 600  # seconds, of one run
 
 
 def python(name, *arguments):
@@ -38,7 +38,7 @@ def run(command, one_core=False):
                            preexec_fn=pinned(SERVER_CORE) if one_core else None)
     lines = [json.loads(line) for line in ended.stdout.splitlines() if line.startswith("{")]
     if ended.returncode != 0:
-        print(f"bench: {pathlib.Path(str(command[0])).name} {command[1:2]} ended with {ended.returncode}", file=sys.stderr)
+        print(f"bench: {' '.join(pathlib.Path(str(word)).name for word in command)} ended with {ended.returncode}", file=sys.stderr)
     assert lines, f"{command} measured nothing"
     return lines
 
@@ -47,6 +47,14 @@ def aggregate(folder, table):
     for _ in range(ROUNDS):
         (tree,) = run([PROGRAMS / "bench_aggregate", 1000, 20000 if QUICK else 100000, 1, folder], one_core=True)
         take(table, tree, {"aggregate": {who: {"observations": f"{who}_per_second"} for who in ("domain", "decoded", "told", "whole")}})
+
+
+def ingest(folder, table):
+    for _ in range(FEW):
+        (tree,) = run(python("bench_ingest", *((200, 3000) if QUICK else (1000, 100000)), 1))
+        most = max(tree["curve"], key=int)
+        take(table, tree, {"ingest": {who: {"per_second": f"{of}.per_second", "core_second": f"{of}.per_core_second"}
+                                      for who, of in (("aggregator", f"curve.{most}"), ("raw", "relay"))}})
 
 
 def store(folder, table):
@@ -61,6 +69,13 @@ def publish(folder, table):
         (tree,) = run(python("bench_publish", 20 if QUICK else 200, 2))
         take(table, tree, {"publish": {who: {"p50_ms": (f"publish_{who}.p50_us", 0.001), "p99_ms": (f"publish_{who}.p99_us", 0.001)}
                                        for who in ("process", "power")}})
+
+
+def keys(folder, table):
+    for _ in range(FEW):
+        (tree,) = run(python("bench_keys", *((20, 1, 1000) if QUICK else (300, 2, 10000))))
+        take(table, tree, {"keys": {who: {"p50_ms": (f"bus_{who}.p50_us", 0.001), "p99_ms": (f"bus_{who}.p99_us", 0.001),
+                                          "per_second": f"bus_{who}.per_second", "cpu_us": f"bus_{who}.cpu_us"} for who in ("keys", "open")}})
 
 
 def push(folder, table):
@@ -94,5 +109,5 @@ def job_monitor(folder, table):
             take(table, tree, {"job_monitor": {who: {"p50_ms": "submitted_ms.p50", "p99_ms": "submitted_ms.p99", "whole": "whole"}}})
 
 
-PARTS = {"aggregate": aggregate, "store": store, "publish": publish, "push": push, "monitor": monitor, "jobs": jobs,
+PARTS = {"aggregate": aggregate, "ingest": ingest, "store": store, "publish": publish, "keys": keys, "push": push, "monitor": monitor, "jobs": jobs,
          "job_monitor": job_monitor}

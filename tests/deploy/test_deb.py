@@ -181,6 +181,17 @@ def test_collectors_read_the_fleet_with_secrets_of_systemd(system):
         assert system.show(unit, "ActiveState") == "active" and system.show(unit, "NRestarts") == "0"
 
 
+def test_a_collector_shows_what_it_sees_as_the_guide_says(system):
+    look, check = re.findall(r"^    ((?:AWS|CMLWATCH)_\S+ cmlwatch-collector.*)$", (ROOT / "docs/operator.md").read_text(), re.M)
+
+    seen = system.run("sh", "-c", f"AWS_ENDPOINT_URL={SIM_AWS} {look}")
+    settings = system.run("sh", "-c", check)
+
+    observed = [event["subject"] for event in map(json.loads, seen.splitlines()) if event["type"] == "instance.observed"]
+    assert len(observed) == 4
+    assert "password = ***" in settings
+
+
 def test_a_collector_reloads(system):
     system.run("systemctl", "reload", UNITS[4])
 
@@ -301,6 +312,27 @@ def test_the_state_outlives_a_restart_of_all(system):
         answer = system.run("curl", "-sS", "http://127.0.0.1:8080/api/state", check=False)
         return answer.startswith("{") and json.loads(answer).get("last_event_id", "").startswith(epoch)
     wait_until(again, "the same store is served", 60)
+
+
+def test_a_backup_is_restored_as_the_guide_says(system):
+    chapter = re.search(r"^## Backup and restore\n(.*?)^## ", (ROOT / "docs/operator.md").read_text(), re.S | re.M)[1]
+    commands = [line for line in re.findall(r"^    (\S.*)$", chapter, re.M) if not line.startswith("docker")]
+    backup, restore = [line for line in commands if "--new-epoch" not in line][:2], commands[2:6]
+    assert "--backup" in backup[1] and restore[0] == "systemctl stop cmlwatch-aggregator"
+    before = json.loads(system.get("http://127.0.0.1:8080/api/state"))
+
+    for line in (*backup, *restore):
+        system.run("sh", "-c", line)
+
+    def restored():
+        answer = system.run("curl", "-sS", "http://127.0.0.1:8080/api/state", check=False)
+        state = json.loads(answer) if answer.startswith("{") else {}
+        epoch = state.get("last_event_id", "-").split("-")[0]
+        return epoch and epoch != before["last_event_id"].split("-")[0] and len(state["workers"]) == len(before["workers"])
+    wait_until(restored, "the copy is served, in an epoch of its own", 60)
+    assert system.show("cmlwatch-aggregator", "ActiveState") == "active"
+    shutil.rmtree(system.root / "backup")
+    shutil.rmtree(system.root / "var/lib/private/cmlwatch.lost")
 
 
 def test_an_upgrade_restarts_what_ran_and_keeps_the_configuration(system):

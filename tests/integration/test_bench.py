@@ -133,8 +133,8 @@ def contrast(one, other):
 
 
 @pytest.mark.parametrize("measure, code, said", [
-    ('table["way_1"].add("chain", {"p50_ms": 0.2, "p99_ms": 9, "missing": 0})', 0, "0 floors missed, 0 parts broken"),
-    ('table["way_1"].add("chain", {"p50_ms": 0.2, "p99_ms": 1, "missing": 1})', 1, "FAIL  way_1 missing: 1, ≤ 0"),
+    ('[table["way_1"].add(who, {"p50_ms": 0.2, "p99_ms": 9, "missing": 0}) for who in ("chain", "bare")]', 0, "0 floors missed, 0 parts broken"),
+    ('[table["way_1"].add(who, {"p50_ms": 0.2, "p99_ms": 1, "missing": 1}) for who in ("chain", "bare")]', 1, "FAIL  way_1 missing: 1, ≤ 0"),
     ('{}["nothing"]', 1, "1 parts broken way")])
 def test_program_fails_when_a_floor_is_missed_or_a_part_is_broken_and_keeps_what_it_measured(tmp_path, measure, code, said):
     program = f"""
@@ -150,6 +150,6 @@ bench.main()
                            env={key: value for key, value in os.environ.items() if key != "QUICK"})
 
     assert (ended.returncode, said in ended.stdout) == (code, True), ended.stdout + ended.stderr
-    kept = json.loads((tmp_path / "bench.json").read_text())
+    kept = json.loads((tmp_path / "bench-part.json").read_text())
     assert [row["row"] for row in kept["rows"]] == ["way_1"]
     assert {floor["verdict"] for floor in kept["floors"]} & {"FAIL"} == ({"FAIL"} if code else set())

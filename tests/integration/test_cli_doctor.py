@@ -38,6 +38,16 @@ def examine(url, *arguments, prefix=(), **more):
     return max(others), checks
 
 
+def examine_well(url, *arguments, **more):
+    """The checks of one that finds nothing; a machine that stands still for a moment is not the gateway's fault."""
+    looks = []
+    try:
+        wait_until(lambda: looks.append(examine(url, *arguments, **more)) or looks[-1][0] == 0, "all is well")
+    except AssertionError as error:
+        raise AssertionError(f"{error}: {looks[-1:]}") from None
+    return looks[-1][1]
+
+
 def assert_fault(checks, name, verdict, *words):
     assert checks[name]["verdict"] == verdict, checks
     for word in words:
@@ -45,13 +55,18 @@ def assert_fault(checks, name, verdict, *words):
 
 
 def test_all_is_well_with_a_gateway_that_is(gateway):
-    code, checks = examine(gateway.url)
+    checks = examine_well(gateway.url)
 
-    assert code == 0, checks
     assert {"connect", "healthz", "version", "readyz", "auth", "content-type", "cache-control", "x-accel", "first-byte", "buffering",
             "heartbeats", "latency", "clock"} <= set(checks)
-    text = cmlwatch.run("doctor", "--watch-seconds", 2, gateway.url)
-    assert all(line.startswith("ok ") for line in text.stdout.splitlines() if "version" not in line) and "\x1b" not in text.stdout
+    text = ""
+
+    def are_well():
+        nonlocal text
+        text = cmlwatch.run("doctor", "--watch-seconds", 2, gateway.url).stdout
+        return all(line.startswith("ok ") for line in text.splitlines() if "version" not in line)
+    wait_until(are_well, "each line says so")
+    assert text and "\x1b" not in text
     own, gateways = cmlwatch.run("--version").stdout.split()[1], http_json(f"{gateway.url}/healthz")["version"]
     assert checks["version"]["verdict"] == ("ok" if own == gateways else "warn") and own in checks["version"]["detail"]
 
@@ -87,8 +102,8 @@ def test_tls_that_is_not_spoken_or_not_trusted(gateway, start, bus, tmp_path):
     code, checks = examine(f"http://localhost:{secure.port}")
     assert code == 2
     assert_fault(checks, "http", "fail", "https://")
-    code, checks = examine(f"https://localhost:{secure.port}", "--cacert", pair.certificate)
-    assert code == 0 and checks["tls"]["verdict"] == "ok"
+    checks = examine_well(f"https://localhost:{secure.port}", "--cacert", pair.certificate)
+    assert checks["tls"]["verdict"] == "ok"
 
 
 class Page(http.server.BaseHTTPRequestHandler):
@@ -136,8 +151,8 @@ def test_login_that_is_missing_or_wrong(start, bus, tmp_path):
     assert_fault(checks, "auth", "fail", "401", "--token-file")
     code, checks = examine(closed.url, CMLWATCH_TOKEN="left")
     assert_fault(checks, "auth", "fail", "401", "the token is not")
-    code, checks = examine(closed.url, CMLWATCH_TOKEN="right")
-    assert code == 0 and checks["auth"]["detail"] == "me as viewer"
+    checks = examine_well(closed.url, CMLWATCH_TOKEN="right")
+    assert checks["auth"]["detail"] == "me as viewer"
 
 
 def test_proxy_that_holds_everything_back(gateway):
@@ -192,8 +207,7 @@ def test_nginx_with_its_buffering_is_told_from_one_without(gateway, tmp_path):
         code, checks = examine(f"http://127.0.0.1:{ports['on']}")
         assert code == 2
         assert_fault(checks, "first-byte", "fail", "proxy_buffering off")
-        code, checks = examine(f"http://127.0.0.1:{ports['off']}")
-        assert code == 0, checks
+        checks = examine_well(f"http://127.0.0.1:{ports['off']}")
         assert "nginx" in checks["proxy"]["detail"]
     finally:
         nginx.terminate()
@@ -230,7 +244,7 @@ def test_proxy_that_ends_streams(gateway):
     assert_fault(checks, "end", "fail", "timeout")
 
 
-@pytest.mark.skipif("address" in harness.BUILD.name, reason="the clock is set by a preloaded library")
+@pytest.mark.skipif(harness.SANITIZED, reason="the clock is set by a preloaded library")
 def test_clock_that_is_off(gateway):
     for offset, code, verdict, words in (("+90s", 2, "fail", ("ahead of", "NTP")), ("-5s", 1, "warn", ("behind", "NTP"))):
         got, checks = examine(gateway.url, prefix=("faketime", "-f", offset), FAKETIME_DONT_FAKE_MONOTONIC="1")

@@ -9,7 +9,7 @@ import cmlwatch
 import harness
 import outside
 from harness import http_json, wait_until
-from middle import Middle
+from middle import Lie, Middle
 from terminal import Terminal
 
 EAST, WEST = "us-east-1", "eu-west-1"
@@ -138,19 +138,12 @@ def test_gateway_that_dies_leaves_the_last_values_and_comes_back(fleet, top):
 
 
 def test_picture_that_differs_from_the_servers_is_repaired_and_counted(fleet, top):
-    middle, lies = Middle(fleet.gateway), []
-
-    def lie(data):
-        if b'"name":"omega"' in data and not lies:
-            lies.append(data)
-            return data.replace(b'"name":"omega"', b'"name":"wrong"')
-        return data
-    middle.change = lie
+    middle = Middle(fleet.gateway, change=Lie(b'"name":"omega"', b'"name":"wrong"'))
     try:
         terminal = top("--url", middle.url)
         terminal.wait(lambda lines: names(lines) == ["alpha", "beta", "gamma"], "the rows")
         fleet.publisher.instance(EAST, "i-0one", name="omega", interval_seconds=3600)
-        terminal.wait(lambda lines: "wrong" in names(lines), "what the proxy says")
+        terminal.wait(lambda lines: b"wrong" in terminal.bytes, "what the proxy says")
         lines = terminal.wait(lambda lines: names(lines) == ["beta", "gamma", "omega"] and "repaired 1" in lines[HEAD], "what the server has")
         assert "missed 0" in lines[HEAD]
         terminal.press("?")

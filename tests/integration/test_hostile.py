@@ -27,7 +27,7 @@ from proxy import Proxy
 
 pytestmark = pytest.mark.skipif(harness.VALGRIND, reason="thousands of connections are not for valgrind")
 REGION, WORKER = "us-east-1", "i-0hostile"
-SANITIZED = "address" in harness.BUILD.name
+SANITIZED = harness.SANITIZED
 HOST, CLOSE = b"Host: x\r\n", b"Connection: close\r\n"
 PUT = b"PUT /api/workers/x/idle-detection HTTP/1.1\r\nContent-Type: application/json\r\n" + HOST
 GET = b"GET /healthz HTTP/1.1\r\n" + HOST
@@ -102,7 +102,7 @@ def served(tmp_path_factory):
     """One gateway for all that is broken: what harms it harms the tests behind."""
     folder, bus = tmp_path_factory.mktemp("hostile"), harness.Bus()
     aggregator = harness.Aggregator(folder, bus)
-    gateway = harness.Gateway(folder, bus, "--request-timeout-seconds", 1)
+    gateway = harness.Gateway(folder, bus, "--request-timeout-seconds", 3)
     publisher = outside.Publisher(bus.ingest, "/collector/cloudwatch/hostile")
     publisher.until_heard(gateway, REGION, WORKER, interval_seconds=3600)
     yield gateway

@@ -42,7 +42,7 @@ def test_whole_stack_runs_with_keys_and_says_so(start, tmp_path, keys, bus, sim,
 
     for where, role in (("ingest", "collector"), ("control", "collector"), ("control", "gateway"), ("feed", "gateway")):
         assert metric(aggregator.url, "cmlwatch_bus_callers_total", socket=where, role=role, outcome="accepted") >= 1
-    assert metric(collector.url, "cmlwatch_bus_handshakes_total", outcome="succeeded") == 3  # ingest, its lease, its jobs
+    wait_until(lambda: metric(collector.url, "cmlwatch_bus_handshakes_total", outcome="succeeded") == 3, "ingest, its lease, its jobs")
     assert gateway.ask(f"/api/workers/{gateway.workers()[0]['worker_id']}/labs")[0] == 200
 
 
@@ -148,6 +148,64 @@ def test_key_of_the_aggregator_is_changed_and_nothing_is_lost(start, tmp_path, k
     event = stream.wait(lambda e: e.type == "worker.created", "the open stream goes on")
     assert event.data["name"] == "i-0two"
     assert metric(gateway.url, "cmlwatch_bus_handshakes_total", outcome="failed") >= 1
+
+
+def test_every_key_is_changed_in_turn_and_a_client_misses_nothing(start, bus, sim, tmp_path):
+    """As common/README.md says it, with the programs' own keys: a collector's, a gateway's, the aggregator's."""
+    made, allowed = tmp_path / "made", tmp_path / "allowed"
+    allowed.mkdir()
+    made.mkdir()
+
+    def allow(name, role):
+        assert keygen(made, "--name", name, "--role", role).returncode == 0
+        if role != "aggregator":
+            (made / f"{name}.key").rename(allowed / f"{name}.key")
+
+    for name, role in (("hub-1", "aggregator"), ("hub-2", "aggregator"), ("gate-1", "gateway"), ("ec2-1", "collector")):
+        allow(name, role)
+    both = ("--curve-server-key", f"{made / 'hub-1.key'},{made / 'hub-2.key'}")
+    secret = {name: ("--curve-key", made / f"{name}.key_secret") for name in ("hub-1", "hub-2", "gate-1", "gate-2", "ec2-1", "ec2-2")}
+    hub = ("--curve-allow", allowed, "--store", tmp_path / "store")
+    aggregator = start(harness.Aggregator, bus, *secret["hub-1"], *hub)
+    gateway = start(harness.Gateway, bus, *secret["gate-1"], *both)
+
+    def collector(name):
+        return start(harness.Collector, "ec2", bus, *secret[name], *both, "--interval-ms", 300, environment=sim.environment(), collector_id=name)
+    old = collector("ec2-1")
+    wait_until(lambda: len(gateway.workers()) == 6, "all workers show")
+    stream = gateway.stream()
+    stream.state()
+    instance = next(one["instance_id"] for one in sim.instances() if one["state"] == "running")
+    events = []
+
+    def change(state):
+        """What EC2 says of a worker, until the client hears of it."""
+        sim.control(f"instances/{instance}", {"state": state})
+        while not (events and events[-1].type == "worker.status.updated" and events[-1].data["new_status"] == state):
+            events.append(stream.next())
+            assert events[-1] and events[-1].type != "system.reset"
+
+    allow("ec2-2", "collector")
+    collector("ec2-2")
+    assert old.stop() == 0
+    (allowed / "ec2-1.key").unlink()
+    change("stopped")
+
+    allow("gate-2", "gateway")
+    again = start(harness.Gateway, bus, *secret["gate-2"], *both)
+    stream.close()
+    stream = again.stream("?heartbeat=1", headers={"Last-Event-ID": [event.id for event in events if event.id][-1]})
+    assert gateway.stop() == 0
+    (allowed / "gate-1.key").unlink()
+    change("running")
+
+    assert aggregator.stop() == 0
+    aggregator = start(harness.Aggregator, bus, *secret["hub-2"], *hub)
+    change("stopped")
+
+    numbers = [event.sequence for event in events if event.id and event.type not in ("connected", "heartbeat")]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), "each once, in order"
+    assert metric(aggregator.url, "cmlwatch_bus_lost_total") == 0
 
 
 def test_several_keys_that_are_all_wrong_are_not_tried_without_a_rest(start, bus, keys, aggregator):

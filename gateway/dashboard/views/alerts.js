@@ -1,6 +1,7 @@
 // alerts.js - what wants somebody's eyes, who has seen it, and by which rules. SPDX-License-Identifier: MIT
 import { html, useClock, useEffect, useLive, useState } from '../lib/ui.js';
-import { alerts, mayCommand, refreshAlerts } from '../lib/live.js';
+import { alerts, mayCommand } from '../lib/live.js';
+import { refreshAlerts } from '../lib/alerts.js';
 import { acknowledge } from '../lib/actions.js';
 import { narrow, route } from '../lib/route.js';
 import { count, duration, plural } from '../lib/format.js';

@@ -3,7 +3,8 @@
 import { html, useClock, useEffect, useLive, useRef, useState } from '../lib/ui.js';
 import { activeAlerts, alerts, ask, client, jobs, log, mayCommand, workers } from '../lib/live.js';
 import { ACTIONS, act, cancel, isOpen, openJobsOf, setIdleDetection } from '../lib/actions.js';
-import { ago, count, DASH, dateTime, dollars, duration, percent, plural, text, until } from '../lib/format.js';
+import { ago, count, DASH, dollars, duration, percent, plural, text } from '../lib/format.js';
+import { dateTime, until } from '../lib/clock.js';
 import { Load, Word } from './cells.js';
 import { Confirm, EventLine, Progress, When } from './parts.js';
 import { Chart } from './chart.js';

@@ -101,12 +101,12 @@ fold (model_t *model, const observation_t *seen)
         }
         break;
     case EVENT_LABS_OBSERVED:
-        if (runs && seen->labs_observed.labs && take_turn (&model->labs_at, at)) {
+        if (runs && seen->labs_observed.labs.node && take_turn (&model->labs_at, at)) {
             model->labs = 0;
-            for (size_t i = 0; i < json_object_array_length (seen->labs_observed.labs); i++) {
-                const char *lab = json_get_text (
-                    json_object_array_get_idx (seen->labs_observed.labs, i), "state");
-                model->labs += lab && strcmp (lab, "STARTED") == 0;
+            FOR_EACH_NODE (lab, seen->labs_observed.labs.node)
+            {
+                const char *state = json_node_get_text (lab, "state");
+                model->labs += state && strcmp (state, "STARTED") == 0;
             }
         }
         break;

@@ -442,12 +442,12 @@ restart (worker_t **worker_p)
     _cleanup_ (buffer_clear) buffer_t row = {0}, again = {0};
     reason_t why = {""};
 
-    worker_save (*worker_p, &row);
+    worker_save (*worker_p, (worker_text_t){0}, &row);
     worker_t *restored = worker_restore (row.data, row.size, 0, &why);
     if (!restored) {
         fail_msg ("%s", why.text);
     }
-    worker_save (restored, &again);
+    worker_save (restored, (worker_text_t){0}, &again);
     assert_string_equal (again.data, row.data);
     worker_destroy (worker_p);
     *worker_p = restored;

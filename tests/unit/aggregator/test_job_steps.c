@@ -157,6 +157,26 @@ steps_are_skipped_while_the_job_waits_too (void **state)
 }
 
 static void
+result_that_looks_like_the_list_of_skipped_steps_is_none (void **state)
+{
+    (void) state;
+    static const char *const ROWS [][2] = {
+        {"{\"skipped\":[]}", "{\"ec2\":{\"skipped\":[]},\"skipped\":[\"cloudwatch\",\"cml\"]}"},
+        {"{\"skipped\":[\"]\"]}",
+         "{\"ec2\":{\"skipped\":[\"]\"]},\"skipped\":[\"cloudwatch\",\"cml\"]}"}};
+
+    for (size_t i = 0; i < COUNT (ROWS); i++) {
+        _cleanup_ (jobs_destroy) jobs_t *jobs = make_jobs (&RULES);
+        _cleanup_ (worker_destroy) worker_t *worker = worker_that_runs (1, SERVICE_AVAILABLE);
+        const job_t *job = submit (jobs, "metrics.refresh", worker, INTEGER_UNKNOWN);
+        take (jobs, job, "e");
+        jobs_step_done (jobs, job, ROWS [i][0], step_named ("cml"), now);
+        jobs_step_done (jobs, job, NULL, NULL, now);
+        assert_string_equal (job->result, ROWS [i][1]);
+    }
+}
+
+static void
 step_that_is_skipped_while_the_job_rests_makes_it_wait_once (void **state)
 {
     (void) state;
@@ -269,6 +289,7 @@ main (void)
         cmocka_unit_test (job_of_three_steps_waits_for_each_runner_in_turn),
         cmocka_unit_test (steps_that_are_skipped_are_named_in_the_result),
         cmocka_unit_test (steps_are_skipped_while_the_job_waits_too),
+        cmocka_unit_test (result_that_looks_like_the_list_of_skipped_steps_is_none),
         cmocka_unit_test (step_that_is_skipped_while_the_job_rests_makes_it_wait_once),
         cmocka_unit_test (built_in_work_waits_for_the_owner_and_moves_with_the_lease),
         cmocka_unit_test (jobs_of_a_store_are_as_they_were),

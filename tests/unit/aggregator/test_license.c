@@ -2,16 +2,17 @@
 
 #include "worker_rig.h"
 
-static struct json_object *
+static json_doc_t
 parse (const char *text)
 {
     char json [512];
+    json_doc_t doc;
+    reason_t why;
 
     snprintf (json, sizeof json, "%s", text);
     swap_quotes (json, strlen (json));
-    struct json_object *tree = json_tokener_parse (json);
-    assert_non_null (tree);
-    return tree;
+    assert_int_equal (json_doc_read (&doc, json, strlen (json), sizeof json, &why), 0);
+    return doc;
 }
 
 static void
@@ -54,7 +55,8 @@ words_of_cml_become_words_of_ours (void **state)
                               ",'authorization':{'status':'%s'}", ROWS [i].authorization);
         }
         snprintf (text + size, sizeof text - (size_t) size, "}");
-        _cleanup_ (json_destroy) struct json_object *licensing = parse (text);
+        _cleanup_ (json_doc_clear) json_doc_t doc = parse (text);
+        const json_node_t *licensing = json_doc_root (&doc);
 
         const char *status = license_status (licensing);
 
@@ -73,7 +75,8 @@ answer_of_another_shape_is_not_a_registration (void **state)
         "{'registration':{'status':5},'authorization':{'status':true}}"};
 
     for (size_t i = 0; i < COUNT (SHAPES); i++) {
-        _cleanup_ (json_destroy) struct json_object *licensing = parse (SHAPES [i]);
+        _cleanup_ (json_doc_clear) json_doc_t doc = parse (SHAPES [i]);
+        const json_node_t *licensing = json_doc_root (&doc);
 
         assert_string_equal (license_status (licensing), "unregistered");
     }
@@ -92,11 +95,12 @@ token_is_masked_but_for_its_last_4_also_in_the_tree (void **state)
                  {"{'token':''}", "****"}};
 
     for (size_t i = 0; i < COUNT (ROWS); i++) {
-        _cleanup_ (json_destroy) struct json_object *licensing = parse (ROWS [i].licensing);
+        _cleanup_ (json_doc_clear) json_doc_t doc = parse (ROWS [i].licensing);
+        const json_node_t *licensing = json_doc_root (&doc);
         char masked [LICENSE_TOKEN_SIZE];
 
         assert_string_equal (license_mask_token (licensing, masked), ROWS [i].masked);
-        assert_string_equal (json_get_text (licensing, "token"), ROWS [i].masked);
+        assert_string_equal (json_node_get_text (licensing, "token"), ROWS [i].masked);
     }
 }
 
@@ -107,7 +111,8 @@ no_token_is_null (void **state)
     static const char *const SHAPES [] = {"{}", "{'token':null}", "{'token':5}", "{'token':{}}"};
 
     for (size_t i = 0; i < COUNT (SHAPES); i++) {
-        _cleanup_ (json_destroy) struct json_object *licensing = parse (SHAPES [i]);
+        _cleanup_ (json_doc_clear) json_doc_t doc = parse (SHAPES [i]);
+        const json_node_t *licensing = json_doc_root (&doc);
         char masked [LICENSE_TOKEN_SIZE];
 
         assert_null (license_mask_token (licensing, masked));

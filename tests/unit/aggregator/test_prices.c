@@ -124,7 +124,7 @@ new_prices_hold_for_a_worker_that_was_stored_with_the_old (void **state)
     rules.prices = old;
     worker_set_rules (worker, &rules);
     tell (worker, INSTANCE_OBSERVED, "{'state':'running','instance_type':'m5zn.metal'}", 10);
-    worker_save (worker, &row);
+    worker_save (worker, (worker_text_t){0}, &row);
 
     _cleanup_ (worker_destroy) worker_t *again = worker_restore (row.data, row.size, 0, NULL);
     assert_field (again, hourly_cost, "4");

@@ -30,10 +30,11 @@ check_rows (const row_t *rows, size_t count)
         char stats [512];
         snprintf (stats, sizeof stats, "%s", row->stats);
         swap_quotes (stats, strlen (stats));
-        _cleanup_ (json_destroy) struct json_object *tree = json_tokener_parse (stats);
-        assert_non_null (tree);
+        _cleanup_ (json_doc_clear) json_doc_t doc = {0};
+        reason_t why;
+        assert_int_equal (json_doc_read (&doc, stats, strlen (stats), sizeof stats, &why), 0);
 
-        utilization_t load = utilization_of_stats (tree);
+        utilization_t load = utilization_of_stats (json_doc_root (&doc));
 
         check_value (row, "cpu", load.cpu, row->cpu);
         check_value (row, "memory", load.memory, row->memory);

@@ -270,9 +270,9 @@ server_that_answers_is_told_as_it_is (void **state)
     assert_int_equal (out.reachable, FLAG_YES);
     assert_int_equal (out.ready, FLAG_YES);
     assert_string_equal (out.version, "2.9.0+build.6");
-    assert_ptr_equal (out.system_stats, found.stats);
-    assert_ptr_equal (out.system_health, found.health);
-    assert_null (out.licensing);
+    assert_ptr_equal (out.system_stats.tree, found.stats);
+    assert_ptr_equal (out.system_health.tree, found.health);
+    assert_null (out.licensing.tree);
     assert_null (out.error_code);
 }
 
@@ -349,7 +349,7 @@ stats_that_no_message_holds_are_a_fault_not_a_lost_message (void **state)
 
     system_observed_t out = system_of (&found);
 
-    assert_null (out.system_stats);
+    assert_null (out.system_stats.tree);
     assert_string_equal (out.error_code, "too_large");
     assert_int_equal (out.reachable, FLAG_YES);
 }
@@ -369,12 +369,12 @@ labs_are_told_only_when_all_are_known_and_a_failed_read_claims_none (void **stat
     assert_false (cml_observe_labs (&out, &found, labs, &owned));
     cml_labs_take (labs, "a", lab);
     assert_true (cml_observe_labs (&out, &found, labs, &owned));
-    assert_int_equal (json_object_array_length (out.labs), 1);
+    assert_int_equal (json_object_array_length (out.labs.tree), 1);
 
     out = (labs_observed_t){0};
     cml_found_note (&found, CML_TIMEOUT, "slow");
     assert_true (cml_observe_labs (&out, &found, labs, &owned));
-    assert_null (out.labs);
+    assert_null (out.labs.tree);
     assert_string_equal (out.error_code, "timeout");
 }
 

@@ -117,7 +117,7 @@ absent_and_empty_members_are_unknown (void **state)
 
     assert_null (observation.instance_observed.public_ip);
     assert_null (observation.instance_observed.state);
-    assert_null (observation.instance_observed.tags);
+    assert_null (observation.instance_observed.tags.tree);
     assert_int_equal (observation.instance_observed.detailed_monitoring, FLAG_UNKNOWN);
     assert_true (observation.instance_observed.launch_time == TIME_UNKNOWN);
 }

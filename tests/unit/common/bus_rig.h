@@ -22,7 +22,7 @@
 
 #include <cmocka.h>  //  needs the three above it
 
-#define PATIENCE_US (10 * SECOND_US)
+#define PATIENCE_US (30 * SECOND_US)
 #define ANY_PORT    "tcp://127.0.0.1:*"
 #define HEARD_MAX   4096
 
@@ -59,10 +59,10 @@ take_envelope (const bus_message_t *message)
     memcpy (heard.epoch, envelope.epoch, sizeof heard.epoch);
     snprintf (heard.subject, sizeof heard.subject, "%s", envelope.subject);
     snprintf (heard.source, sizeof heard.source, "%s", envelope.source);
-    name = json_get_text (envelope.data, "name");
+    name = json_node_get_text (envelope.data, "name");
     snprintf (heard.name, sizeof heard.name, "%s", name ? name : "");
-    json_get_integer (envelope.data, "last_sequence", &heard.last_sequence);
-    json_get_integer (envelope.data, "interval_ms", &heard.interval_ms);
+    json_node_integer (json_node_get (envelope.data, "last_sequence"), &heard.last_sequence);
+    json_node_integer (json_node_get (envelope.data, "interval_ms"), &heard.interval_ms);
     envelope_clear (&envelope);
 }
 
@@ -166,7 +166,7 @@ say_tag (bus_publisher_t *self, const char *value)
 
     json_object_object_add (tags, "tag", json_object_new_string (value));
     observation_init (&observation, EVENT_INSTANCE_OBSERVED);
-    observation.instance_observed.tags = tags;
+    observation.instance_observed.tags.tree = tags;
     return bus_publish (self, &observation, "us-east-1/i-0abc");
 }
 

@@ -60,9 +60,9 @@ good_message_arrives_whole (void **state)
     assert_string_equal (envelope.source, "/collector/ec2/host-1");
     assert_string_equal (envelope.subject, "us-east-1/i-0abc");
     assert_memory_equal (envelope.traceparent, "00-4bf9", 7);
-    assert_true (json_get_integer (envelope.data, "a", &a) && a == 1);
+    assert_true (json_node_integer (json_node_get (envelope.data, "a"), &a) && a == 1);
     envelope_clear (&envelope);
-    assert_null (envelope.tree);
+    assert_null (envelope.doc.nodes);
     assert_null (envelope.data);
 }
 

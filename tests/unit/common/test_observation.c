@@ -33,8 +33,8 @@ decode (observation_t *self, event_type_t type, const char *data, reason_t *why)
 #define NOTHING_INTEGER(value) ((value) == INTEGER_UNKNOWN)
 #define NOTHING_FLAG(value)    ((value) == FLAG_UNKNOWN)
 #define NOTHING_TIME(value)    ((value) == TIME_UNKNOWN)
-#define NOTHING_OBJECT(value)  ((value) == NULL)
-#define NOTHING_ARRAY(value)   ((value) == NULL)
+#define NOTHING_OBJECT(value)  (!(value).tree && !(value).node)
+#define NOTHING_ARRAY(value)   (!(value).tree && !(value).node)
 
 //  One function a type: every member of it is unknown.
 #define CHECK_MEMBER(kind, member, bound, from) \
@@ -154,7 +154,7 @@ values_of_each_kind_arrive_as_they_were_said (void **state)
     assert_string_equal (observation.instance_observed.name, "");
     assert_true (observation.instance_observed.launch_time == 3 * SECOND_US);
     assert_int_equal (observation.instance_observed.detailed_monitoring, FLAG_NO);
-    assert_string_equal (json_get_text (observation.instance_observed.tags, "Name"), "a");
+    assert_string_equal (json_node_get_text (observation.instance_observed.tags.node, "Name"), "a");
     assert_int_equal (observation.instance_observed.interval_seconds, 300);
     assert_null (observation.instance_observed.region);
     assert_string_equal (observation.envelope.epoch, "0123abcd");
@@ -163,8 +163,8 @@ values_of_each_kind_arrive_as_they_were_said (void **state)
 
     assert_int_equal (
         decode (&observation, EVENT_LABS_OBSERVED, "{\"labs\":[{\"node_count\":4}]}", NULL), 0);
-    struct json_object *lab = json_object_array_get_idx (observation.labs_observed.labs, 0);
-    assert_true (json_get_integer (lab, "node_count", &nodes) && nodes == 4);
+    const json_node_t *lab = json_node_first (observation.labs_observed.labs.node);
+    assert_true (json_node_integer (json_node_get (lab, "node_count"), &nodes) && nodes == 4);
     observation_clear (&observation);
 }
 
@@ -384,7 +384,7 @@ failed_read_is_an_observation_without_values (void **state)
     assert_string_equal (observation.utilization_observed.error_code, "Throttling");
     assert_true (isnan (observation.utilization_observed.cpu_percent));
     observation_clear (&observation);
-    assert_null (observation.envelope.tree);
+    assert_null (observation.envelope.doc.nodes);
 }
 
 int
