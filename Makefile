@@ -24,6 +24,10 @@ CFLAGS   += -std=c17 -D_GNU_SOURCE $(OPTIMIZE) -g $(WARNINGS) $(HARDEN) -MMD -MP
 LDFLAGS  += -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(if $(COVERAGE),--coverage)
 LDLIBS   += -lczmq -lzmq -ljson-c -lcurl -lmicrohttpd -linih -lexpat -llmdb -luuid -lgnutls -lwslay -lrhonabwy -lorcania -ljansson -lz -lm
 
+# Under SANITIZE=thread: no program of ours starts a thread. libzmq has two, libcurl one for a name, and what they do among
+# themselves is built without it: it would be told as races. What of ours runs beside them is looked at.
+export TSAN_OPTIONS ?= ignore_noninstrumented_modules=1
+
 # Each file's name is printed as it is made; `make V=1` prints the whole command.
 Q         = $(if $(V),,@echo "  $(@:$B/%=%)";)
 
@@ -31,7 +35,7 @@ sources   = $(wildcard $(1:%=%/*.c))
 objects   = $(patsubst %.c,$B/%.o,$(call sources,$1))
 assembly  = $(patsubst %.S,$B/%.o,$(wildcard $(1:%=%/*.S)))
 
-.PHONY: all help bench flame metrics schemas deps deps-test deps-bench deps-lint deps-fuzz deps-deploy demo test unit integration node vendor page screenshots faults soak \
+.PHONY: all help bench flame curves record metrics schemas deps deps-test deps-bench deps-lint deps-fuzz deps-deploy demo test unit integration node vendor page heap screenshots faults soak \
         memcheck fuzz fuzz-targets lint format install deb test-deb test-compose test-files clean
 .DEFAULT_GOAL := all
 
@@ -67,20 +71,16 @@ $B/%.o: %.S | deps
 	@mkdir -p $(@D)
 	$(Q)$(CC) -MMD -MP -Wa,-I$(@D)/dashboard -c -o $@ $<
 
-#  The page's files, also as gzip makes them small: dashboard_files.S takes in both.
-PAGE := $(patsubst gateway/dashboard/%,%,$(wildcard $(addprefix gateway/dashboard/,*.html *.js *.css *.svg client/*.js lib/*.js views/*.js vendor/*.js vendor/*.css vendor/*.txt)))
-$B/gateway/dashboard/%.gz: gateway/dashboard/%
+#  The page's files, also as pack makes them small, all at once: dashboard_files.S takes in both.
+PAGE := $(wildcard $(addprefix gateway/dashboard/,pack *.html *.js *.css *.svg client/*.js lib/*.js views/*.js vendor/*.js vendor/*.css vendor/*.txt))
+$B/gateway/dashboard/packed: $(PAGE) gateway/dashboard_files.S | deps
 	@mkdir -p $(@D)
-	$(Q)gzip -9nc $< > $@
-#  Comments and indentation are for who reads the sources; no text in them goes over a line's end but html``'s, which has none.
-$B/gateway/dashboard/%.js.gz: gateway/dashboard/%.js
-	@mkdir -p $(@D)
-	$(Q)sed -E '/^ *\/\//d; /^ *\/\*\*.*\*\/ *$$/d; s/^ +//' $< | gzip -9nc > $@
+	$(Q)gateway/dashboard/pack $(@D) && touch $@
 #  What the page takes from others is committed; `make lint` sees that it is what was locked.
 vendor:  ## the page's libraries from npm anew, as vendor/package-lock.json locks them
 	@gateway/dashboard/vendor/vendor
 
-$B/gateway/dashboard_files.o: $(PAGE:%=gateway/dashboard/%) $(PAGE:%=$B/gateway/dashboard/%.gz)
+$B/gateway/dashboard_files.o: $B/gateway/dashboard/packed
 
 # --- the version, of git; the file changes only when the version does
 
@@ -125,7 +125,7 @@ $B/tests/unit/common/test_%: $B/tests/unit/common/test_%.o $B/lib/common.a
 
 FUZZ   := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAY := $(FUZZ:%=$B/tests/replay/%)
-FUZZED := $B/lib/gateway.a $B/lib/cli.a $B/lib/collector.a $B/lib/common.a
+FUZZED := $B/lib/aggregator.a $B/lib/gateway.a $B/lib/cli.a $B/lib/collector.a $B/lib/common.a
 MINUTES ?= 10
 
 $B/tests/replay/%: $B/tests/fuzz/%.o $B/tests/fuzz/replay.o $(FUZZED)
@@ -138,9 +138,9 @@ $B/libfuzzer/%: $B/tests/fuzz/%.o $(FUZZED)
 
 fuzz-targets: $(FUZZ:%=$B/libfuzzer/%)
 
-fuzz: deps-fuzz  ## fuzz all that comes from outside for MINUTES=10 in all (clang, libFuzzer)
+fuzz: deps-fuzz  ## fuzz all that comes from outside for MINUTES=10 in all, or EACH=10 CPU minutes for each target (clang, libFuzzer)
 	+@$(MAKE) --no-print-directory CC=clang SANITIZE=fuzzer-no-link,address,undefined fuzz-targets
-	@tests/support/run-fuzz build/clang-fuzzer-no-link-address-undefined/libfuzzer $(MINUTES) $(FUZZ)
+	@EACH=$(EACH) tests/support/run-fuzz build/clang-fuzzer-no-link-address-undefined/libfuzzer $(MINUTES) $(FUZZ)
 
 # --- the schemas: printed from the tables, checked in; a test prints and compares
 
@@ -205,22 +205,24 @@ $B/bench_%: $B/tests/bench/bench_%.o $B/lib/aggregator.a $B/lib/common.a
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $B/bench_aggregate: $B/tests/bench/mix.o
-$B/sse_load: $(patsubst %,$B/tests/bench/%.o,sse_load readers mouth payload) $B/lib/common.a
+$B/sse_load: $(patsubst %,$B/tests/bench/%.o,sse_load readers mouth payload observer latency processor) $B/lib/common.a
+$B/bus_load: $(patsubst %,$B/tests/bench/%.o,bus_load payload observer latency processor) $B/lib/common.a
 $B/sse_broadcaster: $B/tests/bench/sse_broadcaster.o $B/lib/common.a
+$B/bus_raw: $B/tests/bench/bus_raw.o
 $B/ingest_load: $(patsubst %,$B/tests/bench/%.o,ingest_load mix) $B/lib/common.a
-$B/sse_load $B/sse_broadcaster $B/ingest_load:
+$B/sse_load $B/bus_load $B/sse_broadcaster $B/bus_raw $B/ingest_load:
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-bench: deps-bench all $B/bench_aggregate $B/bench_store $B/ingest_load $B/sse_load $B/sse_broadcaster  ## speeds, beside peers; fails below a floor of tests/bench/floors.json
-	@$B/bench_aggregate
-	@$B/bench_store $B
-	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/bench/bench_ingest.py $B
-	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/bench/bench_publish.py $B
-	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/bench/bench_sse.py $B $(BENCH)
-	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/bench/bench_push.py $B
-	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/bench/bench_monitor.py $B
-	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/bench/bench_jobs.py $B
-	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/bench/bench_job_monitor.py $B
+BENCH_PROGRAMS := $(patsubst %,$B/%,bench_aggregate bench_store sse_load bus_load sse_broadcaster bus_raw ingest_load)
+
+bench: deps-bench all $(BENCH_PROGRAMS)  ## speeds beside peers, one table; BENCH="rows or parts", QUICK=1; fails below a floor of tests/bench/floors.json
+	@PYTHONDONTWRITEBYTECODE=1 QUICK=$(QUICK) $(PYTHON) tests/bench/bench.py $B $(BENCH)
+
+curves: deps-bench all $(BENCH_PROGRAMS)  ## how it grows, drawn into docs/curves; CURVES="clients rate bus workers", QUICK=1 draws into build/
+	@PYTHONDONTWRITEBYTECODE=1 QUICK=$(QUICK) PICTURES=$(if $(QUICK),$B/curves,docs/curves) $(PYTHON) tests/bench/curves.py $B $(CURVES)
+
+record:  ## what the last whole `make bench` measured, into README.md and docs/measured.md
+	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/bench/record.py $B
 
 flame: deps-test $B/bench_aggregate  ## aggregator/flame.svg anew: where the instructions of an observation go (callgrind)
 	@mkdir -p $B/flame
@@ -229,6 +231,9 @@ flame: deps-test $B/bench_aggregate  ## aggregator/flame.svg anew: where the ins
 
 page: deps-test all node  ## what the page costs the browser, and how soon it shows what happened, as JSON
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/browser/measure_page.py
+
+heap: deps-test all node  ## whether the page's heap stays flat over ten minutes of a living fleet, as JSON
+	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/browser/measure_heap.py
 
 screenshots: deps-test all node  ## deploy/screenshots/ anew: each view, light, dark and on a phone
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_BUILD=$B $(PYTHON) tests/browser/screenshots.py deploy/screenshots
@@ -281,11 +286,15 @@ INSTALLED := $(filter-out %-sim %-probe,$(PROGRAMS))
 SYSCONF   := /etc/cmlwatch
 UNITDIR   := $(PREFIX)/lib/systemd/system
 units      = $(wildcard deploy/systemd/*.service deploy/systemd/*.target)
-#  Those with a section of settings; `cmlwatch` is told what it needs by its flags, and tells it by --help.
+#  What runs unattended, and so has a section of settings and a page in section 8; `cmlwatch`, for people, has one in section 1.
 SERVICES   = $(filter-out cmlwatch,$(INSTALLED))
 sections   = $(SERVICES:cmlwatch-%=%)
 
 $B/man/%.8: $B/%
+	@mkdir -p $(@D)
+	$(Q)$< --man >$@
+
+$B/man/%.1: $B/%
 	@mkdir -p $(@D)
 	$(Q)$< --man >$@
 
@@ -297,13 +306,14 @@ $B/systemd/cmlwatch-collector-%@.service: deploy/systemd/cmlwatch-collector.serv
 	@mkdir -p $(@D)
 	$(Q)sed 's|@KIND@|$*|g' $< >$@
 
-install: all $(SERVICES:%=$B/man/%.8) $(SERVICES:%=$B/completion/%) $(COLLECTORS:%=$B/systemd/cmlwatch-collector-%@.service)  ## into DESTDIR and PREFIX
-	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin share/cmlwatch/schema share/doc/cmlwatch share/man/man8 share/bash-completion/completions)
+install: all $B/man/cmlwatch.1 $(SERVICES:%=$B/man/%.8) $(INSTALLED:%=$B/completion/%) $(COLLECTORS:%=$B/systemd/cmlwatch-collector-%@.service)  ## into DESTDIR and PREFIX
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin share/cmlwatch/schema share/doc/cmlwatch share/man/man1 share/man/man8 share/bash-completion/completions)
 	install -d $(DESTDIR)$(UNITDIR)/cmlwatch-.service.d $(DESTDIR)$(SYSCONF)
 	install -d -m 700 $(DESTDIR)$(SYSCONF)/secrets $(sections:%=$(DESTDIR)$(SYSCONF)/secrets/%)
 	install -m 755 $(INSTALL_STRIP) $(INSTALLED:%=$B/%) $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 $B/man/cmlwatch.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 $(SERVICES:%=$B/man/%.8) $(DESTDIR)$(PREFIX)/share/man/man8/
-	install -m 644 $(SERVICES:%=$B/completion/%) $(DESTDIR)$(PREFIX)/share/bash-completion/completions/
+	install -m 644 $(INSTALLED:%=$B/completion/%) $(DESTDIR)$(PREFIX)/share/bash-completion/completions/
 	install -m 644 common/schema/*.json $(DESTDIR)$(PREFIX)/share/cmlwatch/schema/
 	install -m 644 README.md CHANGELOG.md LICENSE deploy/cmlwatch.conf $(DESTDIR)$(PREFIX)/share/doc/cmlwatch/
 	install -m 644 $(units) $(COLLECTORS:%=$B/systemd/cmlwatch-collector-%@.service) $(DESTDIR)$(UNITDIR)/

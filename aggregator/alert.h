@@ -33,6 +33,7 @@ typedef struct alert {
     alert_state_t state;
     time_us_t raised_at, acknowledged_at, cleared_at;  //  wall
     bool holds;                                        //  the rule does, as of now
+    bool would;     //  its rule is off: it would have been raised, and nobody is told
     time_us_t due;  //  steady: when a pending one is raised, one that holds no more is cleared
     size_t rule_at;
 } alert_t;

@@ -38,6 +38,12 @@ raise_alert (alerts_t *self, alert_t *alert)
     const worker_t *worker = *alert->worker_id ? fleet_find (self->fleet, alert->worker_id) : NULL;
     condition_facts_t facts = {0};
 
+    if (!rule->is_enabled) {
+        alert->would = true;
+        alert->due = ALERT_NEVER;
+        metric_increment (alerts_would_total (self, alert->rule));
+        return;
+    }
     if (worker) {
         facts = condition_facts (worker);
     }
@@ -120,8 +126,12 @@ begin (alerts_t *self, size_t rule_at, const char *worker)
     alert_t *alert = zhashx_lookup (self->open, key);
     if (alert) {
         alert->holds = true;
-        alert->due = alert_is_told (alert) ? ALERT_NEVER : alert->due;
+        alert->due = alert_is_told (alert) || alert->would ? ALERT_NEVER : alert->due;
         return true;
+    }
+    //  What only would be raised takes no room from what is.
+    if (!rule->is_enabled && zhashx_size (self->open) >= (size_t) self->alerts_max / 2) {
+        return false;
     }
     if (zhashx_size (self->open) >= (size_t) self->alerts_max ||
         !(alert = alert_new (rule->name, worker))) {
@@ -152,7 +162,7 @@ stop (alerts_t *self, size_t rule_at, const char *worker, const char *reason)
         return;
     }
     alert->holds = false;
-    if (!alert_is_told (alert) || rule->clear_seconds == 0) {
+    if (!(alert_is_told (alert) || alert->would) || rule->clear_seconds == 0) {
         end (self, alert, reason);
     } else {
         set_due (self, alert, rule->clear_seconds);
@@ -211,7 +221,7 @@ on_worker (void *argument, const worker_t *worker, bool is_gone)
     for (size_t i = 0; i < self->rules->count; i++) {
         const alert_rule_t *rule = &self->rules->rows [i];
         bool held = word >> i & 1;
-        bool holds = !is_gone && rule->is_enabled && condition_holds (rule->when, &facts);
+        bool holds = !is_gone && condition_holds (rule->when, &facts);
         if (held != holds && turn (self, i, worker_id (worker), holds,
                                    is_gone ? "the worker left the state" : "it holds no more")) {
             word ^= (uint64_t) 1 << i;
@@ -258,7 +268,7 @@ on_timer (void *argument)
     zlistx_t *due = pick (self, is_due);
 
     for (alert_t *alert = zlistx_first (due); alert; alert = zlistx_next (due)) {
-        if (alert->state == ALERT_PENDING) {
+        if (alert->state == ALERT_PENDING && alert->holds) {
             raise_alert (self, alert);
         } else {
             end (self, alert, "it holds no more");
@@ -313,11 +323,15 @@ latest_first (const void *a, const void *b)
                                                     : 0;
 }
 
+//  Of no rule, of one that is of each worker now or of all, or of one that was turned on or off.
 static bool
 has_no_rule (const alerts_t *self, const alert_t *alert)
 {
+    const alert_rule_t *rule = &self->rules->rows [alert->rule_at];
+
     return alert->rule_at == self->rules->count ||
-           (self->rules->rows [alert->rule_at].at_least > 0) == (*alert->worker_id != '\0');
+           (rule->at_least > 0) == (*alert->worker_id != '\0') ||
+           (rule->is_enabled ? alert->would : alert_is_told (alert));
 }
 
 static bool
@@ -340,7 +354,9 @@ settle (alerts_t *self)
     }
     zlistx_t *over = pick (self, has_no_rule);
     for (alert_t *alert = zlistx_first (over); alert; alert = zlistx_next (over)) {
-        end (self, alert, "the rule is there no more");
+        end (self, alert,
+             alert->rule_at == self->rules->count ? "the rule is there no more"
+                                                  : "the rule is another");
     }
     zlistx_destroy (&over);
     hold_against_all (self);

@@ -42,5 +42,7 @@ void alerts_tell (alerts_t *self, const alert_t *alert);
 void alerts_count (alerts_t *self, const alert_t *alert, bool more);
 //  How often a rule has raised one.
 metric_t *alerts_raised_total (const alerts_t *self, const char *rule);
+//  How often one that is off would have.
+metric_t *alerts_would_total (const alerts_t *self, const char *rule);
 
 #endif

@@ -38,6 +38,14 @@ alerts_raised_total (const alerts_t *self, const char *rule)
                          "Alerts raised, by rule", METRIC_LABELS ("rule", rule));
 }
 
+metric_t *
+alerts_would_total (const alerts_t *self, const char *rule)
+{
+    return metrics_with (self->metrics, METRIC_COUNTER, "cmlwatch_alerts_would_have_raised_total",
+                         "Alerts that a rule which is off would have raised, by rule",
+                         METRIC_LABELS ("rule", rule));
+}
+
 //  --- what is told
 
 static void
@@ -242,6 +250,8 @@ alerts_write_rules (const alerts_t *self, json_writer_t *json)
         json_member_integer (json, "active", (int64_t) count_told (self, i));
         json_member_integer (json, "raised_total",
                              (int64_t) metric_value (alerts_raised_total (self, rule->name)));
+        json_member_integer (json, "would_have_raised_total",
+                             (int64_t) metric_value (alerts_would_total (self, rule->name)));
         json_close_object (json);
     }
     json_close_array (json);

@@ -172,6 +172,21 @@ answers_worker (fleet_t *fleet, bus_request_t *request)
     answer_part (&question, request, part);
 }
 
+//  While the store takes nothing, nothing is changed; and what is changed is answered when it is kept,
+//  as all that is told. True: it is not, and refused. What was changed already is kept when the store
+//  takes it again.
+static bool
+refuse_held (fleet_t *fleet, bus_request_t *request)
+{
+    reason_t why = {0};
+    bool is_held = feed_is_held (broker_feed (fleet_broker (fleet)), &why);
+
+    if (is_held) {
+        bus_request_refuse (request, "store", why.text);
+    }
+    return is_held;
+}
+
 void
 answers_command (fleet_t *fleet, bus_request_t *request)
 {
@@ -189,8 +204,15 @@ answers_command (fleet_t *fleet, bus_request_t *request)
                             "most 128 bytes if at all");
         return;
     }
+    if (refuse_held (fleet, request)) {
+        return;
+    }
     if (fleet_set_idle_detection (fleet, id, enabled, by, &changed, &why) < 0) {
         reply (request, 404, why.text, NULL);
+        return;
+    }
+    fleet_settle (fleet);
+    if (refuse_held (fleet, request)) {
         return;
     }
     json_writer_t json = json_writer (&out);
@@ -237,10 +259,16 @@ answers_acknowledge (alerts_t *alerts, fleet_t *fleet, bus_request_t *request)
                             "acknowledge wants id, and by of at most 128 bytes if at all");
         return;
     }
+    if (refuse_held (fleet, request)) {
+        return;
+    }
     int rc = alerts_acknowledge (alerts, id, by, &why);
-    fleet_settle (fleet);
     if (rc < 0) {
         reply (request, rc == -ENOENT ? 404 : 409, why.text, NULL);
+        return;
+    }
+    fleet_settle (fleet);
+    if (refuse_held (fleet, request)) {
         return;
     }
     (void) alerts_one (alerts, id, add_alert, request);

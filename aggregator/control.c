@@ -5,6 +5,7 @@
 #include "control.h"
 
 #include "../common/cleanup.h"
+#include "../common/feed_frame.h"
 #include "../common/log.h"
 #include "answers.h"
 #include "door.h"
@@ -319,13 +320,30 @@ on_command (void *argument, bus_request_t *request)
     answers_command (self->fleet, request);
 }
 
+typedef struct past {
+    bus_request_t *request;
+    const char *epoch;
+} past_t;
+
+//  What was told in the store's epoch before this one is of this one now, with the same number.
 static void
-add_event (void *request, uint64_t seq, time_us_t at, const void *header, size_t header_size,
+add_event (void *argument, uint64_t seq, time_us_t at, const void *header, size_t header_size,
            const void *body, size_t body_size)
 {
+    const past_t *past = argument;
+    feed_header_t told;
+
     (void) seq, (void) at;
-    bus_request_add (request, header, header_size);
-    bus_request_add (request, body, body_size);
+    if (feed_header_parse (&told, header, header_size, NULL) == 0 &&
+        strcmp (told.epoch, past->epoch) != 0) {
+        _cleanup_ (buffer_clear) buffer_t text = {0};
+        snprintf (told.epoch, sizeof told.epoch, "%s", past->epoch);
+        feed_header_write (&text, &told);
+        bus_request_add (past->request, text.data, text.size);
+    } else {
+        bus_request_add (past->request, header, header_size);
+    }
+    bus_request_add (past->request, body, body_size);
 }
 
 //  Events of the log after a number: what a gateway needs to serve clients that come back.
@@ -340,8 +358,9 @@ on_events (void *argument, bus_request_t *request)
     (void) json_get_integer (bus_request_json (request), "after", &after);
     (void) json_get_integer (bus_request_json (request), "limit", &limit);
     limit = limit < 1 || limit > PAGE_MOST ? PAGE_DEFAULT : limit;
+    past_t past = {request, feed_epoch (self->feed)};
     if (self->store && after >= 0 &&
-        store_each_event (self->store, (uint64_t) after, (size_t) limit, add_event, request, &why) <
+        store_each_event (self->store, (uint64_t) after, (size_t) limit, add_event, &past, &why) <
             0) {
         bus_request_refuse (request, "store", why.text);
         return;
@@ -365,17 +384,10 @@ on_alerts (void *argument, bus_request_t *request)
     answers_alerts (self->alerts, request);
 }
 
-//  Answered when it is committed, as all that is told.
 static void
 on_acknowledge (void *argument, bus_request_t *request)
 {
     control_t *self = argument;
-    reason_t why = {0};
-
-    if (feed_is_held (self->feed, &why)) {
-        bus_request_refuse (request, "store", why.text);
-        return;
-    }
     answers_acknowledge (self->alerts, self->fleet, request);
 }
 

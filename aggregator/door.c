@@ -5,11 +5,14 @@
 #include "door.h"
 
 #include "../common/cleanup.h"
+#include "../common/digest.h"
 #include "../common/log.h"
 
 #include <assert.h>
 #include <czmq.h>
+#include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,9 +41,50 @@ static const struct {
 struct door {
     loop_t *loop;
     zsock_t *socket;
+    char *folder;
     zcertstore_t *allowed;
+    uint64_t mark;  //  of the folder as it was when allowed was read
     metrics_t *metrics;
 };
+
+DEFINE_CLEANUP (folder_close, DIR *, closedir)
+
+//  Another number when a file came, went or became another one; the order does not matter. zcertstore
+//  looks for changes itself, but by the newest whole second and the sum of sizes: a key put in the
+//  place of another soon after a caller, or with its old time, would never be seen.
+static uint64_t
+mark_of (const char *path)
+{
+    _cleanup_ (folder_close) DIR *folder = opendir (path);
+    uint64_t mark = 0;
+
+    for (struct dirent *entry; folder && (entry = readdir (folder));) {
+        struct stat file;
+        char text [400];
+        if (fstatat (dirfd (folder), entry->d_name, &file, 0) == 0) {
+            snprintf (text, sizeof text, "%s %ju %jd %jd.%ld", entry->d_name,
+                      (uintmax_t) file.st_ino, (intmax_t) file.st_size,
+                      (intmax_t) file.st_mtim.tv_sec, file.st_mtim.tv_nsec);
+            mark += digest_more (DIGEST_START, text);
+        }
+    }
+    return mark;
+}
+
+//  The list as it is now; as it was, when there is no memory for another.
+static zcertstore_t *
+list_now (door_t *self)
+{
+    uint64_t mark = mark_of (self->folder);
+    zcertstore_t *again = mark != self->mark ? zcertstore_new (self->folder) : NULL;
+
+    if (again) {
+        zcertstore_destroy (&self->allowed);
+        self->allowed = again;
+        self->mark = mark;
+    }
+    return self->allowed;
+}
 
 static bool
 has_word (const char *words, const char *word)
@@ -115,7 +159,7 @@ read_caller (door_t *self, caller_t *caller, zmsg_t *msg)
     if (frames [6] && zframe_size (frames [6]) == KEY_BYTES) {
         zmq_z85_encode (caller->key, zframe_data (frames [6]), KEY_BYTES);
     }
-    zcert_t *cert = *caller->key ? zcertstore_lookup (self->allowed, caller->key) : NULL;
+    zcert_t *cert = *caller->key ? zcertstore_lookup (list_now (self), caller->key) : NULL;
     const char *name = cert ? zcert_meta (cert, "name") : NULL;
     const char *role = cert ? zcert_meta (cert, "role") : NULL;
     snprintf (caller->name, sizeof caller->name, "%s", name ? name : "");
@@ -202,12 +246,14 @@ door_open (loop_t *loop, const char *allow, metrics_t *metrics, reason_t *why)
     if (door_check (allow, why) < 0) {
         return NULL;
     }
-    if (!self || !(self->allowed = zcertstore_new (allow)) ||
+    uint64_t mark = mark_of (allow);  //  first: what changes meanwhile is read again
+    if (!self || !(self->folder = strdup (allow)) || !(self->allowed = zcertstore_new (allow)) ||
         !(self->socket = zsock_new (ZMQ_REP))) {
         reason_set (why, -ENOMEM, "curve_allow: out of memory");
         return NULL;
     }
     self->loop = loop;
+    self->mark = mark;
     self->metrics = metrics;
     if (zsock_bind (self->socket, PLACE) < 0 ||
         loop_watch_socket (loop, self->socket, on_caller, self) < 0) {
@@ -229,6 +275,7 @@ door_destroy (door_t **self_p)
             zsock_destroy (&self->socket);
         }
         zcertstore_destroy (&self->allowed);
+        free (self->folder);
         free (self);
         *self_p = NULL;
     }

@@ -231,6 +231,16 @@ feed_gone (feed_t *self, const worker_t *worker)
     close_message (self, &header);
 }
 
+//  Who subscribes to what: libzmq has it already, and passes it on to an XPUB.
+static void
+hear_subscriptions (feed_t *self)
+{
+    char byte;
+
+    while (zmq_recv (zsock_resolve (self->socket), &byte, sizeof byte, ZMQ_DONTWAIT) >= 0) {
+    }
+}
+
 static void
 send_message (feed_t *self, const message_t *message)
 {
@@ -279,6 +289,7 @@ commit (feed_t *self)
 static void
 publish (feed_t *self)
 {
+    hear_subscriptions (self);
     for (size_t i = 0; i < self->count; i++) {
         send_message (self, &self->messages [i]);
     }
@@ -327,6 +338,7 @@ on_tick (void *argument)
         header_of (self, FEED_TICK, EVENT_UNKNOWN, NULL, loop_now (self->loop).wall);
     buffer_t text = {0};
 
+    hear_subscriptions (self);
     header.seq = self->published;  //  F2
     feed_header_write (&text, &header);
     (void) zmq_send (zsock_resolve (self->socket), text.data, text.size, ZMQ_DONTWAIT);
@@ -359,8 +371,10 @@ feed_open (loop_t *loop, const char *endpoint, const bus_keys_t *keys, int64_t t
                                "Bytes published on the feed");
     self->refused = metrics_add (metrics, METRIC_COUNTER, "cmlwatch_feed_send_refused_total",
                                  "Messages the feed's socket would not take");
-    self->socket = bus_socket_locked (ZMQ_PUB, BUS_BIND, endpoint, (int) high_water_mark, LINGER_MS,
-                                      keys, DOOR_FEED, why);
+    //  Not a PUB: when a subscriber goes between the two frames of a message, libzmq 4.3.4 forgets the
+    //  first in a PUB's pipe (pipe_t::process_pipe_term takes nothing back where nothing is delayed).
+    self->socket = bus_socket_locked (ZMQ_XPUB, BUS_BIND, endpoint, (int) high_water_mark,
+                                      LINGER_MS, keys, DOOR_FEED, why);
     if (!self->socket) {
         return NULL;
     }

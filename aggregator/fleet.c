@@ -420,6 +420,7 @@ fleet_write_stats (fleet_t *self, json_writer_t *json)
 
     tally_write (&tally, json);
     broker_write_stats (self->broker, json);
+    collectors_write (self->collectors, json);
 }
 
 static void
@@ -429,6 +430,7 @@ on_stats (void *argument)
     buffer_t text = {0};
     json_writer_t json = json_writer (&text);
 
+    collectors_look (self->collectors, loop_now (self->loop).steady);
     json_open_object (&json);
     fleet_write_stats (self, &json);
     json_close_object (&json);
@@ -450,7 +452,8 @@ fleet_new (loop_t *loop, feed_t *feed, broker_t *broker, store_t *store,
 
     if (!self || !(self->deadlines = loop_timer_new (loop, on_deadlines, self)) ||
         !(self->stats = loop_timer_new (loop, on_stats, self)) ||
-        !(self->entries = zhashx_new ()) || !(self->instances = zhashx_new ())) {
+        !(self->collectors = collectors_new ()) || !(self->entries = zhashx_new ()) ||
+        !(self->instances = zhashx_new ())) {
         reason_set (why, -ENOMEM, "fleet: out of memory");
         return NULL;
     }
@@ -483,6 +486,7 @@ fleet_destroy (fleet_t **self_p)
         }
         loop_timer_destroy (&self->deadlines);
         loop_timer_destroy (&self->stats);
+        collectors_destroy (&self->collectors);
         zhashx_destroy (&self->instances);
         zhashx_destroy (&self->entries);
         free (self->sorted);

@@ -56,6 +56,9 @@ int fleet_apply_labs (fleet_t *self, const observation_t *observation, reason_t 
 int fleet_apply_lab_state (fleet_t *self, const observation_t *observation, reason_t *why);
 int fleet_apply_activity (fleet_t *self, const observation_t *observation, reason_t *why);
 int fleet_apply_telemetry (fleet_t *self, const observation_t *observation, reason_t *why);
+//  What a collector says of itself; and that so many of its messages never came.
+int fleet_apply_heartbeat (fleet_t *self, const observation_t *observation, reason_t *why);
+void fleet_note_lost (fleet_t *self, const char *source, uint64_t count);
 
 //  The operator's switch. 0 also when it stands so already (*changed tells); -ENOENT.
 int fleet_set_idle_detection (fleet_t *self, const char *id, bool enabled, const char *by,

@@ -284,6 +284,23 @@ fleet_apply_activity (fleet_t *self, const observation_t *observation, reason_t 
 }
 
 int
+fleet_apply_heartbeat (fleet_t *self, const observation_t *observation, reason_t *why)
+{
+    const envelope_t *envelope = &observation->envelope;
+
+    (void) why;
+    collectors_take (self->collectors, envelope->source, &observation->collector_heartbeat,
+                     envelope->time, loop_now (self->loop).steady);
+    return 0;
+}
+
+void
+fleet_note_lost (fleet_t *self, const char *source, uint64_t count)
+{
+    collectors_lose (self->collectors, source, count);
+}
+
+int
 fleet_set_idle_detection (fleet_t *self, const char *id, bool enabled, const char *by,
                           bool *changed, reason_t *why)
 {

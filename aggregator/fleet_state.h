@@ -6,6 +6,7 @@
 #define AGGREGATOR_FLEET_STATE_H
 
 #include "../common/worker_id.h"
+#include "collectors.h"
 #include "fleet.h"
 
 #include <czmq.h>
@@ -49,6 +50,7 @@ struct fleet {
     fleet_watch_fn *watch;
     void *watcher;
     buffer_t told_stats;
+    collectors_t *collectors;
     time_us_t clock_ahead;  //  wall time less steady time, as it was last
     metric_t *refused, *set_back;
 };

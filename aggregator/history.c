@@ -240,11 +240,11 @@ typedef struct reading {
 static void
 read_ring (const ring_t *ring, int64_t minutes, int64_t from, int64_t until, reading_t *reading)
 {
-    int64_t oldest = ring->newest - ring->length + 1;
-
     if (ring->length == 0 || ring->newest == INT64_MIN) {
         return;
     }
+    int64_t oldest = ring->newest - ring->length + 1;
+
     for (int64_t at = from > oldest ? from : oldest; at <= ring->newest && at < until; at++) {
         const float *slot = at >= 0 ? slot_of (ring, at) : NULL;
         if (!slot || isnan (*slot) || reading->count++ < reading->skip || !reading->out) {

@@ -46,13 +46,6 @@ struct ingest {
 };
 
 static int
-nothing (fleet_t *fleet, const observation_t *observation, reason_t *why)
-{
-    (void) fleet, (void) observation, (void) why;
-    return 0;
-}
-
-static int
 log_error_of (fleet_t *fleet, const observation_t *observation, reason_t *why)
 {
     const collector_error_t *error = &observation->collector_error;
@@ -106,7 +99,7 @@ static apply_fn *const APPLY [EVENT_TYPE_COUNT] = {
     [EVENT_JOB_PROGRESS_REPORTED]  = report_job,
     [EVENT_JOB_COMPLETED_REPORTED] = report_job,
     [EVENT_JOB_FAILED_REPORTED]    = report_job,
-    [EVENT_COLLECTOR_HEARTBEAT]  = nothing,  //  its numbers are followed like all
+    [EVENT_COLLECTOR_HEARTBEAT]  = fleet_apply_heartbeat,  //  its numbers are followed like all
     [EVENT_COLLECTOR_ERROR]      = log_error_of,
 };
 // clang-format on
@@ -144,6 +137,7 @@ count_lost (ingest_t *self, const char *source, uint64_t lost)
                                     "Messages of a source that never arrived",
                                     METRIC_LABELS ("source", source)),
                       (double) lost);
+        fleet_note_lost (self->fleet, source, lost);
         log_warn ("messages lost", LOG_TEXT ("source", source), LOG_INTEGER ("count", lost));
     }
 }

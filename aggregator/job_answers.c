@@ -42,7 +42,7 @@ begin (broker_t *broker, bus_request_t *request)
 }
 
 static void
-add_record (bus_request_t *request, const job_t *job)
+add_as_it_is (bus_request_t *request, const job_t *job)
 {
     _cleanup_ (buffer_clear) buffer_t text = {0};
     json_writer_t json = json_writer (&text);
@@ -51,6 +51,20 @@ add_record (bus_request_t *request, const job_t *job)
     job_write (&json, job);
     json_close_object (&json);
     bus_request_add (request, text.data, text.size);
+}
+
+//  What the set has not whole, the store has.
+static void
+add_record (broker_t *broker, bus_request_t *request, const job_t *job)
+{
+    job_t whole;
+
+    if (!jobs_is_of_state (job) && broker_stored_job (broker, job->id, &whole)) {
+        add_as_it_is (request, &whole);
+        job_clear (&whole);
+    } else {
+        add_as_it_is (request, job);
+    }
 }
 
 static void
@@ -72,7 +86,7 @@ end (broker_t *broker, bus_request_t *request, const reply_t *reply)
     }
     json_close_object (&json);
     if (reply->record) {
-        add_record (request, reply->record);
+        add_record (broker, request, reply->record);
     }
     job_outbox_put (broker_outbox (broker), request, &text);
 }
@@ -206,20 +220,6 @@ find (broker_t *broker, const bus_request_t *request)
     return id ? jobs_find (broker_jobs (broker), id) : NULL;
 }
 
-//  What the set has not whole, the store has.
-static void
-add_whole (broker_t *broker, bus_request_t *request, const job_t *job)
-{
-    job_t whole;
-
-    if (!jobs_is_of_state (job) && broker_stored_job (broker, job->id, &whole)) {
-        add_record (request, &whole);
-        job_clear (&whole);
-    } else {
-        add_record (request, job);
-    }
-}
-
 void
 job_answers_job (broker_t *broker, bus_request_t *request)
 {
@@ -227,8 +227,7 @@ job_answers_job (broker_t *broker, bus_request_t *request)
     const job_t *job = deferred ? find (broker, deferred) : NULL;
 
     if (job) {
-        add_whole (broker, deferred, job);
-        end (broker, deferred, &(reply_t){.status = 200});
+        end (broker, deferred, &(reply_t){.status = 200, .record = job});
     } else if (deferred) {
         end (broker, deferred, &(reply_t){.status = 404, .detail = "no job has this id"});
     }
@@ -305,22 +304,48 @@ next_chosen (const choice_t *choice, const job_t *job)
     return job;
 }
 
+//  `<id>@<created_at>` of the last job of the page before. It may be forgotten by now: then the list
+//  goes on with those that are not younger, which may tell of one of its millisecond again, and leaves
+//  none out.
+static int
+read_cursor (const broker_t *broker, const char *cursor, const job_t **from, reason_t *why)
+{
+    const char *at = strchr (cursor, '@');
+    size_t size = at ? (size_t) (at - cursor) : 0;
+    char id [sizeof ((job_t *) NULL)->id];
+    time_us_t created;
+
+    if (size == 0 || size >= sizeof id || clock_parse (at + 1, &created) < 0) {
+        return reason_set (why, -EINVAL, "cursor: '%.80s' is no next_cursor of a page before",
+                           cursor);
+    }
+    snprintf (id, sizeof id, "%.*s", (int) size, cursor);
+    const job_t *last = jobs_find (broker_jobs (broker), id);
+    if (last) {
+        *from = jobs_older (last);
+        return 0;
+    }
+    while (*from && (*from)->created_at >= created + MS_US) {
+        *from = jobs_older (*from);
+    }
+    return 0;
+}
+
 static int
 read_choice (broker_t *broker, struct json_object *ask, choice_t *choice, const job_t **from,
              reason_t *why)
 {
     const char *worker = json_get_text (ask, "worker"), *cursor = json_get_text (ask, "cursor");
     const worker_t *known = worker ? fleet_find (broker_fleet (broker), worker) : NULL;
-    const job_t *last = cursor ? jobs_find (broker_jobs (broker), cursor) : NULL;
 
     choice->type = json_get_text (ask, "job_type");
     choice->workflow_id = json_get_text (ask, "workflow_id");
     //  A worker that has left the state may have jobs yet.
     choice->worker_id = known ? worker_id (known) : worker;
-    if (cursor && !last) {
-        return reason_set (why, -EINVAL, "cursor: '%.60s' is not known any more", cursor);
+    *from = jobs_newest (broker_jobs (broker));
+    if (cursor && read_cursor (broker, cursor, from, why) < 0) {
+        return -EINVAL;
     }
-    *from = last ? jobs_older (last) : jobs_newest (broker_jobs (broker));
     return read_statuses (json_get_text (ask, "status"), &choice->statuses, why);
 }
 
@@ -347,13 +372,20 @@ job_answers_jobs (broker_t *broker, bus_request_t *request)
     limit = limit == INTEGER_UNKNOWN ? LIMIT_DEFAULT : limit;
     job = next_chosen (&choice, job);
     for (; job && limit > 0; limit--) {
-        add_whole (broker, deferred, job);
+        add_record (broker, deferred, job);
         last = job;
         job = next_chosen (&choice, jobs_older (job));
     }
     json_open_object (&json);
     json_member_integer (&json, "status", 200);
-    json_member_text (&json, "next_cursor", job && last ? last->id : NULL);
+    if (job && last) {
+        char cursor [sizeof last->id + CLOCK_TEXT_SIZE], created [CLOCK_TEXT_SIZE];
+        snprintf (cursor, sizeof cursor, "%s@%s", last->id,
+                  clock_format (created, last->created_at));
+        json_member_text (&json, "next_cursor", cursor);
+    } else {
+        json_member_text (&json, "next_cursor", NULL);
+    }
     json_close_object (&json);
     job_outbox_put (broker_outbox (broker), deferred, &text);
 }

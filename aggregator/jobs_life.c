@@ -52,15 +52,16 @@ set_deadlines (jobs_t *self, job_entry_t *entry, time_us_t since)
     set_due (self, entry);
 }
 
-//  Of a job that was there before: what of its time has gone by is counted by the wall, never
-//  more than there is, never less than none.
+//  Of a job that was there before: what of its time has gone by is counted by the wall, never less
+//  than none. Since when one waits that was taken before is not known: it has all its time again.
 void
 jobs_begin (jobs_t *self, job_entry_t *entry, moment_t now)
 {
     const job_t *job = &entry->job;
-    bool waits = job->status == JOB_PENDING;
-    time_us_t began =
-                  waits || job->assigned_at == TIME_UNKNOWN ? job->created_at : job->assigned_at,
+    bool waits = job->status == JOB_PENDING, was_taken = job->assigned_at != TIME_UNKNOWN;
+    time_us_t began = !was_taken ? job->created_at
+                      : waits    ? now.wall
+                                 : job->assigned_at,
               gone = now.wall - began;
 
     set_deadlines (self, entry, now.steady - (gone > 0 ? gone : 0));
@@ -179,54 +180,62 @@ jobs_progress (jobs_t *self, const job_t *job, double progress, const char *step
     }
 }
 
-//  {"<step>":result, …}
+//  --- what the steps have brought: {"<step>":result, …, "skipped":["<step>", …]}
+
+static struct json_object *
+read_gathered (const job_t *job)
+{
+    struct json_object *tree = NULL;
+
+    if (!job->gathered || json_parse (&tree, job->gathered, strlen (job->gathered),
+                                      strlen (job->gathered), NULL) < 0) {
+        tree = json_object_new_object ();
+    }
+    return tree;
+}
+
 static void
-gather (job_t *job, const char *result)
+write_gathered (job_t *job, struct json_object *tree)
 {
     _cleanup_ (buffer_clear) buffer_t text = {0};
-    size_t size = job->gathered ? strlen (job->gathered) : 0;
+    json_writer_t json = json_writer (&text);
 
-    if (!job->step || !result) {
-        return;
-    }
-    buffer_format (&text, "%.*s%s\"%s\":%s}", (int) (size ? size - 1 : 1),
-                   size ? job->gathered : "{", size > 2 ? "," : "", job->step, result);
-    if (text.size <= JOB_PAYLOAD_MAX) {
+    json_put_tree (&json, tree);
+    if (!buffer_failed (&text) && text.size <= JOB_PAYLOAD_MAX) {
         job_set_text (&job->gathered, text.data);
     }
 }
 
 static void
-list_skipped (buffer_t *out, const job_step_t *from, const job_step_t *to)
+gather (job_t *job, const char *result)
 {
-    for (const job_step_t *step = from; step->kind && step != to; step++) {
-        buffer_format (out, "%s\"%s\"", out->size ? "," : "", step->name);
+    _cleanup_ (json_destroy) struct json_object *tree = read_gathered (job);
+    struct json_object *brought = NULL;
+
+    if (job->step && result &&
+        json_parse (&brought, result, strlen (result), strlen (result), NULL) == 0) {
+        json_object_object_add (tree, job->step, brought);
+        write_gathered (job, tree);
     }
 }
 
-//  What was skipped stands last: {…,"skipped":["cloudwatch"]}.
 static void
 note_skipped (job_t *job, const job_step_t *from, const job_step_t *to)
 {
-    _cleanup_ (buffer_clear) buffer_t names = {0}, text = {0};
-    static const char MARK [] = "\"skipped\":[";
-    char *before = job->gathered ? strstr (job->gathered, MARK) : NULL;
+    _cleanup_ (json_destroy) struct json_object *tree = read_gathered (job);
+    struct json_object *list = json_get_array (tree, "skipped");
 
-    list_skipped (&names, from, to);
-    if (!names.size) {
+    if (!from->kind || from == to) {
         return;
     }
-    if (before) {
-        //  There is one already: its list goes on.
-        char *end = strchr (before, ']');
-        buffer_format (&text, "%.*s,%s%s", (int) (end - job->gathered), job->gathered, names.data,
-                       end);
-    } else {
-        size_t size = job->gathered ? strlen (job->gathered) : 0;
-        buffer_format (&text, "%.*s%s%s%s]}", (int) (size ? size - 1 : 1),
-                       size ? job->gathered : "{", size > 2 ? "," : "", MARK, names.data);
+    if (!list) {
+        list = json_object_new_array ();
+        json_object_object_add (tree, "skipped", list);
     }
-    job_set_text (&job->gathered, text.data);
+    for (const job_step_t *step = from; step->kind && step != to; step++) {
+        json_object_array_add (list, json_object_new_string (step->name));
+    }
+    write_gathered (job, tree);
 }
 
 void
@@ -251,6 +260,7 @@ jobs_step_done (jobs_t *self, const job_t *job, const char *result, const job_st
     change.runner_id = runner;
     if (waited) {
         job_queue_take (self->queue, &entry->queued);
+        set_deadlines (self, entry, now.steady);  //  it may have rested
     } else {
         move (self, entry, JOB_PENDING, now);
     }

@@ -39,7 +39,7 @@ typedef struct settings {
     broker_settings_t broker;
     store_settings_t store;
     char backup [CONFIG_TEXT_SIZE], load [CONFIG_TEXT_SIZE];
-    bool dump;
+    bool dump, new_epoch;
     char precedence [CONFIG_TEXT_SIZE], instance_prices [CONFIG_TEXT_SIZE];
     int auto_pause;  //  a place in AUTO_PAUSES
     fleet_settings_t fleet;
@@ -98,6 +98,7 @@ static const config_key_t KEYS [] = {
     {"dump",              CONFIG_FLAG,    offsetof (settings_t, dump),                 "no",                0, 0,              NULL, "print the store as lines of JSON, and end"},
     {"salvage",           CONFIG_FLAG,    offsetof (settings_t, store.salvage),        "no",                0, 0,              NULL, "print what can be read of a damaged store as --dump does, and end; what is left out is logged"},
     {"load",              CONFIG_TEXT,    offsetof (settings_t, load),                 "",                  0, 0,              NULL, "fill an empty store from such lines in this file (- for standard input), and end"},
+    {"new_epoch",         CONFIG_FLAG,    offsetof (settings_t, new_epoch),            "no",                0, 0,              NULL, "begin a new epoch in the store, so that clients take the whole state, and end: for a disk that was put back as it had been; a store that was copied, as a backup is, begins one by itself"},
     {"jobs_max",          CONFIG_INTEGER, offsetof (settings_t, broker.rules.jobs_max), "10000",             1, 50000,          NULL, "jobs open at once; more are refused and counted"},
     {"jobs_bytes_max",    CONFIG_INTEGER, offsetof (settings_t, broker.rules.jobs_bytes_max), "16777216",    16384, 16777216,    NULL, "bytes of the payloads of open jobs together; more are refused and counted"},
     {"jobs_keep",         CONFIG_INTEGER, offsetof (settings_t, broker.rules.jobs_keep), "10000",            0, 1000000,        NULL, "jobs kept when they are over; those that ended first go first"},
@@ -187,15 +188,26 @@ load (store_t *store, const char *path, reason_t *why)
     return rc;
 }
 
+static int
+renew (store_t *store, reason_t *why)
+{
+    int rc = store_set_epoch (store, NULL, why);
+
+    if (rc == 0) {
+        printf ("%s\n", store_epoch (store));
+    }
+    return rc;
+}
+
 //  What is asked of the store alone. 1: nothing was, run. Else it was done, or why not.
 static int
 serve_store (const settings_t *settings, reason_t *why)
 {
     bool is_dump = settings->dump || settings->store.salvage;
-    bool asked = *settings->backup || is_dump || *settings->load;
+    bool asked = *settings->backup || is_dump || *settings->load || settings->new_epoch;
 
     if (asked && !*settings->store.path) {
-        return reason_set (why, -EINVAL, "backup, dump, salvage and load want a store");
+        return reason_set (why, -EINVAL, "backup, dump, salvage, load and new_epoch want a store");
     }
     if (!asked || *settings->backup) {
         return asked ? store_backup (settings->store.path, settings->backup, why) : 1;
@@ -206,6 +218,9 @@ serve_store (const settings_t *settings, reason_t *why)
     _cleanup_ (store_destroy) store_t *store = metrics ? store_open (&how, metrics, why) : NULL;
     if (!store) {
         return -1;
+    }
+    if (settings->new_epoch) {
+        return renew (store, why);
     }
     return is_dump ? dump_write (store, stdout, why) : load (store, settings->load, why);
 }

@@ -9,7 +9,8 @@
 #include <string.h>
 
 #define WAIT_MOST_MS 5000
-#define NAMED_MAX    1000  //  jobs that are named, or reported of, in one question
+#define NAMED_MAX    2000  //  jobs, twice RUNNER_CONCURRENCY_MAX: as many may have ended unheard
+#define REPORTS_MAX  1000  //  in one question
 #define TEXT_MAX     512
 #define STEP_MAX     64
 #define MESSAGE_MAX  256
@@ -134,9 +135,9 @@ static int
 check_reports (struct json_object *reports, reason_t *why)
 {
     size_t count = reports ? json_object_array_length (reports) : 0;
-    int rc = reports && count <= NAMED_MAX
+    int rc = reports && count <= REPORTS_MAX
                  ? 0
-                 : reason_set (why, -EINVAL, "reports: an array of at most %d", NAMED_MAX);
+                 : reason_set (why, -EINVAL, "reports: an array of at most %d", REPORTS_MAX);
 
     for (size_t i = 0; i < count && rc == 0; i++) {
         _cleanup_ (buffer_clear) buffer_t result = {0};

@@ -47,13 +47,13 @@ typedef struct store_settings {
 store_t *store_open (const store_settings_t *settings, metrics_t *metrics, reason_t *why);
 void store_destroy (store_t **self_p);  //  syncs; what was not committed is lost
 
-//  Made when the store was: 8 hex digits.
+//  Made when the store was, and anew when it is found to be a copy: 8 hex digits.
 const char *store_epoch (const store_t *self);
 //  The number of the newest event committed, 0: none yet. And of the oldest held; last + 1: none.
 uint64_t store_last (const store_t *self);
 uint64_t store_first (const store_t *self);
 
-//  Of a store that is loaded from a dump: its epoch goes on. Committed at once.
+//  Of a store that is loaded from a dump: its epoch goes on. Null: a new one. Committed at once.
 int store_set_epoch (store_t *self, const char *epoch, reason_t *why);
 
 //  A copy of the store in this folder, which is made, to another, while its owner goes on. Needs no

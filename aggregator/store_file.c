@@ -128,6 +128,44 @@ open_handles (store_file_t *self, MDB_txn *txn, bool *is_empty)
     return rc ? rc : mdb_dbi_open (txn, "events", create, &self->events);
 }
 
+//  Inode and time of birth of its file: those of a copy are others, wherever it is put. Empty: not known.
+static void
+read_place (const store_file_t *self, char *place, size_t size)
+{
+    char path [PATH_MOST];
+    struct statx found;
+
+    snprintf (path, sizeof path, "%s/data.mdb", self->settings->path);
+    *place = '\0';
+    if (statx (AT_FDCWD, path, 0, STATX_INO | STATX_BTIME, &found) == 0) {
+        bool is_dated = found.stx_mask & STATX_BTIME;
+        snprintf (place, size, "%ju %jd.%09u", (uintmax_t) found.stx_ino,
+                  is_dated ? (intmax_t) found.stx_btime.tv_sec : 0,
+                  is_dated ? found.stx_btime.tv_nsec : 0);
+    }
+}
+
+//  A copy (a backup, a folder that was moved to another disk) begins an epoch: whoever followed the
+//  store after it was copied holds numbers that it gives again, and has to take the whole state.
+static int
+settle_epoch (store_file_t *self, MDB_txn *txn)
+{
+    char place [80];
+    bool moved = false;
+    int rc = 0;
+
+    read_place (self, place, sizeof place);
+    if (*place) {
+        rc = store_format_settle (self, txn, place, &moved);
+    }
+    if (rc || !moved) {
+        return rc ? rc : store_format_get_epoch (self, txn);
+    }
+    log_warn ("the store is a copy: a new epoch begins, and clients take the whole state",
+              LOG_TEXT ("path", self->settings->path));
+    return store_format_make_epoch (self, txn);
+}
+
 //  LMDB's code; or 0 and *refused, why says it.
 static int
 settle_format (store_file_t *self, MDB_txn *txn, int *refused, reason_t *why)
@@ -142,8 +180,11 @@ settle_format (store_file_t *self, MDB_txn *txn, int *refused, reason_t *why)
     if (*refused < 0) {
         return 0;
     }
-    rc = self->settings->salvage ? 0 : store_format_bring (self, txn, self->format);
-    return rc ? rc : store_format_get_epoch (self, txn);
+    if (self->settings->salvage) {
+        return store_format_get_epoch (self, txn);
+    }
+    rc = store_format_bring (self, txn, self->format);
+    return rc ? rc : settle_epoch (self, txn);
 }
 
 static int
@@ -251,19 +292,22 @@ store_file_set_epoch (store_file_t *self, const char *epoch, reason_t *why)
 {
     MDB_txn *txn;
 
-    if (strlen (epoch) != ENVELOPE_EPOCH_SIZE - 1 ||
-        strspn (epoch, "0123456789abcdef") != ENVELOPE_EPOCH_SIZE - 1) {
+    if (epoch && (strlen (epoch) != ENVELOPE_EPOCH_SIZE - 1 ||
+                  strspn (epoch, "0123456789abcdef") != ENVELOPE_EPOCH_SIZE - 1)) {
         return reason_set (why, -EINVAL, "epoch '%.20s' is not 8 hex digits", epoch);
     }
     int rc = mdb_txn_begin (self->env, NULL, 0, &txn);
     if (rc == 0) {
-        rc = store_format_put_epoch (self, txn, epoch);
+        rc =
+            epoch ? store_format_put_epoch (self, txn, epoch) : store_format_make_epoch (self, txn);
         rc = rc ? rc : mdb_txn_commit (txn);
     }
     if (rc) {
         return store_file_explain (self, rc, "writing its epoch", why);
     }
-    snprintf (self->epoch, sizeof self->epoch, "%s", epoch);
+    if (epoch) {
+        snprintf (self->epoch, sizeof self->epoch, "%s", epoch);
+    }
     return 0;
 }
 

@@ -34,6 +34,7 @@ bool store_file_grow (store_file_t *self);
 //  Of a row: takes its seal off. False: it is not what was written.
 bool store_file_unseal (const store_file_t *self, const MDB_val *key, MDB_val *value);
 
+//  epoch null: a new one.
 int store_file_set_epoch (store_file_t *self, const char *epoch, reason_t *why);
 
 //  LMDB's code as a negative errno and a sentence.

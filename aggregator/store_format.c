@@ -74,6 +74,24 @@ store_format_get_epoch (store_file_t *self, MDB_txn *txn)
     return 0;
 }
 
+int
+store_format_settle (store_file_t *self, MDB_txn *txn, const char *place, bool *moved)
+{
+    MDB_val key = text_value ("place"), known, now = text_value (place);
+
+    int rc = mdb_get (txn, self->meta, &key, &known);
+    if (rc && rc != MDB_NOTFOUND) {
+        return rc;
+    }
+    if (rc == 0 && !store_unseal (&key, &known)) {
+        return MDB_CORRUPTED;
+    }
+    bool same =
+        rc == 0 && known.mv_size == now.mv_size && memcmp (known.mv_data, place, now.mv_size) == 0;
+    *moved = rc == 0 && !same;
+    return same ? 0 : put_sealed (txn, self->meta, key, now);
+}
+
 static bool
 is_key (const MDB_val *key, const char *name)
 {
@@ -174,8 +192,8 @@ store_format_read (store_file_t *self, MDB_txn *txn, bool is_empty, int *format,
     return 0;
 }
 
-static int
-make_epoch (store_file_t *self, MDB_txn *txn)
+int
+store_format_make_epoch (store_file_t *self, MDB_txn *txn)
 {
     uint32_t epoch = 0;
     ssize_t got = getrandom (&epoch, sizeof epoch, 0);
@@ -233,7 +251,7 @@ from_1_to_2 (store_file_t *self, MDB_txn *txn)
 typedef int step_fn (store_file_t *self, MDB_txn *txn);
 
 //  From the format of its place to the next.
-static step_fn *const STEPS [STORE_FORMAT] = {make_epoch, from_1_to_2};
+static step_fn *const STEPS [STORE_FORMAT] = {store_format_make_epoch, from_1_to_2};
 
 int
 store_format_bring (store_file_t *self, MDB_txn *txn, int format)

@@ -31,5 +31,10 @@ int store_format_bring (store_file_t *self, MDB_txn *txn, int format);
 //  LMDB's code.
 int store_format_put_epoch (store_file_t *self, MDB_txn *txn, const char *epoch);
 int store_format_get_epoch (store_file_t *self, MDB_txn *txn);
+int store_format_make_epoch (store_file_t *self, MDB_txn *txn);
+
+//  What is known of the file that it lies in, as told when it was opened last: *moved when that was
+//  another. A store from before this was noted lies where it lies. LMDB's code.
+int store_format_settle (store_file_t *self, MDB_txn *txn, const char *place, bool *moved);
 
 #endif

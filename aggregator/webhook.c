@@ -22,6 +22,7 @@
 #define MAC_BYTES        32
 #define KEY_DIGITS       20
 #define ID_SIZE          40
+#define HOST_SIZE        128
 #define ANSWER_MAX       65536
 #define BACKOFF_FIRST_US (2 * SECOND_US)  //  then twice as long each time
 #define BACKOFF_MOST_US  (5 * MINUTE_US)
@@ -35,6 +36,7 @@ typedef struct letter {
 struct webhook {
     loop_t *loop;
     const webhook_settings_t *settings;
+    char host [HOST_SIZE];  //  all of the URL that a log may know
     const feed_t *feed;
     store_t *store;
     http_client_t *http;
@@ -83,8 +85,7 @@ webhook_check (const webhook_settings_t *settings, reason_t *why)
 
     if (*settings->url && !is_http) {
         return reason_set (why, -EINVAL,
-                           "webhook_url: '%.200s' begins with neither http:// nor https://",
-                           settings->url);
+                           "webhook_url: it begins with neither http:// nor https://");
     }
     if (strncmp (settings->secret, PREFIX, strlen (PREFIX)) != 0) {
         return 0;
@@ -215,7 +216,7 @@ static void
 fail (webhook_t *self, letter_t *letter, const char *why, bool is_final, int64_t retry_after)
 {
     if (!self->failing) {
-        log_warn ("the webhook does not take an alert", LOG_TEXT ("url", self->settings->url),
+        log_warn ("the webhook does not take an alert", LOG_TEXT ("host", self->host),
                   LOG_TEXT ("event", letter->id), LOG_TEXT ("reason", why));
     }
     self->failing = true;
@@ -248,7 +249,7 @@ on_answer (void *argument, const http_answer_t *answer)
     }
     if (self->failing) {
         self->failing = false;
-        log_info ("the webhook takes alerts", LOG_TEXT ("url", self->settings->url));
+        log_info ("the webhook takes alerts", LOG_TEXT ("host", self->host));
     }
     metric_increment (self->delivered);
     self->attempts = 0;
@@ -291,10 +292,28 @@ on_next (void *argument)
     }
 }
 
+static void
+save (const webhook_t *self, const char *id, const buffer_t *body)
+{
+    char key [ID_SIZE];
+    buffer_t row = {0};
+    json_writer_t json = json_writer (&row);
+
+    if (self->store && !buffer_failed (body)) {
+        store_key (id, key);
+        json_open_object (&json);
+        json_member_text (&json, "id", id);
+        json_member_raw (&json, "body", body->data, body->size);
+        json_close_object (&json);
+        store_put (self->store, STORE_LETTERS, key, row.data, row.size);
+        buffer_clear (&row);
+    }
+}
+
 void
 webhook_tell (webhook_t *self, event_type_t type, time_us_t at, const char *data, size_t size)
 {
-    char id [ID_SIZE], key [ID_SIZE];
+    char id [ID_SIZE];
     buffer_t body = {0};
     json_writer_t json = json_writer (&body);
 
@@ -307,19 +326,10 @@ webhook_tell (webhook_t *self, event_type_t type, time_us_t at, const char *data
     json_member_time (&json, "timestamp", at);
     json_member_raw (&json, "data", data, size);
     json_close_object (&json);
+    save (self, id, &body);  //  first: if there is no room for it, it is forgotten again
     if (buffer_failed (&body) || !keep (self, id, body.data, body.size)) {
         log_error ("the webhook is not told of an alert", LOG_TEXT ("event", id),
                    LOG_TEXT ("reason", "out of memory"));
-    } else if (self->store) {
-        buffer_t row = {0};
-        store_key (id, key);
-        json_writer_t out = json_writer (&row);
-        json_open_object (&out);
-        json_member_text (&out, "id", id);
-        json_member_raw (&out, "body", body.data, body.size);
-        json_close_object (&out);
-        store_put (self->store, STORE_LETTERS, key, row.data, row.size);
-        buffer_clear (&row);
     }
     buffer_clear (&body);
     //  In a turn of its own: by then what was told is committed, or the feed says that it is not.
@@ -348,6 +358,18 @@ restore (void *argument, const char *key, const void *bytes, size_t size)
                   LOG_TEXT ("reason", why.text));
     }
     buffer_clear (&body);
+}
+
+//  Neither who logs in there nor what stands behind it.
+static void
+read_host (webhook_t *self)
+{
+    const char *from = strstr (self->settings->url, "://") + 3;
+    size_t size = strcspn (from, "/?#");
+    const char *at = memrchr (from, '@', size);
+    const char *host = at ? at + 1 : from;
+
+    snprintf (self->host, sizeof self->host, "%.*s", (int) (from + size - host), host);
 }
 
 static int
@@ -396,6 +418,7 @@ webhook_open (webhook_t **self_p, loop_t *loop, const webhook_settings_t *settin
     self->feed = feed;
     self->store = store;
     zlistx_set_destructor (self->letters, (zlistx_destructor_fn *) letter_destroy);
+    read_host (self);
     add_metrics (self, metrics);
     self->http = http_client_new (loop, 1, metrics, why);
     if (!self->http || read_key (self, why) < 0 ||

@@ -29,7 +29,7 @@ typedef struct webhook_settings {
 
 // clang-format off
 #define WEBHOOK_KEYS(settings_t, member)                                                                                                  \
-    {"webhook_url",      CONFIG_TEXT,   offsetof (settings_t, member.url),    "", 0, 0, NULL, "http or https URL that alerts are posted to; empty: none"}, \
+    {"webhook_url",      CONFIG_SECRET, offsetof (settings_t, member.url),    "", 0, 0, NULL, "http or https URL that alerts are posted to; empty: none. Of many services it is all the secret there is"}, \
     {"webhook_secret",   CONFIG_SECRET, offsetof (settings_t, member.secret), "", 0, 0, NULL, "signs them: whsec_ and base64, or any text; empty: unsigned"}, \
     {"webhook_queue_max", CONFIG_INTEGER, offsetof (settings_t, member.queue_max), "1000", 1, 100000, NULL, "alerts waiting to be taken; beyond it the oldest is dropped and counted"}, \
     {"webhook_attempts", CONFIG_INTEGER, offsetof (settings_t, member.attempts), "12", 1, 100, NULL, "times one is tried, over some half an hour; then it is dropped and counted"}, \

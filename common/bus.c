@@ -86,6 +86,28 @@ bus_socket_locked (int zmq_type, bus_role_t role, const char *endpoint, int high
     return socket;
 }
 
+//  A SUB that was asked whether it has a message has taken the first frame of it already. Disconnected
+//  then, the rest is thrown away, and who reads on is aborted by libzmq ("!_more", its issue 2163): so
+//  that message is taken whole before.
+static void
+take_begun (zsock_t *socket)
+{
+    if (zsock_type (socket) == ZMQ_SUB && (zsock_events (socket) & ZMQ_POLLIN)) {
+        zmsg_t *msg = zmsg_recv (socket);
+        zmsg_destroy (&msg);
+    }
+}
+
+void
+bus_socket_reconnect (zsock_t *socket, const char *endpoint)
+{
+    take_begun (socket);
+    (void) zsock_disconnect (socket, "%s", endpoint);
+    if (zsock_connect (socket, "%s", endpoint) < 0) {
+        log_error ("bus: cannot connect again", LOG_TEXT ("endpoint", endpoint));
+    }
+}
+
 struct bus_subscriber {
     unsigned magic;
     loop_t *loop;
@@ -221,13 +243,14 @@ bus_subscriber_pause (bus_subscriber_t *self, bool paused)
     }
 }
 
-void
+bool
 bus_subscriber_reconnect (bus_subscriber_t *self)
 {
-    (void) zsock_disconnect (self->socket, "%s", self->endpoint);
-    if (zsock_connect (self->socket, "%s", self->endpoint) < 0) {
-        log_error ("bus: cannot connect again", LOG_TEXT ("endpoint", self->endpoint));
+    if (zsock_events (self->socket) & ZMQ_POLLIN) {
+        return false;
     }
+    bus_socket_reconnect (self->socket, self->endpoint);
+    return true;
 }
 
 void

@@ -46,10 +46,15 @@ zsock_t *bus_socket (int zmq_type, bus_role_t role, const char *endpoint, int hi
 zsock_t *bus_socket_locked (int zmq_type, bus_role_t role, const char *endpoint,
                             int high_water_mark, int linger_ms, const bus_keys_t *keys,
                             const char *domain, reason_t *why);
+//  Gives a connection up and makes a new one; what was on its way to a SUB is lost.
+void bus_socket_reconnect (zsock_t *socket, const char *endpoint);
 
 //  --- ingest, the speaking side
 
 typedef struct bus_publisher bus_publisher_t;
+
+//  What a heartbeat is to say of its source besides; what is borrowed is so until the next.
+typedef void bus_beat_fn (void *argument, collector_heartbeat_t *beat);
 
 typedef struct bus_publisher_settings {
     const char *endpoint;     //  of the aggregator's ingest
@@ -59,6 +64,8 @@ typedef struct bus_publisher_settings {
     int64_t high_water_mark;  //  messages kept for an aggregator that is away
     int64_t linger_ms;
     const bus_keys_t *keys;  //  borrowed; null: not encrypted
+    bus_beat_fn *on_beat;    //  null: heartbeats say nothing of the source
+    void *argument;
 } bus_publisher_settings_t;
 
 //  Strings are copied.
@@ -103,8 +110,9 @@ bus_subscriber_t *bus_subscriber_new (loop_t *loop, bus_role_t role, const char 
                                       bus_message_fn *fn, void *argument, metrics_t *metrics,
                                       reason_t *why);
 //  Of one that connects: gives its connection up, which may look open and lead nowhere, and makes
-//  a new one. What was on its way is lost.
-void bus_subscriber_reconnect (bus_subscriber_t *self);
+//  a new one. What was on its way is lost. False, and nothing is done, while a message waits to be read:
+//  it leads somewhere, and it was this process that stood still.
+bool bus_subscriber_reconnect (bus_subscriber_t *self);
 void bus_subscriber_destroy (bus_subscriber_t **self_p);
 //  Takes nothing until it is told to go on: messages wait in the socket, up to its high-water
 //  mark, and then at those who speak.

@@ -87,10 +87,7 @@ static void
 reconnect (bus_client_t *self)
 {
     metric_increment (self->reconnects);
-    (void) zsock_disconnect (self->socket, "%s", self->endpoint);
-    if (zsock_connect (self->socket, "%s", self->endpoint) < 0) {
-        log_error ("bus: cannot connect again", LOG_TEXT ("endpoint", self->endpoint));
-    }
+    bus_socket_reconnect (self->socket, self->endpoint);
 }
 
 static void

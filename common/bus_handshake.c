@@ -4,6 +4,7 @@
 
 #include "bus_handshake.h"
 
+#include "bus.h"
 #include "cleanup.h"
 #include "log.h"
 
@@ -47,10 +48,19 @@ connect_again (void *argument)
     bus_handshake_t *self = argument;
 
     self->turn++;
-    (void) zsock_disconnect (self->socket, "%s", self->endpoint);
     bus_keys_expect (self->keys, self->socket, self->turn);
-    if (zsock_connect (self->socket, "%s", self->endpoint) < 0) {
-        log_error ("bus: cannot connect again", LOG_TEXT ("endpoint", self->endpoint));
+    bus_socket_reconnect (self->socket, self->endpoint);
+}
+
+//  The next key at once, but when none of them was right there is time. libzmq tries again meanwhile by
+//  itself: that it fails too puts nothing off.
+static void
+plan_next_key (bus_handshake_t *self)
+{
+    bool was_last = (self->turn + 1) % bus_keys_servers (self->keys) == 0;
+
+    if (!loop_timer_is_set (self->again)) {
+        loop_timer_after (self->again, was_last ? AGAIN_US : 0);
     }
 }
 
@@ -73,7 +83,7 @@ take (bus_handshake_t *self, uint16_t event)
         count (self, "failed");
         log_warn ("no handshake with the aggregator: it has another key, or none",
                   LOG_TEXT ("endpoint", self->endpoint));
-        loop_timer_after (self->again, bus_keys_servers (self->keys) > 1 ? 0 : AGAIN_US);
+        plan_next_key (self);
     }
 }
 

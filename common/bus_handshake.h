@@ -3,8 +3,8 @@
 // libzmq tries again for ever and says nothing: a process with a wrong key looks like one whose
 // aggregator is away. This listens to the socket's monitor, counts
 // (cmlwatch_bus_handshakes_total{outcome}), says it at a limited rate, and when the aggregator is known
-// by several keys expects the next of them. Whoever was refused asks again every two seconds: libzmq
-// itself would not.
+// by several keys expects the next of them, and after the last the first, two seconds later. Whoever was
+// refused asks again every two seconds: libzmq itself would not.
 //
 // SPDX-License-Identifier: MIT
 

@@ -31,6 +31,8 @@ struct bus_publisher {
     char epoch [ENVELOPE_EPOCH_SIZE];
     uint64_t sequence;
     int64_t heartbeat_ms;
+    bus_beat_fn *on_beat;
+    void *argument;
     kept_t *ring;
     size_t ring_size;
     buffer_t data, topic, body;  //  reused: no allocation for each message
@@ -144,6 +146,9 @@ on_heartbeat (void *argument)
     beat.collector_heartbeat.last_sequence = (int64_t) self->sequence;
     beat.collector_heartbeat.interval_ms = self->heartbeat_ms;
     beat.collector_heartbeat.version = program_version ();
+    if (self->on_beat) {
+        self->on_beat (self->argument, &beat.collector_heartbeat);
+    }
     (void) bus_publish (self, &beat, "");
 }
 
@@ -180,6 +185,8 @@ bus_publisher_new (loop_t *loop, const bus_publisher_settings_t *settings, metri
     self->loop = loop;
     self->ring_size = (size_t) settings->ring_max;
     self->heartbeat_ms = settings->heartbeat_ms;
+    self->on_beat = settings->on_beat;
+    self->argument = settings->argument;
     if (getrandom (&epoch, sizeof epoch, 0) != sizeof epoch) {
         reason_set (why, -EIO, "no random bytes for the epoch");
         return NULL;
@@ -225,10 +232,7 @@ void
 bus_publisher_reconnect (bus_publisher_t *self)
 {
     metric_increment (self->reconnects);
-    (void) zsock_disconnect (self->socket, "%s", self->endpoint);
-    if (zsock_connect (self->socket, "%s", self->endpoint) < 0) {
-        log_error ("bus: cannot connect again", LOG_TEXT ("endpoint", self->endpoint));
-    }
+    bus_socket_reconnect (self->socket, self->endpoint);
 }
 
 uint64_t

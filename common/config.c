@@ -27,6 +27,9 @@ set_text (char *member, const char *value, const config_key_t *key, const char *
         return reason_set (why, -ERANGE, "%s: %s is longer than %d characters", where, key->name,
                            CONFIG_TEXT_SIZE - 1);
     }
+    if (strpbrk (value, "\r\n")) {
+        return reason_set (why, -EINVAL, "%s: %s is a text of one line", where, key->name);
+    }
     memcpy (member, value, size);
     return 0;
 }
@@ -326,11 +329,22 @@ config_read_flag (const config_key_t *keys, void *settings, int argc, char **arg
     return config_set (keys, settings, name, argv [(*index)++], where, why);
 }
 
+//  In quotes where a file's reader would take it for something else.
+static void
+print_text (const char *text, FILE *out)
+{
+    size_t size = strlen (text);
+    bool quoted = strstr (text, " ;") || strstr (text, "\t;") || *text == ';' ||
+                  (size > 0 && (strchr (" \t\"", *text) || strchr (" \t", text [size - 1])));
+
+    fprintf (out, quoted ? "\"%s\"" : "%s", text);
+}
+
 static void
 print_value (const config_key_t *key, const void *member, FILE *out)
 {
     switch (key->kind) {
-    case CONFIG_TEXT: fprintf (out, "%s", (const char *) member); return;
+    case CONFIG_TEXT: print_text (member, out); return;
     case CONFIG_SECRET: fprintf (out, "%s", *(const char *) member ? "***" : ""); return;
     case CONFIG_INTEGER: fprintf (out, "%" PRId64, *(const int64_t *) member); return;
     case CONFIG_FLAG: fprintf (out, "%s", *(const bool *) member ? "yes" : "no"); return;

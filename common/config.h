@@ -8,7 +8,8 @@
 //
 // File: INI (inih, fed by a line reader of ours: traps 35), one section a process, named
 // as the program without `cmlwatch-`: [aggregator], [gateway], [collector-ec2]. Other
-// programs' sections are passed over; a section no program has is an error. Environment:
+// programs' sections are passed over; a section no program has is an error. ` ;` begins a comment, but
+// for a value in quotes, which is what stands between them. Environment:
 // CMLWATCH_<SECTION>_<KEY> with '-' as '_', in capitals; for a CONFIG_SECRET also
 // ..._FILE, a file that holds the value (a last newline is cut). A CONFIG_SECRET is also
 // taken from $CREDENTIALS_DIRECTORY/<section>_<key>, where systemd puts it. Flag: --key-with-dashes
@@ -81,8 +82,10 @@ int config_read_flag (const config_key_t *keys, void *settings, int argc, char *
 void config_print_help (const config_key_t *keys, const char *section, FILE *out);
 //  The same as paragraphs of a manual page, in the man(7) macros.
 void config_print_man (const config_key_t *keys, const char *section, FILE *out);
-//  The flags as lines of a bash `case`: what may follow each.
-void config_print_completion (const config_key_t *keys, FILE *out);
+//  The flags as lines of a bash `case`: what may follow each; behind a CONFIG_FLAG one of switch_words.
+void config_print_completion (const config_key_t *keys, const char *switch_words, FILE *out);
+//  All flags, a blank before each.
+void config_print_flags (const config_key_t *keys, FILE *out);
 //  Text for a manual page: what roff would take for itself is escaped.
 void config_print_roff (const char *text, FILE *out);
 

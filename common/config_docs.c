@@ -118,7 +118,7 @@ config_print_man (const config_key_t *keys, const char *section, FILE *out)
 
 //  A file, a folder, or one of the words it may be.
 void
-config_print_completion (const config_key_t *keys, FILE *out)
+config_print_completion (const config_key_t *keys, const char *switch_words, FILE *out)
 {
     for (const config_key_t *key = keys; key->name; key++) {
         fputs ("    ", out);
@@ -130,8 +130,19 @@ config_print_completion (const config_key_t *keys, FILE *out)
                 fprintf (out, "%s%s", i == 0 ? "" : " ", key->choices [i]);
             }
             fputs ("' ;;\n", out);
+        } else if (key->kind == CONFIG_FLAG) {
+            fprintf (out, " words='%s' ;;\n", switch_words);
         } else {
-            fputs (key->kind == CONFIG_FLAG ? " words='yes no' ;;\n" : " files=yes ;;\n", out);
+            fputs (" files=yes ;;\n", out);
         }
+    }
+}
+
+void
+config_print_flags (const config_key_t *keys, FILE *out)
+{
+    for (const config_key_t *key = keys; key->name; key++) {
+        fputc (' ', out);
+        print_flag (key, "-", out);
     }
 }

@@ -3,7 +3,8 @@
 // Debian's inih cuts a line over its buffer in two and takes the rest for a new key, takes an
 // indented line for another value of the key above, and tells its handler no line number, all
 // without an error (traps 35). So it is fed by a line reader of ours, which counts lines and
-// refuses both before inih sees them.
+// refuses both before inih sees them. A value in quotes is what stands between them, blanks and ';'
+// as they are: while inih looks for comments, another sign stands for each of these ';'.
 //
 // SPDX-License-Identifier: MIT
 
@@ -18,6 +19,7 @@
 
 #define LINE_LONGEST    198  //  characters of a line; inih's INI_MAX_LINE is 200 in Debian's build
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
+#define STAND_IN        '\x01'
 
 DEFINE_CLEANUP (file_close, FILE *, fclose)
 
@@ -84,6 +86,37 @@ check_line (const reader_t *self, const char *text, size_t length)
     return *text == '[' ? check_section (self, text) : 0;
 }
 
+//  Quotes are its first and its last sign.
+static bool
+is_quoted (const char *value, size_t size)
+{
+    return size >= 2 && *value == '"' && value [size - 1] == '"';
+}
+
+static void
+replace (char *text, size_t size, char from, char to)
+{
+    for (size_t i = 0; i < size; i++) {
+        text [i] = text [i] == from ? to : text [i];
+    }
+}
+
+static void
+hide_semicolons (char *line)
+{
+    char *value = line + strcspn (line, "=:");
+
+    value += *value != '\0';
+    value += strspn (value, " \t");
+    size_t size = strlen (value);
+    while (size > 0 && strchr (" \t", value [size - 1])) {
+        size--;
+    }
+    if (is_quoted (value, size)) {
+        replace (value, size, ';', STAND_IN);
+    }
+}
+
 //  fgets for inih: one whole line, or the end when the line cannot be taken.
 static char *
 read_line (char *out, int size, void *stream)
@@ -112,6 +145,7 @@ read_line (char *out, int size, void *stream)
     if (self->rc < 0) {
         return NULL;
     }
+    hide_semicolons (line + mark);
     snprintf (out, (size_t) size, "%s\n", line + mark);
     return out;
 }
@@ -120,10 +154,17 @@ static int
 take_key (void *user, const char *section, const char *name, const char *value)
 {
     reader_t *self = user;
-    char where [300];
+    char where [300], between [LINE_LONGEST + 1];
+    size_t size = strlen (value);
 
     snprintf (where, sizeof where, "%s:%d", self->path, self->line);
-    if (*value == ';') {  //  inih takes it for a comment only behind a blank
+    if (is_quoted (value, size)) {
+        snprintf (between, sizeof between, "%.*s", (int) size - 2, value + 1);
+        replace (between, size - 2, STAND_IN, ';');
+        value = between;
+        size = 0;  //  what it begins with is no comment's
+    }
+    if (size > 0 && *value == ';') {  //  inih takes it for a comment only behind a blank
         self->rc =
             reason_set (self->why, -EINVAL,
                         "%s: the value of '%.60s' begins with ';', as a comment does", where, name);

@@ -54,7 +54,7 @@ static const operation_t OPERATIONS [] = {
     {"/api/workers/{id}/pause", "post", "pauseWorker", "A job that stops its instance", KEY, COMMAND_BODY, "202 200", "rest.job", NULL, COMMAND_PROBLEMS},
     {"/api/workers/{id}/resume", "post", "resumeWorker", "A job that starts its instance", KEY, COMMAND_BODY, "202 200", "rest.job", NULL, COMMAND_PROBLEMS},
     {"/api/workers/{id}/detailed-monitoring", "post", "enableDetailedMonitoring", "A job that has CloudWatch measure it each minute", KEY, COMMAND_BODY, "202 200", "rest.job", NULL, COMMAND_PROBLEMS},
-    {"/api/jobs", "get", "listJobs", "Jobs, the newest first; status is a list apart by commas", "status?:text job_type?:text worker_id?:text workflow_id?:text limit?:integer cursor?:uuid", NULL, "200", "rest.jobs", NULL, "400 503"},
+    {"/api/jobs", "get", "listJobs", "Jobs, the newest first; status is a list apart by commas", "status?:text job_type?:text worker_id?:text workflow_id?:text limit?:integer cursor?:text", NULL, "200", "rest.jobs", NULL, "400 503"},
     {"/api/jobs", "post", "submitJob", "A job of any type, for whoever runs such; 200 and the job that has this key already", KEY, "job_type:text worker_id?:text priority?:integer workflow_id?:text payload?:object client_key?:text timeout_seconds?:integer", "202 200", "rest.job", NULL, COMMAND_PROBLEMS},
     {"/api/jobs/{id}", "get", "getJob", "One job as it stands", "", NULL, "200", "rest.job", NULL, "400 404 503"},
     {"/api/jobs/{id}", "delete", "cancelJob", "Ends it; 409 when it has ended already", "", NULL, "202", "rest.job", NULL, "400 404 409 503"},

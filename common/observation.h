@@ -121,7 +121,14 @@
 #define COLLECTOR_HEARTBEAT_FIELDS(FIELD)                                                                             \
     FIELD (INTEGER, last_sequence,        0,      "the last sequence sent before this one")                           \
     FIELD (TEXT,    version,              64,     "of the collector program")                                         \
-    FIELD (INTEGER, interval_ms,          0,      "the next heartbeat comes within this time")
+    FIELD (INTEGER, interval_ms,          0,      "the next heartbeat comes within this time")                        \
+    FIELD (INTEGER, units,                0,      "regions or workers it reads; told now and then, with all below")   \
+    FIELD (INTEGER, rounds_overdue,       0,      "rounds skipped for want of time or room, since it began")          \
+    FIELD (TIME,    usage_since,          0,      "when it began to count")                                           \
+    FIELD (ARRAY,   usage,                0,      "objects: account region calls failed throttled billed cost_usd_month; at most 32") \
+    FIELD (INTEGER, cost_cents,           0,      "what its reading costs, in cents a month; absent: it is free")     \
+    FIELD (INTEGER, budget_usd,           0,      "its part of a budget, a month; absent: it has none")               \
+    FIELD (INTEGER, stretch_percent,      0,      "its intervals, of what was wanted; over 100: to keep within the budget")
 
 #define COLLECTOR_ERROR_FIELDS(FIELD)                                                                                 \
     FIELD (TEXT,    region,               64,     "where it applies, if to one region")                               \

@@ -70,6 +70,12 @@ int program_refuse (const program_t *self, const reason_t *why);
 void program_print_man (const program_t *self, FILE *out);
 void program_print_completion (const program_t *self, FILE *out);
 
+//  What all pages begin with, and what all completions begin and end with; words= and files= are set
+//  between the two. For those that are no program_t.
+void program_print_title (const char *name, int section, const char *summary, FILE *out);
+void program_open_completion (const char *name, const char *function, FILE *out);
+void program_close_completion (const char *name, const char *function, FILE *out);
+
 const char *program_version (void);  //  of git, from the build
 
 #endif

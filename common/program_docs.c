@@ -8,19 +8,26 @@
 
 #include <ctype.h>
 
+void
+program_print_title (const char *name, int section, const char *summary, FILE *out)
+{
+    fputs (".TH ", out);
+    for (const char *c = name; *c; c++) {
+        fputc (toupper ((unsigned char) *c), out);
+    }
+    fprintf (out, " %d \"%s\" \"cmlwatch %s\" \"cmlwatch\"\n.SH NAME\n%s \\-\n", section,
+             CMLWATCH_DATE, program_version (), name);
+    config_print_roff (summary, out);
+    fputc ('\n', out);
+}
+
 //  What is said of all keys, before each of them.
 void
 program_print_man (const program_t *self, FILE *out)
 {
-    fputs (".TH ", out);
-    for (const char *c = self->name; *c; c++) {
-        fputc (toupper ((unsigned char) *c), out);
-    }
-    fprintf (out, " 8 \"%s\" \"cmlwatch %s\" \"cmlwatch\"\n.SH NAME\n%s \\-\n", CMLWATCH_DATE,
-             program_version (), self->name);
-    config_print_roff (self->summary, out);
+    program_print_title (self->name, 8, self->summary, out);
     fprintf (out,
-             "\n.SH SYNOPSIS\n.B %s\n"
+             ".SH SYNOPSIS\n.B %s\n"
              ".RB [ \\-\\-config\n.IR FILE ]\n.RB [ \\-\\-check\\-config ]\n.RB [ \\-\\-version ]\n"
              ".RB [ \\-\\-help ]\n.RI [ flags ]\n"
              ".SH DESCRIPTION\nFlags win over the environment, which wins over credentials that\n"
@@ -45,29 +52,41 @@ program_print_man (const program_t *self, FILE *out)
         EXIT_REFUSED, PROGRAM_CONFIG_FILE);
 }
 
+void
+program_open_completion (const char *name, const char *function, FILE *out)
+{
+    fprintf (out,
+             "# bash completion for %s, printed from its table of settings\n"
+             "%s() {\n    local words='' files=''\n    COMPREPLY=()\n",
+             name, function);
+}
+
+void
+program_close_completion (const char *name, const char *function, FILE *out)
+{
+    fprintf (out,
+             "    if [ -n \"$words\" ]; then mapfile -t COMPREPLY < <(compgen -W \"$words\" -- "
+             "\"$2\"); fi\n"
+             "    if [ -z \"$words\" ]; then mapfile -t COMPREPLY < <(compgen -f -- \"$2\"); fi\n"
+             "}\ncomplete -F %s %s\n",
+             function, name);
+}
+
 //  For bash: flags, then what may follow one of them.
 void
 program_print_completion (const program_t *self, FILE *out)
 {
-    fprintf (out,
-             "# bash completion for %s, printed from its table of settings\n"
-             "_cmlwatch_%s() {\n    local words='' files=''\n    COMPREPLY=()\n    case $3 in\n",
-             self->name, self->section);
-    config_print_completion (self->keys, out);
-    fprintf (out, "    --config) files=yes ;;\n    esac\n"
-                  "    if [ -z \"$words$files\" ] || [[ $2 == -* ]]; then\n"
-                  "        words='--help --version --check-config --config");
-    for (const config_key_t *key = self->keys; key->name; key++) {
-        fputs (" --", out);
-        for (const char *c = key->name; *c; c++) {
-            fputc (*c == '_' ? '-' : *c, out);
-        }
-    }
-    fprintf (out,
-             "'\n    fi\n"
-             "    if [ -n \"$words\" ]; then mapfile -t COMPREPLY < <(compgen -W \"$words\" -- "
-             "\"$2\"); fi\n"
-             "    if [ -z \"$words\" ]; then mapfile -t COMPREPLY < <(compgen -f -- \"$2\"); fi\n"
-             "}\ncomplete -F _cmlwatch_%s %s\n",
-             self->section, self->name);
+    char function [80];
+
+    snprintf (function, sizeof function, "_cmlwatch_%s", self->section);
+    program_open_completion (self->name, function, out);
+    fputs ("    case $3 in\n", out);
+    config_print_completion (self->keys, "yes no", out);
+    fputs ("    --config) files=yes ;;\n    esac\n"
+           "    if [ -z \"$words$files\" ] || [[ $2 == -* ]]; then\n"
+           "        words='--help --version --check-config --config",
+           out);
+    config_print_flags (self->keys, out);
+    fputs ("'\n    fi\n", out);
+    program_close_completion (self->name, function, out);
 }

@@ -23,7 +23,8 @@
     "acknowledged_by:text|null cleared_at:time|null"
 #define STATS \
     "total_workers:count active_workers:count by_status:{count} by_region:{count} total_jobs:count " \
-    "pending_jobs:count active_jobs:count completed_jobs:count failed_jobs:count total_runners?:count runners?:[runner]"
+    "pending_jobs:count active_jobs:count completed_jobs:count failed_jobs:count total_runners?:count runners?:[runner] " \
+    "collectors?:[collector]"
 
 const schema_row_t SCHEMA_TYPES [] = {
     {"text",      "{\"type\":\"string\"}"},
@@ -65,8 +66,10 @@ const schema_row_t SCHEMA_OBJECTS [] = {
     {"job",      JOB},
     {"jobs",     "pending:[job] active:[job] completed:[job] failed:[job]"},
     {"runner",   "runner_id:text state:runner_state job_types:[text] concurrency:count running:count"},
+    {"collector", "collector_id:text kind:text version:text|null units:count|null rounds_overdue:count|null lost:count since:time|null calls:count failed:count throttled:count billed:number cost_usd_month:number|null budget_usd:count|null interval_stretch:number|null usage:[usage]"},
+    {"usage",    "account:text region:text calls:count failed:count throttled:count billed:number cost_usd_month:number|null"},
     {"alert",    ALERT},
-    {"alert_rule", "name:text words:text severity:severity is_enabled:flag is_built_in:flag active:count raised_total:count"},
+    {"alert_rule", "name:text words:text severity:severity is_enabled:flag is_built_in:flag active:count raised_total:count would_have_raised_total:count"},
     {"load",     "cpu:percent|null memory:percent|null storage:percent|null"},
     {"ec2",      "instance_state_detail:text|null system_status_check:text|null last_checked_at:time|null freshness:freshness"},
     {"cloudwatch", "cpu_utilization:percent|null memory_utilization:percent|null last_collected_at:time|null detailed_monitoring_enabled:flag|null freshness:freshness"},
@@ -136,7 +139,7 @@ const schema_row_t SCHEMA_REST [] = {
     {"rest.client.change", "id:text filter:text"},
     {"rest.session", "auth:auth user:text|null role:role expires_at:time|null limited:flag masked:flag"},
     {"rest.job",     JOB},
-    {"rest.jobs",    "jobs:[job] next_cursor:uuid|null last_event_id:event_id"},
+    {"rest.jobs",    "jobs:[job] next_cursor:text|null last_event_id:event_id"},
     {"rest.alerts",  "alerts:[alert] rules:[alert_rule] last_event_id:event_id"},
     {"rest.alert",   ALERT},
     {"rest.problem", "type:text title:text status:count detail:text job_id?:uuid"},

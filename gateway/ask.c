@@ -209,12 +209,6 @@ ask_destroy (ask_t **self_p)
     *self_p = NULL;
 }
 
-bool
-ask_is_done (const ask_t *self)
-{
-    return !self->waits;
-}
-
 int
 ask_status (const ask_t *self)
 {

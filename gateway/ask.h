@@ -36,7 +36,6 @@ ask_t *asks_begin (asks_t *self, struct MHD_Connection *connection, const char *
                    const buffer_t *json);
 void ask_destroy (ask_t **self_p);
 
-bool ask_is_done (const ask_t *self);
 //  An HTTP status: the aggregator's, or 503 when it did not answer. detail is "" for a 2xx.
 int ask_status (const ask_t *self);
 const char *ask_detail (const ask_t *self);

@@ -110,6 +110,7 @@ on_reload (void *argument)
     descriptor_close (&self->fd);
     self->fd = fd;
     self->sent = 0;
+    self->error = 0;
     self->waits = false;
     log_info ("audit log opened anew", LOG_TEXT ("file", self->path));
 }

@@ -203,6 +203,18 @@ is_safe (const char *method)
            strcmp (method, "OPTIONS") == 0;
 }
 
+//  No name: whoever owns one may have it point here (DNS rebinding), and its page is then one of this
+//  host to a browser. A cookie is not sent to such a name, but where nobody has to log in none is needed.
+static bool
+is_address (const char *host)
+{
+    static const char LOCAL [] = "localhost";
+    size_t size = strcspn (host, ":");
+
+    return *host == '[' || (size > 0 && strspn (host, "0123456789.") == size) ||
+           (size == strlen (LOCAL) && strncasecmp (host, LOCAL, size) == 0);
+}
+
 //  A page of this host, or one that may read our answers anyway.
 static bool
 is_own_origin (const auth_t *self, struct MHD_Connection *connection)
@@ -210,9 +222,10 @@ is_own_origin (const auth_t *self, struct MHD_Connection *connection)
     const char *origin = MHD_lookup_connection_value (connection, MHD_HEADER_KIND, "Origin");
     const char *host = MHD_lookup_connection_value (connection, MHD_HEADER_KIND, "Host");
     const char *authority = origin ? strstr (origin, "://") : NULL;
+    bool is_ours = authority && host && strcasecmp (authority + 3, host) == 0 &&
+                   (!self->anybody || is_address (host));
 
-    return (authority && host && strcasecmp (authority + 3, host) == 0) ||
-           cors_origin (self->settings.origins, connection);
+    return is_ours || cors_origin (self->settings.origins, connection);
 }
 
 //  Where nobody has to log in, a page from anywhere could have a browser of this host ask. Browsers
@@ -233,7 +246,9 @@ identify_cookie (auth_t *self, struct MHD_Connection *connection, const char *me
 
     if (found && !auth_holds (self, found)) {
         identity_release (&found);
-        reason_set (why, -EACCES, "the token of this session was taken back; log in again");
+        reason_set (why, -EACCES,
+                    "the token of this session was taken back, or says something else by now; log "
+                    "in again");
     }
     if (!found) {
         return -EACCES;
@@ -260,8 +275,8 @@ identify (auth_t *self, struct MHD_Connection *connection, const char *method,
 
     if (self->anybody && !is_safe (method) && auth_is_foreign_page (self, connection)) {
         return reason_set (why, -EPERM,
-                           "a page of another site gives no commands; cors_origins names those "
-                           "that may");
+                           "a page of another site gives no commands, nor, where nobody logs in, "
+                           "one of this host by a name; cors_origins names those that may");
     }
     if (self->anybody) {
         *identity = identity_hold (self->anybody);
@@ -332,7 +347,7 @@ auth_end_session (auth_t *self, const identity_t *identity)
 bool
 auth_holds (const auth_t *self, const identity_t *identity)
 {
-    return (!self->tokens || tokens_have (self->tokens, identity->credential)) &&
+    return (!self->tokens || tokens_stand_for (self->tokens, identity)) &&
            !sessions_have_ended (self->sessions, identity);
 }
 

@@ -4,7 +4,7 @@
 // browser on its own, so a request with it that changes anything must come from a page of ours:
 // its Origin is this host or one of cors_origins. Credentials end: an identity has its time, and a
 // static token that is taken out of its file is worth nothing from then on, also for the streams
-// and sessions that it opened.
+// and sessions that it opened; these end too when its line says another role, limit or end.
 //
 // SPDX-License-Identifier: MIT
 
@@ -55,7 +55,7 @@ void auth_count_forbidden (auth_t *self);
 int auth_seal (auth_t *self, const identity_t *identity, buffer_t *out, time_us_t *expires);
 void auth_end_session (auth_t *self, const identity_t *identity);
 
-//  False: its credential was taken back, or its session ended.
+//  False: its credential was taken back or changed, or its session ended.
 bool auth_holds (const auth_t *self, const identity_t *identity);
 
 //  fn is called when credentials may have been taken back: streams are to be looked through.

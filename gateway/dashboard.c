@@ -20,9 +20,12 @@
     "frame-ancestors 'none'; "                                                       \
     "form-action 'self'; require-trusted-types-for 'script'; trusted-types cmlwatch-client"
 
-//  A row of dashboard_files.S; the last has no path.
+//  A row of dashboard_files.S; the last has no path. A form ends where the next begins.
+enum { FORMS = 3 };
+static const char *const codings [FORMS] = {NULL, "gzip", "br"};
+
 typedef struct file {
-    const char *path, *type, *plain, *plain_end, *packed, *packed_end;
+    const char *path, *type, *form [FORMS + 1];
 } file_t;
 
 extern const file_t dashboard_files [];
@@ -40,11 +43,10 @@ write_etag (char etag [24], const char *bytes, size_t size)
     snprintf (etag, 24, "\"%016" PRIx64 "\"", hash);
 }
 
-//  A body, whole: etag and packed say which of its forms.
+//  A body, whole; coding is null where it is plain.
 typedef struct body {
-    const char *bytes, *type;
+    const char *bytes, *type, *coding;
     size_t size;
-    bool packed;
 } body_t;
 
 static enum MHD_Result
@@ -66,8 +68,8 @@ send_body (struct MHD_Connection *connection, const body_t *body)
     MHD_add_response_header (response, "Cache-Control", "no-cache");
     MHD_add_response_header (response, "ETag", etag);
     MHD_add_response_header (response, "Vary", "Accept-Encoding");
-    if (body->packed) {
-        MHD_add_response_header (response, "Content-Encoding", "gzip");
+    if (body->coding) {
+        MHD_add_response_header (response, "Content-Encoding", body->coding);
     }
     return reply_queue (connection, same ? MHD_HTTP_NOT_MODIFIED : MHD_HTTP_OK, response,
                         same ? 0 : body->size);
@@ -76,12 +78,15 @@ send_body (struct MHD_Connection *connection, const body_t *body)
 static enum MHD_Result
 send_embedded (struct MHD_Connection *connection, const file_t *file)
 {
-    bool packed = reply_accepts_gzip (connection);
-    const char *from = packed ? file->packed : file->plain,
-               *to = packed ? file->packed_end : file->plain_end;
-    body_t body = {
-        .bytes = from, .type = file->type, .size = (size_t) (to - from), .packed = packed};
+    size_t form = FORMS - 1;
 
+    while (form > 0 && !reply_accepts (connection, codings [form])) {
+        form--;
+    }
+    body_t body = {.bytes = file->form [form],
+                   .type = file->type,
+                   .coding = codings [form],
+                   .size = (size_t) (file->form [form + 1] - file->form [form])};
     return send_body (connection, &body);
 }
 

@@ -310,7 +310,8 @@ on_page (void *argument, const bus_answer_t *answer)
     }
     struct json_object *stats = json_get_object (answer->json, "stats");
     if (stats) {
-        const char *text = json_object_to_json_string_ext (stats, JSON_C_TO_STRING_PLAIN);
+        const char *text = json_object_to_json_string_ext (
+            stats, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
         replica_set_stats (self->replica, text, strlen (text));
     }
     take_pairs (self, answer->payload);
@@ -351,10 +352,10 @@ on_watch (void *argument)
     feed_client_t *self = argument;
     time_us_t now = loop_now (self->loop).steady;
 
-    if (now - self->heard > GIVE_UP_US && now - self->connected > GIVE_UP_US) {
+    if (now - self->heard > GIVE_UP_US && now - self->connected > GIVE_UP_US &&
+        bus_subscriber_reconnect (self->subscriber)) {
         self->connected = now;
         metric_increment (self->reconnects);
-        bus_subscriber_reconnect (self->subscriber);
     }
 }
 

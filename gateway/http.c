@@ -169,6 +169,7 @@ on_request (void *argument, struct MHD_Connection *connection, const char *url, 
     request_t *request = *state;
     assert (self->magic == HTTP_MAGIC);
 
+    url = request_path (url);
     if (!request) {
         reason_t why = {0};
         *state = request = begin_request (self, url, method, version);
@@ -333,7 +334,8 @@ on_credentials (void *argument)
 {
     http_t *self = argument;
 
-    hub_end_unless (self->parts.hub, holds, self, "the login was taken back; log in again");
+    hub_end_unless (self->parts.hub, holds, self,
+                    "the login was taken back or changed; log in again");
 }
 
 http_t *

@@ -112,8 +112,8 @@ monitor_notice_resync (buffer_t *out, const event_log_t *log, const resync_t *re
     member_name (&json, resync->monitor_id);
     json_key (&json, "events");
     json_open_array (&json);
-    while (seq < event_log_last (log) && count < resync->events_max &&
-           text.size < resync->bytes_max) {
+    while (seq < event_log_last (log) && seq - resync->seq < resync->looks_max &&
+           count < resync->events_max && text.size < resync->bytes_max) {
         frame_t *frame = event_log_get (log, ++seq);
         if (filter_wants (resync->filter, frame) && (frame = filter_form (resync->filter, frame))) {
             json_put_raw (&json, frame->bytes + frame->json_offset,

@@ -12,7 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define RESYNC_BYTES 1048576  //  of events in an answer, about
+#define RESYNC_BYTES 1048576  //  of events, about, that an answer adds to what it has not taken
+#define RESYNC_LOOKS 16       //  times resync_max: events looked at for an answer
 #define UNAVAILABLE  "unavailable"
 
 static void
@@ -175,10 +176,13 @@ on_resync (monitor_t *self, const monitor_message_t *message, reason_t *why)
 {
     client_t *client = self->client;
     filter_t *filter = filter_copy (audience_filter (client->audience));
+    size_t most = (size_t) client->shared->settings.resync_max,
+           queued = wire_queued (&client->wire);
     resync_t resync = {.filter = filter,
                        .monitor_id = self->id,
-                       .events_max = (size_t) client->shared->settings.resync_max,
-                       .bytes_max = RESYNC_BYTES};
+                       .events_max = most,
+                       .looks_max = most * RESYNC_LOOKS,
+                       .bytes_max = queued < RESYNC_BYTES ? RESYNC_BYTES - queued : 0};
 
     if (!filter) {
         return UNAVAILABLE;

@@ -89,6 +89,17 @@ names_clear (name_set_t *self)
     *self = (name_set_t){0};
 }
 
+bool
+names_equal (const name_set_t *self, const name_set_t *other)
+{
+    bool equal = self->count == other->count;
+
+    for (size_t i = 0; equal && i < self->count; i++) {
+        equal = strcmp (self->list [i], other->list [i]) == 0;
+    }
+    return equal;
+}
+
 void
 names_write (const name_set_t *self, const char *before, buffer_t *out)
 {

@@ -22,6 +22,7 @@ int names_add (name_set_t *self, const char *name, size_t most);
 bool names_have (const name_set_t *self, const char *name);
 //  As names_have; an empty set has all.
 bool names_allow (const name_set_t *self, const char *name);
+bool names_equal (const name_set_t *self, const name_set_t *other);
 //  self is empty before. False when memory is out; self is then to be cleared.
 bool names_copy (name_set_t *self, const name_set_t *other);
 void names_clear (name_set_t *self);

@@ -7,6 +7,7 @@
 #include "../common/json.h"
 #include "connections.h"
 #include "cors.h"
+#include "deflated.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -37,6 +38,18 @@ reply_queue (struct MHD_Connection *connection, unsigned status, struct MHD_Resp
     return result;
 }
 
+static void
+add_heads (struct MHD_Connection *connection, struct MHD_Response *response, const char *type)
+{
+    if (type) {
+        MHD_add_response_header (response, "Content-Type", type);
+    }
+    MHD_add_response_header (response, "Cache-Control", "no-store");
+    MHD_add_response_header (response, "Content-Security-Policy",
+                             "default-src 'none'; frame-ancestors 'none'");
+    reply_add_rules (connection, response, NULL);
+}
+
 //  The body's bytes are taken, and it is cleared.
 static struct MHD_Response *
 make_response (struct MHD_Connection *connection, const char *type, buffer_t *body)
@@ -45,16 +58,9 @@ make_response (struct MHD_Connection *connection, const char *type, buffer_t *bo
         MHD_create_response_from_buffer (body->size, body->data, MHD_RESPMEM_MUST_COPY);
 
     buffer_clear (body);
-    if (!response) {
-        return NULL;
+    if (response) {
+        add_heads (connection, response, type);
     }
-    if (type) {
-        MHD_add_response_header (response, "Content-Type", type);
-    }
-    MHD_add_response_header (response, "Cache-Control", "no-store");
-    MHD_add_response_header (response, "Content-Security-Policy",
-                             "default-src 'none'; frame-ancestors 'none'");
-    reply_add_rules (connection, response, NULL);
     return response;
 }
 
@@ -79,6 +85,27 @@ reply_send (struct MHD_Connection *connection, unsigned status, const char *type
             const char *allow)
 {
     return reply_send_header (connection, status, type, body, "Allow", allow);
+}
+
+enum MHD_Result
+reply_send_large (struct MHD_Connection *connection, const char *type, buffer_t *body,
+                  bool compression)
+{
+    size_t size = body->size;
+    bool gzip = compression && size >= DEFLATED_LEAST && reply_accepts (connection, "gzip");
+    struct MHD_Response *response = gzip ? deflated_response (body) : NULL;
+
+    if (response) {
+        add_heads (connection, response, type);
+        MHD_add_response_header (response, "Content-Encoding", "gzip");
+    } else {
+        response = make_response (connection, type, body);
+    }
+    if (!response) {
+        return MHD_NO;
+    }
+    MHD_add_response_header (response, "Vary", "Accept-Encoding");
+    return reply_queue (connection, MHD_HTTP_OK, response, size);
 }
 
 static void
@@ -215,7 +242,7 @@ reply_methods (struct MHD_Connection *connection, const char *methods)
 }
 
 bool
-reply_accepts_gzip (struct MHD_Connection *connection)
+reply_accepts (struct MHD_Connection *connection, const char *coding)
 {
     const char *list =
         MHD_lookup_connection_value (connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT_ENCODING);
@@ -224,9 +251,11 @@ reply_accepts_gzip (struct MHD_Connection *connection)
         size_t size = strcspn (list, ","), skip = strspn (list, " \t");
         const char *word = list + skip;
         size_t length = strcspn (word, " \t;,");
-        bool named = (length == 4 && strncasecmp (word, "gzip", 4) == 0) ||
-                     (length == 6 && strncasecmp (word, "x-gzip", 6) == 0);
-        if (named) {
+        if (length > 2 &&
+            strncasecmp (word, "x-", 2) == 0) {  //  x-gzip is gzip (RFC 9110, 8.4.1.3)
+            word += 2, length -= 2;
+        }
+        if (length == strlen (coding) && strncasecmp (word, coding, length) == 0) {
             const char *weight = memmem (list, size, "q=", 2);
             return !weight || strtod (weight + 2, NULL) > 0;
         }

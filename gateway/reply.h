@@ -15,12 +15,16 @@
 void reply_add_rules (struct MHD_Connection *connection, struct MHD_Response *response,
                       const char *methods);
 
-//  Its Accept-Encoding names gzip, and not with a weight of zero (RFC 9110, 12.5.3).
-bool reply_accepts_gzip (struct MHD_Connection *connection);
+//  Its Accept-Encoding names this coding, and not with a weight of zero (RFC 9110, 12.5.3).
+bool reply_accepts (struct MHD_Connection *connection, const char *coding);
 
 //  Takes the body's bytes and clears it. allow may be null.
 enum MHD_Result reply_send (struct MHD_Connection *connection, unsigned status, const char *type,
                             buffer_t *body, const char *allow);
+//  200, and in gzip (deflated.h) when compression is on and the client takes it. What the access log
+//  counts is the plain body.
+enum MHD_Result reply_send_large (struct MHD_Connection *connection, const char *type,
+                                  buffer_t *body, bool compression);
 enum MHD_Result reply_problem (struct MHD_Connection *connection, unsigned status,
                                const char *title, const char *detail, const char *allow);
 //  The same, titled by its status.

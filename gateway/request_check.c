@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
+#include <strings.h>
 
 //  Beside letters and digits (RFC 9110, 5.6.2).
 #define TOKEN_MARKS "!#$%&'*+-.^_`|~"
@@ -92,6 +93,21 @@ request_check (struct MHD_Connection *connection, const char *version, reason_t 
         (void) refuse (&head, "a body has one length: Content-Length or Transfer-Encoding, once");
     }
     return head.rc;
+}
+
+const char *
+request_path (const char *target)
+{
+    static const char *const SCHEMES [] = {"http://", "https://"};
+
+    for (size_t i = 0; i < sizeof SCHEMES / sizeof *SCHEMES; i++) {
+        size_t size = strlen (SCHEMES [i]);
+        if (strncasecmp (target, SCHEMES [i], size) == 0) {
+            const char *path = strchr (target + size, '/');
+            return path ? path : "/";
+        }
+    }
+    return target;
 }
 
 static int

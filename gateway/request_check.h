@@ -17,6 +17,10 @@
 //  a blank, a NUL or a line's end within.
 int request_check (struct MHD_Connection *connection, const char *version, reason_t *why);
 
+//  The path of a target, within it: of the absolute form too (RFC 9112, 3.2.2), whose host is that of a
+//  proxy's own business. A target that is neither is given back as it is.
+const char *request_path (const char *target);
+
 //  MHD_OPTION_UNESCAPE_CALLBACK: text in place, and its new length. An escape that is none stays
 //  as it is, and so does %00, for texts end at a NUL.
 size_t request_unescape (void *argument, struct MHD_Connection *connection, char *text);

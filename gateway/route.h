@@ -14,6 +14,9 @@
 
 #include <microhttpd.h>
 
+//  Of a page of jobs, `<id>@<created_at>`.
+#define ROUTE_CURSOR_SIZE (FEED_WORKER_ID_SIZE + CLOCK_TEXT_SIZE)
+
 typedef struct route route_t;
 
 typedef struct request {
@@ -30,9 +33,10 @@ typedef struct request {
     bool has_looked;  //  whether who asks may see what the command is about
     buffer_t found;   //  of a list that takes several questions, and how many are in it
     int64_t found_count;
-    char subject [FEED_WORKER_ID_SIZE];  //  the job or alert that it is about; or ""
-    time_us_t began;                     //  steady
-    char method [8], *path;              //  for the logs
+    char found_last [ROUTE_CURSOR_SIZE];  //  and behind which of them the next page begins
+    char subject [FEED_WORKER_ID_SIZE];   //  the job or alert that it is about; or ""
+    time_us_t began;                      //  steady
+    char method [8], *path;               //  for the logs
 } request_t;
 
 //  rest is what follows the route's prefix.

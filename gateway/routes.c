@@ -66,7 +66,7 @@ on_workers (const http_parts_t *parts, struct MHD_Connection *connection, const 
                      &out, &why) < 0) {
         return reply_problem (connection, MHD_HTTP_BAD_REQUEST, "Bad parameter", why.text, NULL);
     }
-    return reply_send (connection, MHD_HTTP_OK, "application/json", &out, NULL);
+    return reply_send_large (connection, "application/json", &out, parts->compression);
 }
 
 static enum MHD_Result
@@ -77,7 +77,7 @@ on_state (const http_parts_t *parts, struct MHD_Connection *connection, const ch
 
     (void) rest;
     api_state (parts->replica, parts->log, request_view (request), &out);
-    return reply_send (connection, MHD_HTTP_OK, "application/json", &out, NULL);
+    return reply_send_large (connection, "application/json", &out, parts->compression);
 }
 
 static enum MHD_Result
@@ -223,6 +223,11 @@ routes_refuse (struct MHD_Connection *connection, const char *url, const char *m
 {
     char methods [METHODS_SIZE], detail [METHODS_SIZE + 40];
 
+    if (*url != '/' && strcmp (method, "OPTIONS") != 0 && strcmp (method, "CONNECT") != 0) {
+        return reply_problem (connection, MHD_HTTP_BAD_REQUEST, "Bad request",
+                              "a request's target begins with '/', or with http:// or https://",
+                              NULL);
+    }
     (void) methods_of (url, methods);
     if (strcmp (method, "OPTIONS") == 0) {
         return reply_methods (connection, methods);

@@ -133,7 +133,7 @@ answer (const http_parts_t *parts, struct MHD_Connection *connection, query_t *q
         return refuse (connection, log, query, reason);
     }
     write_events (log, query, seq, &json);
-    return reply_send (connection, MHD_HTTP_OK, "application/json", &out, NULL);
+    return reply_send_large (connection, "application/json", &out, parts->compression);
 }
 
 enum MHD_Result

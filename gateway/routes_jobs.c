@@ -279,8 +279,9 @@ read_query (struct MHD_Connection *connection, query_t *query, reason_t *why)
     if (query->workflow_id && (!*query->workflow_id || strlen (query->workflow_id) > TEXT_MOST)) {
         return reason_set (why, -EINVAL, "workflow_id: it is of 1 to %d bytes", TEXT_MOST);
     }
-    return query->cursor && !command_id (query->cursor)
-               ? reason_set (why, -EINVAL, "cursor: not one that was given")
+    //  What it says is the aggregator's, which looks at it.
+    return query->cursor && strlen (query->cursor) >= ROUTE_CURSOR_SIZE
+               ? reason_set (why, -EINVAL, "cursor: it is no next_cursor of a page before")
                : 0;
 }
 
@@ -313,6 +314,22 @@ ask_page (const http_parts_t *parts, struct MHD_Connection *connection, request_
     return command_ask (parts, connection, request, "jobs", &question);
 }
 
+//  As the aggregator's own: where the list goes on behind this record.
+static void
+note_last (request_t *request, const char *record, size_t size)
+{
+    char id [FEED_WORKER_ID_SIZE] = "", created [CLOCK_TEXT_SIZE] = "";
+    scan_member_t member;
+
+    if (scan_find (record, size, "id", &member)) {
+        scan_copy (&member, id, sizeof id);
+    }
+    if (scan_find (record, size, "created_at", &member)) {
+        scan_copy (&member, created, sizeof created);
+    }
+    snprintf (request->found_last, sizeof request->found_last, "%s@%s", id, created);
+}
+
 //  Those of the page that may be seen join what was found before. True: there are more of them than
 //  were asked for.
 static bool
@@ -320,12 +337,11 @@ take_page (const http_parts_t *parts, request_t *request, int64_t limit)
 {
     zmsg_t *frames = ask_frames (request->ask);
     const mask_t *mask = request_view (request)->mask;
-    scan_member_t id;
 
     for (zframe_t *frame = zmsg_first (frames); frame; frame = zmsg_next (frames)) {
         const char *record = (const char *) zframe_data (frame);
         size_t size = zframe_size (frame);
-        if (!command_shows (parts, request, record, size) || !scan_find (record, size, "id", &id)) {
+        if (!command_shows (parts, request, record, size)) {
             continue;
         }
         if (request->found_count == limit) {
@@ -337,7 +353,7 @@ take_page (const http_parts_t *parts, request_t *request, int64_t limit)
         } else {
             buffer_append (&request->found, record, size);
         }
-        scan_copy (&id, request->subject, sizeof request->subject);
+        note_last (request, record, size);
     }
     return false;
 }
@@ -380,7 +396,7 @@ route_jobs (const http_parts_t *parts, struct MHD_Connection *connection, const 
     if (ask_status (request->ask) != MHD_HTTP_OK) {
         return command_refuse (connection, request);
     }
-    char next [FEED_WORKER_ID_SIZE] = "";
+    char next [ROUTE_CURSOR_SIZE] = "";
     const char *given = json_get_text (ask_answer (request->ask), "next_cursor");
     snprintf (next, sizeof next, "%s", given ? given : "");
     bool limited = view_is_limited (request_view (request)),
@@ -389,7 +405,7 @@ route_jobs (const http_parts_t *parts, struct MHD_Connection *connection, const 
         return ask_page (parts, connection, request, &query, next);
     }
     return show_jobs (parts, connection, request,
-                      limited ? (more ? request->subject : NULL)
+                      limited ? (more ? request->found_last : NULL)
                       : *next ? next
                               : NULL);
 }

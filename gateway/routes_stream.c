@@ -120,7 +120,7 @@ take_head (const http_parts_t *parts, struct MHD_Connection *connection, hub_req
     const char *id = MHD_lookup_connection_value (connection, MHD_HEADER_KIND, "Last-Event-ID");
 
     request->last_event_id = id ? id : request->last_event_id;
-    request->gzip = parts->compression && reply_accepts_gzip (connection);
+    request->gzip = parts->compression && reply_accepts (connection, "gzip");
 }
 
 static enum MHD_Result

@@ -183,7 +183,12 @@ tokens_find (const tokens_t *self, const char *token, size_t size)
 }
 
 bool
-tokens_have (const tokens_t *self, const char *credential)
+tokens_stand_for (const tokens_t *self, const identity_t *identity)
 {
-    return zhashx_lookup (self->by_hash, credential) != NULL;
+    const identity_t *line = zhashx_lookup (self->by_hash, identity->credential);
+
+    return line && line->role == identity->role && strcmp (line->name, identity->name) == 0 &&
+           view_equal (line->view, identity->view) &&
+           (line->expires_at == 0 ||
+            (identity->expires_at > 0 && identity->expires_at <= line->expires_at));
 }

@@ -29,7 +29,7 @@ int tokens_refresh (tokens_t *self, reason_t *why);
 
 //  Borrowed; null for a token nobody has.
 identity_t *tokens_find (const tokens_t *self, const char *token, size_t size);
-//  By its hash (identity_t.credential).
-bool tokens_have (const tokens_t *self, const char *credential);
+//  The line of the token that it came by is there, and still says who this is and may do what it may.
+bool tokens_stand_for (const tokens_t *self, const identity_t *identity);
 
 #endif

@@ -96,6 +96,14 @@ view_shows (const view_t *self, const char *region, const char *worker_id)
            (!self->by_worker || names_have (&self->workers, worker_id));
 }
 
+bool
+view_equal (const view_t *self, const view_t *other)
+{
+    return self->by_region == other->by_region && self->by_worker == other->by_worker &&
+           names_equal (&self->regions, &other->regions) &&
+           names_equal (&self->workers, &other->workers);
+}
+
 void
 view_write_key (const view_t *self, buffer_t *out)
 {

@@ -34,6 +34,8 @@ int view_limit_workers (view_t *self, const char *list, reason_t *why);
 bool view_is_limited (const view_t *self);
 //  "" for what concerns no region, no worker.
 bool view_shows (const view_t *self, const char *region, const char *worker_id);
+//  The same workers are seen by both.
+bool view_equal (const view_t *self, const view_t *other);
 
 //  The same text for views that show the same; nothing for one that shows all.
 void view_write_key (const view_t *self, buffer_t *out);

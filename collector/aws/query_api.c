@@ -199,12 +199,19 @@ turn_page (aws_call_t *self)
 static void
 account (aws_call_t *self, aws_fault_t fault, const http_answer_t *answer)
 {
+    usage_t *usage = collector_usage (self->api->core);
+
+    usage_count (usage, self->account, self->region,
+                 fault == AWS_OK          ? USAGE_ANSWERED
+                 : fault == AWS_THROTTLED ? USAGE_THROTTLED
+                                          : USAGE_FAILED);
     if (self->lane) {
         pace_tell (self->lane, fault, collector_now (self->api->core).steady);
         pace_show (self->lane, collector_metrics (self->api->core), false);
     }
     if (self->query.bill && answer->outcome == HTTP_ANSWERED && answer->status == 200) {
         metric_count (self->query.bill, self->query.billed);
+        usage_bill (usage, self->account, self->region, self->query.billed);
     }
 }
 

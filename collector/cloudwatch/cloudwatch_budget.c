@@ -7,21 +7,26 @@
 #include <czmq.h>
 #include <stdlib.h>
 
+typedef struct part {
+    char region [65], account [65];
+    cw_load_t load;
+} part_t;
+
 struct cw_budget {
     collector_t *core;
     cw_api_t wanted;
     const cw_prices_t *prices;
-    zhashx_t *loads;  //  by "region account", cw_load_t
+    zhashx_t *parts;  //  part_t by "region account"
     cw_cost_t cost;   //  of all of them
     int warned;       //  0 not yet, 1 near the budget, 2 beyond it
     metric_t *metrics, *requests, *usd, *stretch;
 };
 
 static void
-destroy_load (void **load_p)
+destroy_part (void **part_p)
 {
-    free (*load_p);
-    *load_p = NULL;
+    free (*part_p);
+    *part_p = NULL;
 }
 
 cw_budget_t *
@@ -36,8 +41,8 @@ cw_budget_new (collector_t *core, cw_api_t wanted, const cw_prices_t *prices)
     self->core = core;
     self->wanted = wanted;
     self->prices = prices;
-    self->loads = zhashx_new ();
-    zhashx_set_destructor (self->loads, destroy_load);
+    self->parts = zhashx_new ();
+    zhashx_set_destructor (self->parts, destroy_part);
     self->cost = cw_cost_of (&(cw_load_t){0}, wanted, prices);
     self->metrics =
         metrics_add (metrics, METRIC_COUNTER, "cmlwatch_cloudwatch_metrics_requested_total",
@@ -56,7 +61,7 @@ void
 cw_budget_destroy (cw_budget_t **self_p)
 {
     if (*self_p) {
-        zhashx_destroy (&(*self_p)->loads);
+        zhashx_destroy (&(*self_p)->parts);
         free (*self_p);
         *self_p = NULL;
     }
@@ -80,24 +85,40 @@ warn (cw_budget_t *self, const char *region)
     self->warned = level;
 }
 
+//  Of what all cost, each has its part by what is asked of it: free requests are nobody's own.
+static void
+tell_usage (cw_budget_t *self, double metrics)
+{
+    usage_t *usage = collector_usage (self->core);
+
+    for (const part_t *part = zhashx_first (self->parts); part; part = zhashx_next (self->parts)) {
+        usage_set_cost (usage, part->account, part->region,
+                        metrics > 0 ? self->cost.usd * part->load.metrics / metrics : 0);
+    }
+    usage_set_budget (usage, self->cost.usd, self->prices->budget_usd, self->cost.stretch);
+}
+
 void
 cw_budget_take (cw_budget_t *self, const char *region, const char *account, const cw_load_t *load)
 {
     char key [160];
-    cw_load_t *own = malloc (sizeof *own), all = {0};
+    part_t *own = malloc (sizeof *own);
+    cw_load_t all = {0};
 
     if (own) {
-        *own = *load;
+        snprintf (own->region, sizeof own->region, "%s", region);
+        snprintf (own->account, sizeof own->account, "%s", account);
+        own->load = *load;
         snprintf (key, sizeof key, "%s %s", region, account);
-        zhashx_update (self->loads, key, own);
+        zhashx_update (self->parts, key, own);
     }
-    for (const cw_load_t *each = zhashx_first (self->loads); each;
-         each = zhashx_next (self->loads)) {
-        all.metrics += each->metrics;
+    for (const part_t *part = zhashx_first (self->parts); part; part = zhashx_next (self->parts)) {
+        all.metrics += part->load.metrics;
     }
     self->cost = cw_cost_of (&all, self->wanted, self->prices);
     metric_set (self->usd, self->cost.usd);
     metric_set (self->stretch, self->cost.stretch);
+    tell_usage (self, all.metrics);
     warn (self, region);
 }
 

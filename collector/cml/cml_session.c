@@ -59,6 +59,9 @@ count (const cml_session_t *self, const char *name, cml_fault_t fault)
         metrics_with (collector_metrics (self->core), METRIC_COUNTER, "cmlwatch_cml_requests_total",
                       "requests answered by CML servers, or not",
                       METRIC_LABELS ("request", name, "outcome", cml_fault_outcome (fault))));
+    //  What an older version does not have is answered too.
+    usage_count (collector_usage (self->core), "", self->region,
+                 fault == CML_OK || fault == CML_MISSING ? USAGE_ANSWERED : USAGE_FAILED);
 }
 
 //  --- life
@@ -190,12 +193,6 @@ cml_session_request (const cml_session_t *self, const char *method, const char *
         .connect_ms = settings->connect_ms,
         .total_ms = settings->total_ms,
     };
-}
-
-const char *
-cml_session_endpoint (const cml_session_t *self)
-{
-    return self->server.endpoint;
 }
 
 const char *

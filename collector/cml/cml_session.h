@@ -58,7 +58,6 @@ void cml_session_set_account (cml_session_t *self, const char *account_id);
 //  What is the same in each request to this server: how it is proven, and the timeouts.
 http_request_t cml_session_request (const cml_session_t *self, const char *method, const char *url,
                                     const char *const *headers);
-const char *cml_session_endpoint (const cml_session_t *self);
 
 //  The token, for a connection of another kind; borrowed until the loop's next turn. Null:
 //  there is none that is good, and asking for anything that needs a login fetches one.

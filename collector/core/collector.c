@@ -316,6 +316,8 @@ make_publisher (collector_t *self, const char *source, reason_t *why)
         .high_water_mark = self->settings->queue_max,
         .linger_ms = LINGER_MS,
         .keys = self->keys,
+        .on_beat = collector_tell_usage,
+        .argument = self,
     };
     return bus_publisher_new (self->loop, &settings, self->metrics, why);
 }
@@ -331,11 +333,12 @@ make_base (collector_t *self, reason_t *why)
     self->metrics = metrics_new (SERIES_MAX);
     self->schedule = schedule_new ((size_t) self->settings->concurrency, collector_random, self);
     self->report = report_new ();
+    self->usage = usage_new (loop_now (self->loop).wall);
     self->timer = loop_timer_new (self->loop, start_rounds, self);
     self->modes.timer = loop_timer_new (self->loop, modes_end, self);
     self->grace = loop_timer_new (self->loop, let_go, self);
-    if (!self->metrics || !self->schedule || !self->report || !self->timer || !self->grace ||
-        !self->modes.timer) {
+    if (!self->metrics || !self->schedule || !self->report || !self->usage || !self->timer ||
+        !self->grace || !self->modes.timer) {
         return reason_set (why, -ENOMEM, "collector: out of memory");
     }
     make_metrics (self);
@@ -485,6 +488,7 @@ collector_destroy (collector_t **self_p)
         loop_timer_destroy (&self->grace);
         loop_timer_destroy (&self->timer);
         report_destroy (&self->report);
+        usage_destroy (&self->usage);
         schedule_destroy (&self->schedule);
         metrics_destroy (&self->metrics);
         free (self->workers);

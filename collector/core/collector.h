@@ -31,6 +31,7 @@
 #include "../../common/program.h"
 #include "../../common/reason.h"
 #include "retry.h"
+#include "usage.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -232,6 +233,7 @@ loop_t *collector_loop (const collector_t *self);
 http_client_t *collector_http (const collector_t *self);
 metrics_t *collector_metrics (const collector_t *self);
 retry_t *collector_retry (collector_t *self);  //  the program's budget of retries
+usage_t *collector_usage (collector_t *self);  //  where each request that has ended is counted
 //  Null: nothing is traced. A round is started in its trace, and an answer read in it; a source
 //  that goes on from a timer of its own steps back into the scope it was called in.
 tracing_t *collector_tracing (const collector_t *self);

@@ -32,6 +32,7 @@ struct collector {
     char *name;                  //  "/collector/<kind>/<collector_id>"
     schedule_t *schedule;
     report_t *report;
+    usage_t *usage;
     void *state;  //  the source's
     unit_table_t *units;
     lease_t *lease;
@@ -46,5 +47,8 @@ struct collector {
     metric_t *jobs_running;
     metric_t *round_seconds, *published;
 };
+
+//  say.c: what a heartbeat says of us; argument is a collector_t.
+void collector_tell_usage (void *argument, collector_heartbeat_t *beat);
 
 #endif

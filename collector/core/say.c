@@ -5,6 +5,7 @@
 #include "../../common/log.h"
 #include "collector_state.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 void
@@ -61,4 +62,21 @@ collector_report (collector_t *self, const char *region, const char *api, const 
                   const char *message)
 {
     collector_report_account (self, "", region, api, code, message);
+}
+
+usage_t *
+collector_usage (collector_t *self)
+{
+    return self->usage;
+}
+
+void
+collector_tell_usage (void *argument, collector_heartbeat_t *beat)
+{
+    collector_t *self = argument;
+    assert (self->magic == COLLECTOR_MAGIC);
+
+    usage_set_work (self->usage, self->units ? unit_table_count (self->units) : 0,
+                    (size_t) metric_value (self->rounds_overdue));
+    usage_tell (self->usage, beat, loop_now (self->loop).steady);
 }

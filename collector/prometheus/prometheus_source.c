@@ -81,6 +81,8 @@ on_answer (void *argument, const http_answer_t *answer)
         out->error_code = http_outcome_name (answer->outcome);
         out->error_message = answer->why.text;
     }
+    usage_count (collector_usage (self->core), "", collector_round_worker (round)->region,
+                 ok ? USAGE_ANSWERED : USAGE_FAILED);
     collector_publish (self->core, &observation, collector_round_worker (round)->subject);
     collector_round_end (&round, ok);  //  exactly once
 }

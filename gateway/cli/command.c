@@ -17,7 +17,7 @@ typedef struct shared {  //  what section [cli] of the file may hold
     access_t access;
 } shared_t;
 
-static const config_key_t SHARED [] = {COMMAND_KEYS (shared_t), {0}};
+const config_key_t COMMAND_SHARED [] = {COMMAND_KEYS (shared_t), {0}};
 
 extern char **environ;
 
@@ -60,7 +60,7 @@ read_file (void *settings, const char *named, reason_t *why)
     if (!named && access (file, R_OK) != 0) {
         return 0;
     }
-    return config_read_file (SHARED, settings, "cli", file, why);
+    return config_read_file (COMMAND_SHARED, settings, "cli", file, why);
 }
 
 //  A switch never takes the word behind it, which may be an operand.

@@ -39,6 +39,18 @@ typedef struct access {  //  how to reach a gateway; the first member of each co
     {"timeout_ms", CONFIG_INTEGER, offsetof (settings_t, access.timeout_ms), "10000", 100, 600000, NULL, "longest wait for one answer"}
 // clang-format on
 
+//  Of a command that is told nothing but whether people or programs read what it says.
+typedef struct json_settings {
+    access_t access;
+    bool json;
+} json_settings_t;
+
+#define COMMAND_JSON_KEYS(what)                                                       \
+    COMMAND_KEYS (json_settings_t),                                                   \
+    {                                                                                 \
+        "json", CONFIG_FLAG, offsetof (json_settings_t, json), "no", 0, 0, NULL, what \
+    }
+
 typedef struct command {
     const char *name, *summary;
     const char *operand;  //  its name in the usage, a URL in place of --url; null: takes none
@@ -48,6 +60,9 @@ typedef struct command {
     //  The code of exit. why: a sentence for stderr, when it fills one in.
     int (*run) (const void *settings, reason_t *why);
 } command_t;
+
+extern const config_key_t
+    COMMAND_SHARED [];  //  COMMAND_KEYS as a table: what section [cli] may hold
 
 extern const command_t TAIL, TOP, WORKERS, JOBS, STATE, HEALTH, DOCTOR, KEYGEN;
 

@@ -18,7 +18,8 @@ const char *const FLEET_KINDS [FLEET_KIND_COUNT] = {"all",   "running", "attenti
 
 typedef struct worker {
     worker_row_t row;
-    unsigned state;  //  of which full state it is
+    unsigned state;   //  of which full state it is
+    uint64_t digest;  //  0 before its first snapshot
 } worker_t;
 
 struct fleet {
@@ -154,6 +155,29 @@ worker_of (fleet_t *self, const char *id, bool may_begin)
         }
     }
     return worker;
+}
+
+bool
+fleet_take_digest (fleet_t *self, const char *id, uint64_t digest)
+{
+    worker_t *worker = zhashx_lookup (self->workers, id);
+    bool repaired = worker && self->in_state && worker->digest && worker->digest != digest;
+
+    if (worker) {
+        worker->digest = digest;
+    }
+    return repaired;
+}
+
+bool
+fleet_digest (const fleet_t *self, uint64_t *digest)
+{
+    *digest = 0;
+    for (const worker_t *worker = zhashx_first (self->workers); worker;
+         worker = zhashx_next (self->workers)) {
+        *digest += worker->digest;
+    }
+    return !self->in_state;
 }
 
 bool

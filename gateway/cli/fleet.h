@@ -12,6 +12,7 @@
 #include "../../common/worker_row.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct fleet fleet_t;
 
@@ -46,6 +47,12 @@ void fleet_end (fleet_t *self);
 
 //  An event's type and data. True when something of it is shown.
 bool fleet_apply (fleet_t *self, const char *type, struct json_object *data);
+
+//  The digest (common/digest.h) of the snapshot that was applied last of this worker. True when a full
+//  state says something else of it than was known: that is repaired.
+bool fleet_take_digest (fleet_t *self, const char *id, uint64_t digest);
+//  The whole's. False while a full state comes, for it is half of two.
+bool fleet_digest (const fleet_t *self, uint64_t *digest);
 
 size_t fleet_size (const fleet_t *self);
 void fleet_count (const fleet_t *self, time_us_t now, size_t counts [FLEET_KIND_COUNT]);

@@ -14,17 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct settings {
-    access_t access;
-    bool json;
-} settings_t;
-
-static const config_key_t KEYS [] = {
-    COMMAND_KEYS (settings_t),
-    {"json", CONFIG_FLAG, offsetof (settings_t, json), "no", 0, 0, NULL,
-     "status and body of each answer, by name"},
-    {0},
-};
+static const config_key_t KEYS [] = {COMMAND_JSON_KEYS ("status and body of each answer, by name"),
+                                     {0}};
 
 typedef struct finding {
     const char *name, *path;
@@ -78,7 +69,7 @@ write_json (const finding_t *findings, size_t count, buffer_t *out)
 static int
 run (const void *settings, reason_t *why)
 {
-    const settings_t *own = settings;
+    const json_settings_t *own = settings;
     _cleanup_ (session_close) session_t session = {0};
     _cleanup_ (buffer_clear) buffer_t out = {0};
     finding_t findings [] = {{.name = "healthz", .path = "/healthz", .must = true},
@@ -109,6 +100,6 @@ const command_t HEALTH = {
     .name = "health",
     .summary = "alive, ready, and who I am to it; code 0 when it is well",
     .keys = KEYS,
-    .settings_size = sizeof (settings_t),
+    .settings_size = sizeof (json_settings_t),
     .run = run,
 };

@@ -308,6 +308,27 @@ live_new (session_t *session, const char *query, const char *after, bool with_st
 }
 
 void
+live_reconnect (live_t *self, bool whole)
+{
+    assert (self->magic == LIVE_MAGIC && !self->enough && (!whole || self->with_state));
+    if (self->call) {
+        http_call_cancel (&self->call);
+    }
+    loop_timer_stop (self->retry);
+    if (whole) {
+        keep_id (self, "");
+    }
+    if (self->status.lost_at == TIME_UNKNOWN) {
+        self->status.lost_at = clock_now ().steady;
+        self->status.losses++;
+    }
+    self->status.tries = 0;
+    reason_set (&self->status.why, -1, "opened anew");
+    tell (self, LIVE_RECONNECTING);
+    begin_try (self);
+}
+
+void
 live_destroy (live_t **self_p)
 {
     live_t *self = *self_p;

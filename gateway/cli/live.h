@@ -55,6 +55,10 @@ live_t *live_new (session_t *session, const char *query, const char *after, bool
                   int64_t heartbeat_seconds, const live_listener_t *listener, reason_t *why);
 void live_destroy (live_t **self_p);
 
+//  Now, whatever it waits for or reads. whole: from the full state on, of a link that began with one; else
+//  from where it is. Not to be called from within the listener.
+void live_reconnect (live_t *self, bool whole);
+
 const live_status_t *live_status (const live_t *self);
 //  What to go on from; "" before the first.
 const char *live_last_id (const live_t *self);

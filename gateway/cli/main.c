@@ -6,6 +6,7 @@
 
 #include "../../common/program.h"
 #include "command.h"
+#include "docs.h"
 
 #include <locale.h>
 #include <stdlib.h>
@@ -17,7 +18,7 @@ static const command_t *const COMMANDS [] = {&TAIL,   &TOP,    &WORKERS, &JOBS, 
 static void
 print_help (FILE *out)
 {
-    fputs ("cmlwatch - a fleet of Cisco Modeling Labs workers, live in a terminal\n\n"
+    fputs ("cmlwatch - " DOCS_SUMMARY "\n\n"
            "usage: cmlwatch COMMAND [flags]\n\n",
            out);
     for (size_t i = 0; COMMANDS [i]; i++) {
@@ -41,6 +42,10 @@ main (int argc, char **argv)
     }
     if (strcmp (word, "--version") == 0) {
         printf ("cmlwatch %s\n", program_version ());
+        return EXIT_SUCCESS;
+    }
+    if (strcmp (word, "--man") == 0 || strcmp (word, "--completion") == 0) {
+        (word [2] == 'm' ? docs_print_man : docs_print_completion) (COMMANDS, stdout);
         return EXIT_SUCCESS;
     }
     for (size_t i = 0; COMMANDS [i]; i++) {

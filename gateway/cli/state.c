@@ -10,17 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-typedef struct settings {
-    access_t access;
-    bool json;
-} settings_t;
-
 static const config_key_t KEYS [] = {
-    COMMAND_KEYS (settings_t),
-    {"json", CONFIG_FLAG, offsetof (settings_t, json), "no", 0, 0, NULL,
-     "all of GET /api/state, workers and jobs too"},
-    {0},
-};
+    COMMAND_JSON_KEYS ("all of GET /api/state, workers and jobs too"), {0}};
 
 #define LABEL_WIDTH 16
 
@@ -72,7 +63,7 @@ write_state (struct json_object *state, buffer_t *out)
 static int
 run (const void *settings, reason_t *why)
 {
-    const settings_t *own = settings;
+    const json_settings_t *own = settings;
     _cleanup_ (session_close) session_t session = {0};
     _cleanup_ (json_destroy) struct json_object *state = NULL;
     _cleanup_ (buffer_clear) buffer_t out = {0};
@@ -95,6 +86,6 @@ const command_t STATE = {
     .name = "state",
     .summary = "the fleet in numbers, and the id of the last event they cover",
     .keys = KEYS,
-    .settings_size = sizeof (settings_t),
+    .settings_size = sizeof (json_settings_t),
     .run = run,
 };

@@ -61,11 +61,16 @@ on_event (void *argument, const sse_event_t *event)
     } else if (strcmp (event->type, "system.state.end") == 0) {
         fleet_end (self->fleet);
         self->is_dirty = true;
-    } else if (json_parse (&tree, event->data, event->size, event->size, NULL) == 0 &&
-               fleet_apply (self->fleet, event->type, json_get_object (tree, "data"))) {
+    }
+    if (json_parse (&tree, event->data, event->size, event->size, NULL) < 0) {
+        return true;
+    }
+    struct json_object *data = json_get_object (tree, "data");
+    if (fleet_apply (self->fleet, event->type, data)) {
         self->is_dirty = true;
         self->waiting += self->frozen != NULL;
     }
+    top_prove (self, event, data);
     return true;
 }
 
@@ -121,6 +126,7 @@ on_tick (void *argument)
     top_t *self = argument;
 
     take_keys (self);
+    top_repair (self);
     top_detail_refresh (self);
     if (!loop_is_draining (self->session->loop)) {
         top_draw (self);
@@ -182,6 +188,7 @@ run (const void *settings, reason_t *why)
     write_query (own, &query);
     self.session = &session;
     self.fleet = fleet;
+    self.proof = (top_proof_t){.proved_at = TIME_UNKNOWN};
     self.choice = (fleet_choice_t){.search = self.search,
                                    .sort = (worker_column_t) own->sort,
                                    .kind = (fleet_kind_t) own->filter};
@@ -208,8 +215,10 @@ run (const void *settings, reason_t *why)
 const command_t TOP = {
     .name = "top",
     .summary = "the fleet, live: sort, search, filter, look at one",
-    .notes =
-        "Keys: / search, s sort, f filter, p pause, Enter a worker's detail, ? help, q quit.\n",
+    .notes = "Keys: / search, s sort, f filter, p pause, R reconnect now, Enter a worker's detail, "
+             "? help, q quit.\n"
+             "What is shown is held against the digest in the server's heartbeats, and repaired "
+             "when it differs.\n",
     .keys = KEYS,
     .settings_size = sizeof (settings_t),
     .run = run,

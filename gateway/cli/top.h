@@ -1,5 +1,5 @@
 // top.h - what the files of `cmlwatch top` share: top.c hears, top_keys.c obeys, top_draw.c shows,
-// top_detail.c asks for one worker by source.
+// top_detail.c asks for one worker by source, top_proof.c holds what is shown against the server's digest.
 //
 // Everything that is shown is drawn from this structure, whole, and at most DRAWS_A_SECOND times a
 // second but for keys, which show at once.
@@ -26,6 +26,15 @@ typedef struct top_detail {
     size_t first;        //  line that is shown at the top
 } top_detail_t;
 
+//  Whether what is shown is the server's, by its heartbeats; the page does the same (client/hub.js).
+typedef struct top_proof {
+    uint64_t missed, missed_before, repaired, differed;
+    time_us_t proved_at;    //  wall; TIME_UNKNOWN: not yet
+    time_us_t repair_from;  //  steady; no whole state is asked for before
+    time_us_t repair_wait;
+    bool wants_state;  //  to be asked for out of the listener
+} top_proof_t;
+
 typedef struct top {
     session_t *session;
     live_t *live;
@@ -38,12 +47,18 @@ typedef struct top {
     size_t first, cursor_row;   //  of the list: the row at the top, the row under the cursor
     bool is_dirty;
     top_detail_t detail;
+    top_proof_t proof;
 } top_t;
 
 //  top_keys.c. False: quit.
 bool top_take_key (top_t *self, int key);
 //  Puts the cursor on the row'th of the list, or the nearest.
 void top_move (top_t *self, long row);
+
+//  top_proof.c. An event of the stream, with its data.
+void top_prove (top_t *self, const sse_event_t *event, struct json_object *data);
+//  Asks for the whole state when it is wanted; to be called now and then.
+void top_repair (top_t *self);
 
 //  top_draw.c
 void top_draw (top_t *self);

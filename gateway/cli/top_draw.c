@@ -39,8 +39,13 @@ badge_text (const top_t *self, char *text, size_t size)
 
     switch (status->state) {
     case LIVE_CONNECTED:
-        snprintf (text, size, "%sRealtime: connected  %.1f s", mark,
-                  (double) (now - status->heard_at) / (double) SECOND_US);
+        snprintf (text, size,
+                  self->proof.missed + self->proof.repaired > 0
+                      ? "%sRealtime: connected  %.1f s  missed %llu repaired %llu"
+                      : "%sRealtime: connected  %.1f s",
+                  mark, (double) (now - status->heard_at) / (double) SECOND_US,
+                  (unsigned long long) self->proof.missed,
+                  (unsigned long long) self->proof.repaired);
         return SCREEN_GOOD;
     case LIVE_REFUSED: snprintf (text, size, "%sRealtime: error", mark); return SCREEN_BAD;
     case LIVE_DISCONNECTED:
@@ -294,15 +299,33 @@ draw_table (top_t *self)
 
 //  --- the others
 
+//  Of the link, as the page's badge opens into it.
 static void
-draw_help (void)
+proof_text (const top_t *self, char *text, size_t size)
 {
+    const top_proof_t *proof = &self->proof;
+    char time [CLOCK_TEXT_SIZE], when [40] = "not proved yet";
+
+    if (proof->proved_at != TIME_UNKNOWN) {
+        snprintf (when, sizeof when, "the server's very picture at %.8sZ",
+                  clock_format (time, proof->proved_at) + 11);
+    }
+    snprintf (text, size, "missed %llu, repaired %llu, lost the link %llu times; %s",
+              (unsigned long long) proof->missed, (unsigned long long) proof->repaired,
+              (unsigned long long) live_status (self->live)->losses, when);
+}
+
+static void
+draw_help (const top_t *self)
+{
+    char proof [160];
     static const char *const LINES_OF_HELP [] = {
         "/        search in name, region, id, status, type; Enter keeps, Esc drops",
         "s S      sort by the next, the previous column; numbers from the largest",
         "r        the other way round",
         "f F      filter by the next, the previous counter",
         "p        pause: what is shown stays, what comes is counted",
+        "R        reconnect now",
         "Enter    the worker under the cursor, by source; Esc or q leads back",
         "arrows j k g G Page Home End   move",
         "q        quit",
@@ -315,13 +338,17 @@ draw_help (void)
         screen_put (ROW_COLUMNS + (int) i, 2, screen_columns () - 2, false, SCREEN_PLAIN,
                     LINES_OF_HELP [i]);
     }
+    proof_text (self, proof, sizeof proof);
+    screen_put (ROW_COLUMNS + (int) (sizeof LINES_OF_HELP / sizeof *LINES_OF_HELP), 2,
+                screen_columns () - 2, false, SCREEN_PLAIN, proof);
 }
 
 static void
 draw_foot (const top_t *self)
 {
     static const char *const FEET [] = {
-        [TOP_TABLE] = "q quit  / search  s sort  f filter  p pause  Enter detail  ? help",
+        [TOP_TABLE] =
+            "q quit  / search  s sort  f filter  p pause  R reconnect  Enter detail  ? help",
         [TOP_SEARCH] = "Enter keep  Esc drop",
         [TOP_HELP] = "any key",
         [TOP_DETAIL] = "Esc back  arrows scroll  ? help"};
@@ -340,7 +367,7 @@ top_draw (top_t *self)
     switch (self->mode) {
     case TOP_TABLE:
     case TOP_SEARCH: draw_table (self); break;
-    case TOP_HELP: draw_help (); break;
+    case TOP_HELP: draw_help (self); break;
     case TOP_DETAIL:
         top_detail_draw (self, ROW_COLUMNS, top_table_rows () + 1, top_is_live (self));
         break;

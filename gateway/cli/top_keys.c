@@ -130,6 +130,7 @@ take_table_key (top_t *self, int key)
         choice->kind = (fleet_kind_t) ((choice->kind + FLEET_KIND_COUNT - 1) % FLEET_KIND_COUNT);
         break;
     case 'p': pause_or_go_on (self); break;
+    case 'R': live_reconnect (self->live, false); break;
     case '?': self->mode = TOP_HELP; break;
     case SCREEN_KEY_ENTER: top_detail_open (self, self->cursor); break;
     case SCREEN_KEY_ESCAPE:

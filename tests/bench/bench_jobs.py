@@ -6,7 +6,7 @@ FOLDER holds the programs: an aggregator with a store, a gateway, one client of 
 its own). For each COUNT (100, 1000): `burst`, so many jobs asked for at once over one connection;
 `beside`, one at a time while they are all open; then `whole_lives_per_second`, from the first question
 to the last job.completed at the client, with four runners of 50 jobs each in one Python process, which
-is what bounds it. The time ends when the client's recv has returned. Prints one line of JSON and keeps it
+is what bounds it, and `aggregator_us_each`, its processor time for each. The time ends when the client's recv has returned. Prints one line of JSON and keeps it
 in FOLDER/jobs.json.
 SPDX-License-Identifier: MIT"""
 import json
@@ -51,6 +51,10 @@ def read(port, pipe):
             pipe.send(seen)
 
 
+def processor_us(pid):
+    return sum(int(path.read_text().split()[0]) for path in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1000
+
+
 def percentiles(times):
     times = sorted(times)
     return {"p50": round(times[len(times) // 2], 3), "p99": round(times[min(len(times) - 1, len(times) * 99 // 100)], 3),
@@ -58,8 +62,9 @@ def percentiles(times):
 
 
 class Bench:
-    def __init__(self, bus, pipe):
+    def __init__(self, bus, pipe, pid):
         from runner import Control, Runner
+        self.pid = pid
         self.control, self.pipe = Control(bus), pipe
         self.runners = [Runner(bus, f"/runner/{n}", "bench", concurrency=CONCURRENCY) for n in range(RUNNERS)]
 
@@ -113,8 +118,10 @@ class Bench:
         burst = self.delays(jobs)
         beside, more = self.beside()
         self.run(count + len(more))
-        return {"burst_ms": percentiles(burst), "beside_ms": percentiles(beside),
-                "whole_lives_per_second": round(self.lives(count))}
+        before = processor_us(self.pid)
+        rate = self.lives(count)
+        return {"burst_ms": percentiles(burst), "beside_ms": percentiles(beside), "whole_lives_per_second": round(rate),
+                "aggregator_us_each": round((processor_us(self.pid) - before) / count, 1)}
 
 
 def main():
@@ -127,7 +134,7 @@ def main():
         client = multiprocessing.get_context("spawn").Process(target=read, args=(gateway.port, other))
         client.start()
         assert pipe.recv() == "ready"
-        bench = Bench(bus, pipe)
+        bench = Bench(bus, pipe, aggregator.process.pid)
         bench.lives(50)  # warm
         result = {str(count): bench.measure(count) for count in COUNTS}
         pipe.send("end")

@@ -1,10 +1,10 @@
 """bench_monitor.py - bytes of a monitor's stream against asking for the whole state every two seconds, where jobs run.
 
-    bench_monitor.py FOLDER
+    bench_monitor.py FOLDER [SECONDS] [PACE...]
 
-FOLDER holds the gateway. Ten minutes of a hub with 100 jobs at once and a quiet fleet of 24: each job takes a minute, says
-its progress each PROGRESS_SECONDS, and the next begins when it ends. The minutes are simulated: the aggregator is a stand-in
-that says what two seconds bring, then every stream is read and the state is asked for once, 300 times. Counted is what a
+FOLDER holds the gateway. Ten minutes (SECONDS) of a hub with 100 jobs at once and a quiet fleet of 24: each job takes a minute, says
+its progress each PACE seconds (1, 5, 10), and the next begins when it ends. The minutes are simulated: the aggregator is a stand-in
+that says what two seconds bring, then every stream is read and the state is asked for once, each two seconds. Counted is what a
 socket brings, heads and first state included. Where the bytes are compressed: a stream's are the gateway's own gzip, the
 polled state's what `gzip -6` would make of each answer, for the gateway does not compress those.
 
@@ -29,8 +29,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "integra
 import harness  # noqa: E402
 import stand_in  # noqa: E402
 
-WORKERS, JOBS, JOB_SECONDS, SECONDS, POLL_SECONDS = 24, 100, 60, 600, 2
-PROGRESS_SECONDS = (1, 5, 10)
+WORKERS, JOBS, JOB_SECONDS, POLL_SECONDS = 24, 100, 60, 2
+SECONDS = int(sys.argv[2]) if len(sys.argv) > 2 else 600
+PROGRESS_SECONDS = [int(pace) for pace in sys.argv[3:]] or (1, 5, 10)
 LEAST = 0.9
 STREAMS = {"stream": ("?topics=jobs,system_stats", ()), "stream_gzip": ("?topics=jobs,system_stats", ("Accept-Encoding: gzip",)),
            "status": ("?topics=jobs:status", ()), "status_gzip": ("?topics=jobs:status", ("Accept-Encoding: gzip",)),

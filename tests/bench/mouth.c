@@ -6,6 +6,7 @@
 
 #include "../../common/bus.h"
 #include "../../common/feed_frame.h"
+#include "observer.h"
 #include "payload.h"
 
 #include <arpa/inet.h>
@@ -42,6 +43,7 @@ struct mouth {
     loop_timer_t *tick;
     bool heard, joined;  //  somebody subscribes; a state was taken
     uint64_t last, refused;
+    observer_t *observer;
     int fd;  //  of nchan's connection
 };
 
@@ -230,11 +232,30 @@ take_answers (mouth_t *self)
     }
 }
 
+//  --- a collector, to a whole chain
+
+static void
+open_collector (mouth_t *self, const char *at, const char *control)
+{
+    (void) control;
+    self->observer = observer_new (at, PAYLOAD_WORKERS);
+    self->joined = true;
+}
+
+static void
+tell_collector (mouth_t *self, uint64_t seq, const char *json, size_t size)
+{
+    (void) json;
+    (void) size;
+    self->refused += !observer_tell (self->observer, seq);
+}
+
 //  --- any of them
 
 static const way_t WAYS [] = {{"gateway", open_gateway, tell_gateway, 0},
                               {"bare", open_bare, tell_bare, 0},
-                              {"nchan", open_nchan, tell_nchan, NCHAN_PADDING}};
+                              {"nchan", open_nchan, tell_nchan, NCHAN_PADDING},
+                              {"collector", open_collector, tell_collector, 0}};
 
 mouth_t *
 mouth_new (loop_t *loop, const char *kind, const char *at, const char *control)
@@ -251,7 +272,7 @@ mouth_new (loop_t *loop, const char *kind, const char *at, const char *control)
         self->way = strcmp (WAYS [i].kind, kind) == 0 ? &WAYS [i] : self->way;
     }
     if (!self->way) {
-        die (kind, "gateway, bare and nchan are known");
+        die (kind, "gateway, bare, nchan and collector are known");
     }
     self->way->open (self, at, control);
     return self;
@@ -266,6 +287,7 @@ mouth_destroy (mouth_t **self_p)
         loop_timer_destroy (&self->tick);
         bus_server_destroy (&self->control);
         zsock_destroy (&self->feed);
+        observer_destroy (&self->observer);
         if (self->fd >= 0) {
             close (self->fd);
         }
@@ -302,6 +324,9 @@ mouth_turn (mouth_t *self)
             return;
         }
         self->heard = true;
+    }
+    if (self->observer) {
+        self->heard = observer_is_heard (self->observer);
     }
     if (self->fd >= 0) {
         take_answers (self);

@@ -7,6 +7,8 @@
 //          nothing to do but to pass it on. It wakes up as the gateway does: by libzmq's thread.
 // nchan    POST over one connection that is kept, the next sent without waiting for the answer to
 //          the one before. Padded so that a frame is as long as the others': its ids are shorter.
+// collector  An observation into an aggregator's ingest, beside which a gateway and all else are the real ones
+//          (observer.h).
 //
 // SPDX-License-Identifier: MIT
 

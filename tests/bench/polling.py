@@ -51,7 +51,7 @@ def by_type(text):
     return dict(sorted(sizes.items(), key=lambda item: -item[1]))
 
 
-def measure(folder):
+def measure(folder, seconds=WATCHED_SECONDS):
     """Bytes a second of the fleet's time, by who; and those of the stream by type."""
     stack = Stack(folder, "--scenario", SCENARIO, "--speed", SPEED, instances=INSTANCES)
     try:
@@ -62,7 +62,7 @@ def measure(folder):
         watched.register(stream(stack.gateway.port, ""), selectors.EVENT_READ, "gateway")
         watched.register(stream(stack.gateway.port, "", "Accept-Encoding: gzip"), selectors.EVENT_READ, "packed")
         watched.register(stream(stack.gateway.port, CHANGES), selectors.EVENT_READ, "changes")
-        end = time.monotonic() + WATCHED_SECONDS / SPEED
+        end = time.monotonic() + seconds / SPEED
         due = time.monotonic()
         while time.monotonic() < end:
             for key, _ in watched.select(max(0, due - time.monotonic())):
@@ -72,7 +72,7 @@ def measure(folder):
             if time.monotonic() >= due:
                 counts["polling"] += poll(stack.gateway.port)
                 due += POLL_SECONDS / SPEED
-        return ({who: count / WATCHED_SECONDS for who, count in counts.items()},
-                {kind: round(size / WATCHED_SECONDS) for kind, size in by_type(text).items()})
+        return ({who: count / seconds for who, count in counts.items()},
+                {kind: round(size / seconds) for kind, size in by_type(text).items()})
     finally:
         stack.stop()

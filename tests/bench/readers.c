@@ -4,6 +4,8 @@
 
 #include "readers.h"
 
+#include "latency.h"
+#include "observer.h"
 #include "payload.h"
 
 #include <arpa/inet.h>
@@ -21,8 +23,7 @@
 
 #define AT_ONCE         64  //  connections that are not answered yet: less than any backlog
 #define PATIENCE_US     30000000
-#define LATENCY_SLOTS   100000  //  of 10 us: up to 1 s, the last holds all beyond
-#define LATENCY_SLOT_US 10
+#define ADDRESSES       4
 #define CHECK_EVERY     16  //  when latency is not wanted, this part of the events is looked into
 #define BETWEEN         32  //  readers
 #define LINE_MAX_BYTES  (PAYLOAD_SIZE_MAX + 16)
@@ -41,7 +42,7 @@ typedef struct reader {
 
 struct readers {
     int port, epoll_fd;
-    bool gzip, timed;
+    bool gzip, timed, observed;
     const char *path;
     reader_t **live;
     size_t count, answered;
@@ -51,7 +52,8 @@ struct readers {
     uint32_t left [READERS_IN_FLIGHT];  //  of each event in flight: readers that have not had it
     int64_t now;                        //  when the bytes at hand were read
     readers_counts_t counts;
-    uint32_t *latency;
+    latency_t *latency;
+    int64_t told_at [READERS_IN_FLIGHT];  //  of those that carry no stamp
 };
 
 static void
@@ -62,11 +64,11 @@ die (const char *what)
 }
 
 readers_t *
-readers_new (int port, const char *path, bool gzip)
+readers_new (int port, const char *path, bool gzip, bool observed)
 {
     readers_t *self = calloc (1, sizeof *self);
 
-    if (!self || !(self->latency = calloc (LATENCY_SLOTS, sizeof *self->latency)) ||
+    if (!self || !(self->latency = latency_new ()) ||
         !(self->live = calloc (READERS_MAX, sizeof (reader_t *))) ||
         !(self->stopped = calloc (READERS_MAX, sizeof *self->stopped)) ||
         (self->epoll_fd = epoll_create1 (EPOLL_CLOEXEC)) < 0) {
@@ -75,6 +77,7 @@ readers_new (int port, const char *path, bool gzip)
     self->port = port;
     self->path = path;
     self->gzip = gzip;
+    self->observed = observed;
     self->told = self->complete = PAYLOAD_FIRST_SEQ - 1;
     return self;
 }
@@ -85,6 +88,8 @@ static int
 dial (const readers_t *self, int buffer)
 {
     struct sockaddr_in there = {.sin_family = AF_INET, .sin_port = htons ((uint16_t) self->port)};
+    struct sockaddr_in here = {.sin_family = AF_INET};
+    int one = 1;
     char request [512];
     int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct linger at_once = {.l_onoff = 1};
@@ -102,7 +107,11 @@ dial (const readers_t *self, int buffer)
     }
     //  Closed by a reset: no thousands of TIME_WAIT for the next run to find its ports among.
     setsockopt (fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-    if (connect (fd, (struct sockaddr *) &there, sizeof there) != 0) {
+    //  From several addresses of this host: one has some 28,000 ports.
+    here.sin_addr.s_addr = htonl (INADDR_LOOPBACK + 1 + (uint32_t) self->count % ADDRESSES);
+    setsockopt (fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
+    if (bind (fd, (struct sockaddr *) &here, sizeof here) != 0 ||
+        connect (fd, (struct sockaddr *) &there, sizeof there) != 0) {
         die ("connect");
     }
     if (write (fd, request, (size_t) size) != size) {
@@ -214,7 +223,7 @@ readers_destroy (readers_t **self_p)
         close (self->epoll_fd);
         free (self->live);
         free (self->stopped);
-        free (self->latency);
+        latency_destroy (&self->latency);
         free (self);
         *self_p = NULL;
     }
@@ -229,6 +238,7 @@ readers_expect (readers_t *self)
 
     assert (seq - self->complete < READERS_IN_FLIGHT);
     self->left [seq % READERS_IN_FLIGHT] = (uint32_t) self->count;
+    self->told_at [seq % READERS_IN_FLIGHT] = self->observed ? payload_now_us () : 0;
     if (self->count == 0) {
         self->complete = seq;
     }
@@ -247,12 +257,19 @@ readers_complete (const readers_t *self)
     return self->complete;
 }
 
-static void
-note_latency (readers_t *self, int64_t took)
+//  Whether this is the event of that number; and when it was told.
+static bool
+is_due (const readers_t *self, const char *payload, size_t size, uint64_t seq, int64_t *stamp)
 {
-    int64_t slot = took < 0 ? 0 : took / LATENCY_SLOT_US;
-
-    self->latency [slot < LATENCY_SLOTS ? slot : LATENCY_SLOTS - 1]++;
+    if (self->observed) {
+        *stamp = self->told_at [seq % READERS_IN_FLIGHT];
+        return observer_find (payload, size, OBSERVER_IN_EVENT, self->told) == seq;
+    }
+    if (size <= PAYLOAD_STAMP_AT + 16) {
+        return false;
+    }
+    *stamp = strtoll (payload + PAYLOAD_STAMP_AT, NULL, 10);
+    return strtoull (payload + PAYLOAD_SEQ_AT, NULL, 10) == seq;
 }
 
 //  payload: behind `data: `, up to the line's end.
@@ -263,11 +280,11 @@ take_event (readers_t *self, reader_t *reader, const char *payload, size_t size)
 
     self->counts.events++;
     if (self->timed || seq % CHECK_EVERY == 0) {
-        bool whole = size > PAYLOAD_STAMP_AT + 16;
-        if (!whole || strtoull (payload + PAYLOAD_SEQ_AT, NULL, 10) != seq) {
+        int64_t stamp;
+        if (!is_due (self, payload, size, seq, &stamp)) {
             self->counts.wrong++;
         } else if (self->timed) {
-            note_latency (self, self->now - strtoll (payload + PAYLOAD_STAMP_AT, NULL, 10));
+            latency_note (self->latency, self->now - stamp);
         }
     }
     if (seq > self->told) {
@@ -281,9 +298,12 @@ take_event (readers_t *self, reader_t *reader, const char *payload, size_t size)
 static void
 take_line (readers_t *self, reader_t *reader, const char *line, size_t size)
 {
-    static const char BEGIN [] = "data: " PAYLOAD_BEGIN;
+    static const char BEGIN [] = "data: " PAYLOAD_BEGIN,
+                            OBSERVED [] = "data: {\"type\":\"" OBSERVER_EVENT "\"";
+    const char *begin = self->observed ? OBSERVED : BEGIN;
+    size_t length = self->observed ? sizeof OBSERVED - 1 : sizeof BEGIN - 1;
 
-    if (size > sizeof BEGIN - 1 && memcmp (line, BEGIN, sizeof BEGIN - 1) == 0) {
+    if (size > length && memcmp (line, begin, length) == 0) {
         take_event (self, reader, line + 6, size - 6);
     }
 }
@@ -394,23 +414,12 @@ readers_time (readers_t *self, bool on)
 {
     self->timed = on;
     if (on) {
-        memset (self->latency, 0, LATENCY_SLOTS * sizeof *self->latency);
+        latency_reset (self->latency);
     }
 }
 
 double
 readers_quantile_ms (const readers_t *self, double part)
 {
-    uint64_t total = 0, seen = 0;
-
-    for (size_t i = 0; i < LATENCY_SLOTS; i++) {
-        total += self->latency [i];
-    }
-    for (size_t i = 0; i < LATENCY_SLOTS; i++) {
-        seen += self->latency [i];
-        if (total > 0 && (double) seen >= part * (double) total) {
-            return (double) (i * LATENCY_SLOT_US) / 1000;
-        }
-    }
-    return -1;
+    return latency_quantile_ms (self->latency, part);
 }

@@ -30,8 +30,9 @@ typedef struct readers_counts {
     uint64_t closed;  //  by the other side
 } readers_counts_t;
 
-//  path begins with a slash. gzip: they ask for it, and unpack what comes.
-readers_t *readers_new (int port, const char *path, bool gzip);
+//  path begins with a slash. gzip: they ask for it, and unpack what comes. observed: the events are an aggregator's, of
+//  what an observer (observer.h) has said, instead of payload.h's.
+readers_t *readers_new (int port, const char *path, bool gzip, bool observed);
 void readers_destroy (readers_t **self_p);
 
 //  Opens or closes until there are so many, all of them answered. False: not within 30 s.

@@ -1,9 +1,9 @@
 // sse_load.c - readers of a stream and the teller of its events in one process, at somebody's word.
 //
-//     sse_load KIND AT CONTROL PORT PID [PATH] [gzip]
+//     sse_load KIND AT CONTROL PORT PIDS [PATH] [gzip]
 //
-// KIND, AT, CONTROL: how events get in (mouth.h); PORT: where the stream is read; PID: whose
-// processor time is counted, with all its threads. One process has both parts, so that the teller
+// KIND, AT, CONTROL: how events get in (mouth.h); PORT: where the stream is read; PIDS: whose
+// processor time is counted, with all their threads, apart by commas. One process has both parts, so that the teller
 // knows when all readers have an event, and their clock is one. Commands come as lines on stdin,
 // each is answered by one line of JSON:
 //
@@ -21,9 +21,9 @@
 
 #include "mouth.h"
 #include "payload.h"
+#include "processor.h"
 #include "readers.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -41,39 +41,13 @@ typedef struct load {
     loop_t *loop;
     mouth_t *mouth;
     readers_t *readers;
-    const char *pid;
+    const char *pids;
     uint64_t depth;         //  events in flight; 0: told by the clock
     uint64_t from, until;   //  numbers: told by the clock since began, or all that are to be told
     int64_t began, looked;  //  us; when the loop was last looked after
     double rate;
     int64_t late;  //  us: the most that an event was told after its time
 } load_t;
-
-//  Nanoseconds that the process and all its threads have run.
-static double
-cpu_us (const char *pid)
-{
-    char path [400];
-    double sum = 0;
-
-    snprintf (path, sizeof path, "/proc/%s/task", pid);
-    DIR *folder = opendir (path);
-    for (struct dirent *entry; folder && (entry = readdir (folder));) {
-        snprintf (path, sizeof path, "/proc/%s/task/%.20s/schedstat", pid, entry->d_name);
-        FILE *file = *entry->d_name == '.' ? NULL : fopen (path, "re");
-        double ns = 0;
-        if (file && fscanf (file, "%lf", &ns) == 1) {
-            sum += ns / 1000;
-        }
-        if (file) {
-            fclose (file);
-        }
-    }
-    if (folder) {
-        closedir (folder);
-    }
-    return sum;
-}
 
 static void
 tell (load_t *self)
@@ -164,12 +138,12 @@ measure (load_t *self, double seconds)
     readers_time (self->readers, self->depth == 0);
     readers_counts_t before = readers_counts (self->readers);
     uint64_t told = readers_told (self->readers);
-    double cpu = cpu_us (self->pid);
+    double cpu = processor_us (self->pids);
     int64_t start = payload_now_us ();
     run_for (self, (int64_t) (seconds * 1e6));
     double took = (double) (payload_now_us () - start) / 1e6;
     readers_counts_t after = readers_counts (self->readers);
-    cpu = cpu_us (self->pid) - cpu;
+    cpu = processor_us (self->pids) - cpu;
     told = readers_told (self->readers) - told;
     uint64_t missing = settle (self), events = after.events - before.events;
     readers_time (self->readers, false);
@@ -267,16 +241,17 @@ main (int argc, char **argv)
     struct rlimit files;
 
     if (argc < 6) {
-        fprintf (stderr, "usage: sse_load KIND AT CONTROL PORT PID [PATH] [gzip]\n");
+        fprintf (stderr, "usage: sse_load KIND AT CONTROL PORT PIDS [PATH] [gzip]\n");
         return 2;
     }
     getrlimit (RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
     setrlimit (RLIMIT_NOFILE, &files);
-    load_t load = {.loop = loop_new (1000), .pid = argv [5]};
+    load_t load = {.loop = loop_new (1000), .pids = argv [5]};
     load.mouth = mouth_new (load.loop, argv [1], argv [2], argv [3]);
     load.readers = readers_new ((int) strtol (argv [4], NULL, 10), argc > 6 ? argv [6] : "/",
-                                argc > 7 && strcmp (argv [7], "gzip") == 0);
+                                argc > 7 && strcmp (argv [7], "gzip") == 0,
+                                strcmp (argv [1], "collector") == 0);
     int rc = serve (&load);
     readers_destroy (&load.readers);
     mouth_destroy (&load.mouth);

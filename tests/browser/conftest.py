@@ -1,6 +1,7 @@
-"""The integration tests' fixtures, and a browser for a file's tests.
+"""The integration tests' fixtures, a browser for a file's tests, and what the tests of the page begin with.
 SPDX-License-Identifier: MIT"""
 import importlib.util
+import json
 import pathlib
 import sys
 
@@ -21,3 +22,29 @@ def chromium():
     made = Browser()
     yield made
     made.stop()
+
+
+@pytest.fixture
+def fleet(start, bus, tmp_path):
+    from dashboard import Fleet
+    return Fleet(start, bus, tmp_path)
+
+
+@pytest.fixture
+def tab(chromium, request):
+    """tab(origin, hash): a tab on the page, live; it has complained of nothing in the end."""
+    from dashboard import LIVE, NOTES, Tab
+    made = []
+
+    def opener(origin, where="", live=True, settings=None, **options):
+        init = NOTES + (f"localStorage.setItem('cmlwatch.settings', {json.dumps(json.dumps(settings))});" if settings else "")
+        page = Tab(chromium.open(f"{origin}/{where}", context=request.node.name, init=init, **options))
+        made.append(page)
+        if live:
+            page.wait(LIVE, "it is live")
+        return page
+    yield opener
+    for page in made:
+        said = [line for line in page.complaints() if "net::ERR" not in line and "status of 50" not in line]
+        page.page.close()
+        assert said == []

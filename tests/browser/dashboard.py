@@ -38,7 +38,7 @@ class Fleet:
         rules = folder / "alerts.conf"
         rules.write_text(RULES)
         self.bus = bus
-        self.aggregator = start(harness.Aggregator, bus, "--store", folder / "store", "--alert-rules", rules, "--renew-ms", 300)
+        self.aggregator = start(harness.Aggregator, bus, "--store", folder / "store", "--alert-rules", rules, "--renew-ms", 10000)
         self.gateway = start(harness.Gateway, bus, *gateway)
         self.ec2 = outside.Publisher(bus.ingest, "/collector/ec2/page")
         self.load = outside.Publisher(bus.ingest, "/collector/cloudwatch/page")
@@ -57,6 +57,10 @@ class Fleet:
 
     def measure(self, name, cpu, **data):
         self.load.publish("utilization.observed", f"{self.region(name)}/i-0{name}", {"cpu_percent": cpu, "interval_seconds": 3600, **data})
+
+
+def row(fleet, name):
+    return f"tr[data-id='{fleet.ids[name]}']"
 
 
 class Tab:

@@ -11,11 +11,15 @@ import { createInterface } from 'node:readline';
 
 const [folder, ...flags] = process.argv.slice(2);
 const { chromium } = createRequire(`${folder}/`)('playwright-core');
-const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-quic', ...flags] });
+const PATIENCE_MS = 120_000; // a deadline of failing: Chromium's first page alone took 40 s on a machine with thirty others at work
+const browser = await chromium.launch({ timeout: PATIENCE_MS, executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-quic', ...flags] });
 const contexts = new Map(), pages = new Map();
 
 async function open({ context: name = 'one', init, ...options }) {
-  if (!contexts.has(name)) contexts.set(name, await browser.newContext(options));
+  if (!contexts.has(name)) {
+    contexts.set(name, await browser.newContext(options));
+    contexts.get(name).setDefaultTimeout(PATIENCE_MS);
+  }
   const page = await contexts.get(name).newPage(), id = `page${pages.size + 1}`;
   page.complaints = [];
   page.on('console', message => { if (message.type() === 'error') page.complaints.push(`${message.text()} (${message.location().url})`); });

@@ -37,18 +37,13 @@ FRAMES = """() => {
 }"""
 
 
-def kilobytes(paths, fetch):
-    sizes = [len(fetch(path)) for path in paths]
-    return {"files": len(sizes), "kB": round(sum(sizes) / 1000, 1)}
-
-
 def sizes(gateway, first):
-    """As they go over the wire, compressed; `first` is what the browser asked for before the first rows."""
-    fetch = lambda path: http(gateway.url + path, headers={"Accept-Encoding": "gzip"})[2]
+    """Bytes over the wire; `first` is what the browser asked for before the first rows. The SharedWorker takes nothing besides."""
     everything = ["/" + line.split('"')[1] for line in (harness.ROOT / "gateway/dashboard_files.S").read_text().splitlines() if line.startswith('    file "')]
-    of_worker = [path for path in everything if path.startswith("/client/") and not path.endswith(("sse-client.js", "model.js"))]
-    return {"first_view": kilobytes(sorted({*first, *of_worker}), fetch), "of_it_in_the_shared_worker": kilobytes(of_worker, fetch),
-            "all": kilobytes([path for path in everything if not path.endswith("LICENSES.txt")], fetch)}
+    fetch = lambda path, coding: len(http(gateway.url + path, headers={"Accept-Encoding": coding})[2])
+    total = lambda paths: {coding: sum(fetch(path, coding) for path in paths) for coding in ("br", "gzip")}
+    return {"first_view": {"files": len(first), **total(first)}, "of_it_the_shared_worker": total(["/client/worker.js"]),
+            "all": {"files": len(everything), **total(everything)}}
 
 
 class World:
@@ -107,7 +102,7 @@ def run(browser, folder, workers, a_second, seconds):
         page.wait(LIVE, "live")
         first = page.run("performance.getEntriesByType('resource').filter(e => e.startTime < rows).map(e => new URL(e.name).pathname).filter(p => !p.startsWith('/api') && p !== '/healthz')")
         if workers <= 1000:
-            result["sizes"] = sizes(world.gateway, {"/index.html", *first})
+            result["sizes"] = sizes(world.gateway, {"/index.html", "/client/worker.js", *first})
         page.wait(f"document.querySelector(\"tr[data-instance='{PROBE}']\")", "the probe is in sight")
         page.metrics()
         teller = threading.Thread(target=world.tell, args=(a_second,), daemon=True)

@@ -28,8 +28,9 @@ def run(folder, seed, seconds):
     import world as worlds
     faults, begun = schedule.draw(seed, seconds), time.monotonic()
     world = worlds.World(folder, seed)
-    eyes = watch.Watch(world)
+    eyes, figures = watch.Watch(world), {"seed": seed, "faults": len(faults)}
     try:
+        world.build()
         world.begin()
         eyes.start()
         hurt(world, eyes, [fault for fault in faults if world.possible(fault)])
@@ -38,13 +39,14 @@ def run(folder, seed, seconds):
         world.asking.end()
         wrong, events = watch.settle(world, eyes)
         wrong = eyes.faults + wrong + watch.end(world, faults)
-    except Exception as error:  # a check that breaks is a seed that fails, and the others are run
-        wrong, events = [*eyes.faults, *traceback.format_exception(error)[-3:]], None
+        figures.update(events=events, jobs=len(world.asking.known), alerts=len(world.followers[0].alerts), keys=bool(world.keys),
+                       said=world.words.publisher.sequence)
+    except Exception as error:  # a check that breaks, or a world that does not begin, is a seed that fails, and the others are run
+        wrong = [*eyes.faults, *traceback.format_exception(error)[-3:]]
     finally:
         eyes.over.set()
         world.close()
-    return wrong, {"seed": seed, "faults": len(faults), "events": events, "jobs": len(world.asking.known), "said": world.words.publisher.sequence,
-                   "connections": sum(each.connections for each in world.followers), "looks": eyes.looks,
+    return wrong, {**figures, "connections": sum(each.connections for each in world.followers), "looks": eyes.looks,
                    "unowned_longest_seconds": round(eyes.longest, 1), "seconds": round(time.monotonic() - begun, 1)}
 
 

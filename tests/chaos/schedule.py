@@ -9,7 +9,8 @@ import json
 import random
 import signal
 
-from world import CLOCKED, LINKS, PROGRAMS
+from hook import Hook
+from world import BUS_LINKS, CLOCKED, LINKS, PROGRAMS
 
 Fault = collections.namedtuple("Fault", "at seconds name what")
 Kind = collections.namedtuple("Kind", "name weight draw begin end concerns")
@@ -18,7 +19,8 @@ Kind = collections.namedtuple("Kind", "name weight draw begin end concerns")
 APIS = [(api, kind, 4) for api in ("DescribeInstances", "DescribeInstanceStatus", "GetMetricData", "/system_stats", "/labs", "cml")
         for kind in ("throttle", "error500", "cut", "html", "slow", "unreachable")]
 APIS += [("DescribeInstances", "huge", 1), ("GetMetricData", "huge", 1), ("/system_stats", "huge", 1), ("*", "skew", 0),
-         ("cml", "wrong_certificate", 0), ("cml", "deny_login", 0), ("cml", "expire_tokens", 0), ("cml", "push_absent", 0)]
+         ("cml", "wrong_certificate", 0), ("cml", "deny_login", 0), ("cml", "expire_tokens", 0), ("cml", "push_absent", 0),
+         ("DescribeInstances", "deny", 0), ("DescribeInstanceStatus", "deny", 0), ("GetMetricData", "deny", 0)]
 APIS += [("/ws/ui", f"push_{kind}", 3) for kind in ("refuse", "garbage", "text", "fragment", "huge", "cut")] + [("/ws/ui", "push_silent", 0)]
 
 OFFSETS = (-3600, -60, -2, 2, 60, 3600)  # seconds
@@ -43,6 +45,10 @@ def late(world, link, most):
     world.links[link].delay = lambda: chance.uniform(0, most)
 
 
+def hook(world, kind):
+    world.hook.kind = kind
+
+
 def of_program(what):
     return {what["victim"]}
 
@@ -54,6 +60,8 @@ def of_link(what):
 KINDS = {kind.name: kind for kind in (
     Kind("kill", 10, lambda chance: {"victim": chance.choice(PROGRAMS)},
          lambda world, seconds, victim: world.kill(victim), lambda world, victim: world.restart(victim), of_program),
+    Kind("restart", 4, lambda chance: {"victim": chance.choice(PROGRAMS)},
+         lambda world, seconds, victim: world.end(victim), lambda world, victim: world.restart(victim), of_program),
     Kind("stop", 7, lambda chance: {"victim": chance.choice(PROGRAMS)},
          lambda world, seconds, victim: stop(world, victim, signal.SIGSTOP),
          lambda world, victim: stop(world, victim, signal.SIGCONT), of_program),
@@ -65,6 +73,11 @@ KINDS = {kind.name: kind for kind in (
          lambda world, seconds, link: world.links[link].freeze(), lambda world, link: world.links[link].mend(), of_link),
     Kind("late", 5, lambda chance: {"link": chance.choice(LINKS), "most": round(chance.uniform(0.02, 0.4), 3)},
          lambda world, seconds, link, most: late(world, link, most), lambda world, link, most: world.links[link].mend(), of_link),
+    Kind("messages", 6, lambda chance: {"link": chance.choice(BUS_LINKS), "seed": chance.randrange(1 << 30), "lost": chance.choice((0, 0.05, 0.3)),
+                                        "twice": chance.choice((0, 0.1)), "late": chance.choice((0, 0.1, 0.3))},
+         lambda world, seconds, link, **what: world.links[link].hurt(**what), lambda world, link, **_: world.links[link].mend(), of_link),
+    Kind("hook", 4, lambda chance: {"kind": chance.choice(Hook.KINDS)},
+         lambda world, seconds, kind: hook(world, kind), lambda world, kind: hook(world, None), lambda what: set()),
     Kind("clock", 4, lambda chance: {"victim": chance.choice(CLOCKED), "offset": chance.choice(OFFSETS)},
          lambda world, seconds, victim, offset: clock(world, victim, offset),
          lambda world, victim, offset: clock(world, victim, 0), of_program),

@@ -4,8 +4,8 @@ Throughout: every program that was not killed lives; no worker is without a coll
 long as one of its kind is well; a gateway that says it is ready shows nothing as fresh whose last word is older than a source may
 be silent; no follower misses an event or has one twice. A look that is slow, or that something disturbs which makes the answer
 worthless (the aggregator was killed a moment ago; the clock that a time was written by is wrong), is no look.
-In the end: the fleet is as the simulator has it, each job that was accepted has ended once, all pictures have one digest,
-each program ends with code 0, and no log has an error that no fault explains.
+In the end: the fleet is as the simulator has it, each job that was accepted has ended once, each alert was told to everybody
+and to the hook, all pictures have one digest, each program ends with code 0, and no log has an error that no fault explains.
 SPDX-License-Identifier: MIT"""
 import datetime
 import json
@@ -16,6 +16,7 @@ import time
 import zmq
 
 import harness
+import keys
 from follower import quiet
 from harness import http_json, wait_until
 from picture import digest_of
@@ -176,14 +177,45 @@ def settle(world, watch):
         faults += each.faults[:3]
         wrong = {identity: each.ends.get(identity, 0) for identity in world.asking.known if each.ends.get(identity, 0) != 1}
         faults += [f"client {each.number} heard of the end of {len(wrong)} jobs not once: {list(wrong.items())[:3]}"] if wrong else []
-    faults += [each.fault for each in world.uses if each.fault]
-    return faults, last
+    faults += [each.fault for each in world.uses if each.fault] + world.bad_ends
+    return faults + alerts(world), last
+
+
+def answer_of(url):
+    """JSON; None for a 503: the first question on a link that was half open is lost, and who asks asks again."""
+    status, _, body = harness.http(url)
+    assert status in (200, 503), f"{url}: {status} {body[:300]!r}"
+    return json.loads(body) if status == 200 else None
+
+
+def alerts(world):
+    """What was told of alerts: to all clients the same, to the hook each, and what stands is what was said last."""
+    faults, first = [], max(each.first for each in world.followers)  # what came before, not all of them have heard
+
+    def since(ids):
+        return {identity for identity in ids if int(identity.rsplit("-", 1)[1]) > first}
+    heard = since(world.followers[0].alerts)
+    comes(lambda: heard <= set(world.hook.told), "the hook has taken each alert", 60, faults)
+    if faults:
+        faults.append(f"the hook was not told of {sorted(heard - set(world.hook.told))[:3]}")
+    if more := since(world.hook.told) - heard:
+        faults.append(f"the hook was told of {sorted(more)[:3]}, and nobody else was")
+    faults += [f"client {each.number} heard of other alerts: {sorted(since(each.alerts) ^ heard)[:3]}" for each in world.followers if since(each.alerts) != heard]
+    raised = world.followers[0].raised
+    for name in GATEWAYS:
+        shown = {each["id"] for each in wait_until(lambda: answer_of(f"{world.programs[name].url}/api/alerts"), "alerts are answered", 15)["alerts"]
+                 if not each["cleared_at"]}
+        wrong = [identity for identity, is_raised in raised.items() if is_raised != (identity in shown)]
+        faults += [f"{name} shows {len(wrong)} alerts otherwise than was told: {wrong[:3]}"] if wrong else []
+    return faults
 
 
 def owner_digest(world):
     """Of the aggregator's own state, as it answers a gateway that joins."""
     asks, total, cursor = zmq.Context.instance().socket(zmq.DEALER), 0, None
     asks.linger = 0
+    if world.keys:
+        keys.lock(world.keys, asks, "digest")
     asks.connect(world.bus.control)
     try:
         while True:

@@ -1,6 +1,7 @@
 """world - the whole stack with each of its links through a proxy of ours, and who uses it meanwhile.
 
-Two regions on the simulator, an aggregator whose store lies on a small disk, two gateways, five collectors. Beside them:
+Two regions on the simulator, an aggregator whose store lies on a small disk, two gateways, four collectors; every third seed
+has keys on the bus. Beside them: a Hook that is told of alerts,
 Churn (people who start, stop and terminate instances and labs), Words (an outsider who publishes what it measures), Asking
 (jobs of a type of ours and refreshes) and two Runners, who vanish now and then.
 SPDX-License-Identifier: MIT"""
@@ -17,9 +18,12 @@ import zmq
 
 import harness
 import outside
+import keys
 import runner
 from follower import Follower
 from harness import wait_until
+from hook import Hook
+from messages import MessageProxy
 from proxy import Proxy
 
 COLLECTORS = ("ec2-1", "cloudwatch-1", "cml-1", "cml-2")
@@ -27,30 +31,47 @@ GATEWAYS = ("gateway-1", "gateway-2")
 PROGRAMS = ("aggregator", "aggregator", *GATEWAYS, *COLLECTORS)  # the aggregator is drawn twice as often
 LINKS = (*(f"{name}.{way}" for name in COLLECTORS for way in ("ingest", "control")),
          *(f"{name}.{way}" for name in GATEWAYS for way in ("feed", "control", "http")), "words.ingest", "runners.control")
+BUS_LINKS = tuple(link for link in LINKS if not link.endswith(".http"))
 CLOCKED = ("aggregator", "ec2-1", "cml-1")
 REGIONS, OURS = "us-east-1,eu-west-1", "us-east-1"
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 RENEW_MS, INSTANCES, FOLLOWERS, WORDS = 1000, 6, 6, 4
 ENDS = (b"job.completed", b"job.failed", b"job.cancelled")
+ALERTS = (b"alert.raised", b"alert.acknowledged", b"alert.cleared")
+RULES = """[chaos-busy]
+when = cpu_utilization > 95 and name ~ i-0chaos*
+for = 0s
+clear_after = 0s
+severity = info
+"""
+#  Who they are on a bus with keys.
+OTHERS = {"words": "collector", "garbage": "collector", "noise": "operator", "asking": "operator", "runners": "runner", "digest": "operator"}
 
 
 class Follows(Follower):
-    """Also counts the ends of each job."""
+    """Also counts the ends of each job, and keeps what it heard of alerts: which event said what of which."""
 
     def __init__(self, *arguments):
         super().__init__(*arguments)
-        self.ends = {}
+        self.ends, self.alerts, self.raised, self.first = {}, set(), {}, None
 
     def take(self, frame):
         kind, _, data = frame.partition(b"event: ")[2].partition(b"\ndata: ")
+        if kind in ALERTS:
+            self.alerts.add(frame.partition(b"id: ")[2].partition(b"\n")[0].decode())
+            self.raised[json.loads(data)["data"]["alert_id"]] = kind != b"alert.cleared"
         if kind in ENDS:
             identity = json.loads(data)["data"]["job_id"]
             self.ends[identity] = self.ends.get(identity, 0) + 1
         super().take(frame)
+        if kind == b"system.state.end" and self.first is None:
+            self.first = self.last
 
 
-def patient(socket, endpoint):
-    """A ZeroMQ socket that gives up a connection on which nothing comes, as common/README.md advises."""
+def patient(world, name, socket, endpoint):
+    """A ZeroMQ socket that gives up a connection on which nothing comes, as common/README.md advises; and has its key."""
+    if world.keys:
+        keys.lock(world.keys, socket, name)
     for option, milliseconds in ((zmq.HEARTBEAT_IVL, 500), (zmq.HEARTBEAT_TIMEOUT, 1500), (zmq.RECONNECT_IVL, 100)):
         socket.setsockopt(option, milliseconds)
     socket.disconnect(endpoint)
@@ -60,9 +81,9 @@ def patient(socket, endpoint):
 class Asks(runner.Control):
     """A question that nobody answers is None: one asks again."""
 
-    def __init__(self, bus):
+    def __init__(self, world, name, bus):
         super().__init__(bus)
-        patient(self.socket, bus.control)
+        patient(world, name, self.socket, bus.control)
 
     def receive(self, number):
         end = time.monotonic() + 2
@@ -121,7 +142,7 @@ class Words(Use):
     def __init__(self, world, name, pause):
         super().__init__(world, name, pause)
         self.publisher = outside.Publisher(world.links["words.ingest"].endpoint, "/collector/chaos/words")
-        patient(self.publisher.socket, world.links["words.ingest"].endpoint)
+        patient(world, "words", self.publisher.socket, world.links["words.ingest"].endpoint)
 
     def name_of(self, number):
         return f"i-0chaos{number}"
@@ -139,7 +160,7 @@ class Asking(Use):
 
     def __init__(self, world, name, pause):
         super().__init__(world, name, pause)
-        self.asks, self.number, self.known = Asks(world.bus), 0, set()
+        self.asks, self.number, self.known = Asks(world, "asking", world.bus), 0, set()
 
     def once(self):
         self.number += 1
@@ -167,7 +188,7 @@ class Runs(Use):
 
     def __init__(self, world, name, pause):
         super().__init__(world, name, pause)
-        self.asks, self.held, self.done = Asks(types.SimpleNamespace(control=world.links["runners.control"].endpoint)), {}, 0
+        self.asks, self.held, self.done = Asks(world, "runners", types.SimpleNamespace(control=world.links["runners.control"].endpoint)), {}, 0
 
     def once(self):
         answer, _ = self.asks.ask("runner", runner_id=f"/runner/chaos/{self.name}", job_types=["chaos.work"], concurrency=4, wait_ms=100,
@@ -194,24 +215,30 @@ class Runs(Use):
 
 class World:
     def __init__(self, folder, seed):
-        self.folder, self.seed, self.down, self.links, self.clocks, self.programs = folder, seed, set(), {}, {}, {}
-        self.bus = harness.Bus()
+        self.folder, self.seed, self.down, self.links, self.clocks, self.programs, self.bad_ends = folder, seed, set(), {}, {}, {}, []
+        self.bus, self.sim, self.hook, self.stop, self.small, self.uses, self.followers = harness.Bus(), None, None, threading.Event(), False, [], []
+
+    def build(self):
+        folder, seed = self.folder, self.seed
         self.sim = harness.Simulator(folder, "--regions", REGIONS, "--seed", seed, instances=INSTANCES)
         (folder / "pins").write_text(self.sim.control("pins"))
+        self.keys, self.hook = self.make_keys(seed), Hook()
+        (folder / "rules").write_text(RULES)
         self.disk = folder / "disk"
         self.disk.mkdir()
         self.small = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", self.disk], capture_output=True).returncode == 0
         self.programs["aggregator"] = harness.Aggregator(folder, self.bus, "--store", self.disk / "store", "--renew-ms", RENEW_MS,
-                                                         "--refresh-min-seconds", 1, environment=self.clock_of("aggregator"))
+                                                         "--refresh-min-seconds", 1, "--alert-rules", folder / "rules",
+                                                         "--webhook-url", self.hook.url, "--webhook-timeout-seconds", 2,
+                                                         *(keys.locked(self.keys) if self.keys else ()), environment=self.clock_of("aggregator"))
         for name in GATEWAYS:
-            self.programs[name] = gateway = harness.Gateway(folder, self.path(name, "feed", "control"), log_name=name)
+            self.programs[name] = gateway = harness.Gateway(folder, self.path(name, "feed", "control"), *self.key_of(name), log_name=name)
             self.links[f"{name}.http"] = Proxy(gateway.url)
         for name in COLLECTORS:
             self.programs[name] = self.collector(name)
         for link in LINKS:
             if link not in self.links:
-                self.links[link] = Proxy(getattr(self.bus, link.split(".")[1]))
-        self.stop = threading.Event()
+                self.links[link] = MessageProxy(getattr(self.bus, link.split(".")[1]))
         direct = [self.programs[name].port for name in GATEWAYS]
         through = [self.links[f"{name}.http"].port for name in GATEWAYS]
         self.followers = [Follows(number, lambda ports=(direct, through)[number % 2]: ports, self.stop, seed) for number in range(FOLLOWERS)]
@@ -220,9 +247,23 @@ class World:
         self.churn = Churn(self, "churn", 0.5)
         self.uses = [self.words, self.asking, *self.runners, self.churn]
 
+    def make_keys(self, seed):
+        """Those of everybody; None: a bus without."""
+        if seed % 3:
+            return None
+        made = keys.Keys(self.folder)
+        for name in (*GATEWAYS, *COLLECTORS):
+            made.make(name, "gateway" if name in GATEWAYS else "collector")
+        for name, role in OTHERS.items():
+            made.make(name, role)
+        return made
+
+    def key_of(self, name):
+        return self.keys.arguments(name) if self.keys else ()
+
     def path(self, name, *ways):
         for way in ways:
-            self.links[f"{name}.{way}"] = Proxy(getattr(self.bus, way))
+            self.links[f"{name}.{way}"] = MessageProxy(getattr(self.bus, way))
         return types.SimpleNamespace(**{way: self.links[f"{name}.{way}"].endpoint for way in ways})
 
     def clock_of(self, name):
@@ -242,10 +283,10 @@ class World:
         environment = {**self.sim.environment(), **self.clock_of(name)}
         if kind == "cml":
             environment["CMLWATCH_COLLECTOR_CML_PASSWORD"] = "cmlwatch-demo"
-        return harness.Collector(self.folder, kind, self.path(name, "ingest", "control"), *own, environment=environment, collector_id=name)
+        return harness.Collector(self.folder, kind, self.path(name, "ingest", "control"), *own, *self.key_of(name), environment=environment, collector_id=name)
 
     def possible(self, fault):
-        return {"disk_full": self.small, "clock": bool(self.clocks)}.get(fault.name, True)
+        return {"disk_full": self.small, "clock": bool(self.clocks), "messages": not self.keys}.get(fault.name, True)
 
     def begin(self):
         for number in range(WORDS):
@@ -260,10 +301,24 @@ class World:
         self.down.add(name)
         self.programs[name].kill()
 
+    def end(self, name):
+        """As who restarts it in order; one that is stopped or down already cannot."""
+        if self.programs[name].alive():
+            self.down.add(name)
+            self.programs[name].process.send_signal(signal.SIGTERM)
+
     def restart(self, name):
+        if self.programs[name].alive() and name in self.down:
+            self.ended(name)
         if not self.programs[name].alive():
             self.programs[name].start()
             self.down.discard(name)
+
+    def ended(self, name):
+        """Of one that was told to end: it may have been stopped before."""
+        self.programs[name].process.send_signal(signal.SIGCONT)
+        if self.programs[name].stop() != 0:
+            self.bad_ends.append(f"{name} ended badly:\n{self.programs[name].log[-1000:]}")
 
     def fill_disk(self):
         try:
@@ -282,6 +337,9 @@ class World:
         envelope = outside.Publisher(self.bus.ingest, "/collector/chaos/garbage")
         asks = context.socket(zmq.DEALER)
         asks.linger = 0
+        if self.keys:
+            keys.lock(self.keys, asks, "noise")
+            patient(self, "garbage", envelope.socket, self.bus.ingest)
         asks.connect(self.bus.control)
         for number in range(count):
             good = json.dumps(envelope.envelope("instance.observed", f"{OURS}/i-0bad", {"instance_id": "i-0bad", "region": OURS})).encode()
@@ -301,6 +359,7 @@ class World:
     def mend(self):
         """Everything is well again, whatever was done."""
         self.empty_disk()
+        self.hook.kind = None
         for link in self.links.values():
             link.mend()
         for path in self.clocks.values():
@@ -309,7 +368,7 @@ class World:
         for name, program in self.programs.items():
             if program.alive():
                 program.process.send_signal(signal.SIGCONT)
-            else:
+            if name in self.down or not program.alive():
                 self.restart(name)
 
     def close(self):
@@ -317,8 +376,10 @@ class World:
         for each in self.uses:
             each.over.set()
         for program in (*self.programs.values(), self.sim):
-            if program.alive():
+            if program and program.alive():
                 program.kill()
+        if self.hook:
+            self.hook.close()
         for link in self.links.values():
             link.close()
         if self.small:

@@ -16,6 +16,7 @@ import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "integration"))
+from certificate import Pair  # noqa: E402
 from harness import ACCESS_KEY_ID, BUILD, ROOT, SECRET_ACCESS_KEY, wait_until  # noqa: E402
 
 DEB = pathlib.Path(os.environ.get("CMLWATCH_DEB", "")).resolve()
@@ -117,8 +118,10 @@ def test_installing_starts_nothing(system):
 
 
 def test_each_program_has_its_page(system):
-    for program in (system.root / "usr/bin").glob("cmlwatch-*"):
-        assert system.run("man", "-w", program.name).strip() == f"/usr/share/man/man8/{program.name}.8.gz"
+    for program in (system.root / "usr/bin").glob("cmlwatch*"):
+        section = 1 if program.name == "cmlwatch" else 8
+        assert system.run("man", "-w", program.name).strip() == f"/usr/share/man/man{section}/{program.name}.{section}.gz"
+        assert (system.root / "usr/share/bash-completion/completions" / program.name).exists()
 
 
 def test_aggregator_and_gateway_start_and_say_when_they_are_ready(system):
@@ -178,6 +181,17 @@ def test_collectors_read_the_fleet_with_secrets_of_systemd(system):
         assert system.show(unit, "ActiveState") == "active" and system.show(unit, "NRestarts") == "0"
 
 
+def test_a_collector_shows_what_it_sees_as_the_guide_says(system):
+    look, check = re.findall(r"^    ((?:AWS|CMLWATCH)_\S+ cmlwatch-collector.*)$", (ROOT / "docs/operator.md").read_text(), re.M)
+
+    seen = system.run("sh", "-c", f"AWS_ENDPOINT_URL={SIM_AWS} {look}")
+    settings = system.run("sh", "-c", check)
+
+    observed = [event["subject"] for event in map(json.loads, seen.splitlines()) if event["type"] == "instance.observed"]
+    assert len(observed) == 4
+    assert "password = ***" in settings
+
+
 def test_a_collector_reloads(system):
     system.run("systemctl", "reload", UNITS[4])
 
@@ -222,6 +236,73 @@ def test_a_gateway_that_hangs_is_started_again(system):
     system.run("systemctl", "daemon-reload")
 
 
+def with_certificate(system, setting):
+    """The gateway speaks TLS, by the drop-in of deploy/README.md or by systemd's credentials."""
+    folder = system.root / "etc/systemd/system/cmlwatch-gateway.service.d"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "tls.conf").write_text(f"[Service]\n{setting}")
+    system.run("systemctl", "daemon-reload")
+    system.run("systemctl", "restart", "cmlwatch-gateway")
+    return folder
+
+
+def speaks(system, pair):
+    """The gateway shows this very certificate, for it vouches for itself."""
+    return system.run("curl", "-sS", "--cacert", f"/etc/cmlwatch/{pair}/certificate.pem", "https://localhost:8080/healthz", check=False).startswith("{")
+
+
+def test_a_certificate_that_is_renewed_is_served_without_a_restart(system):
+    system.run("groupadd", "--system", "cmlwatch-tls")
+    group = int(system.run("getent", "group", "cmlwatch-tls").split(":")[2])
+    place = system.root / "etc/cmlwatch/tls"
+    place.mkdir()
+    pair = Pair(place, 1)
+
+    def closed():
+        """Root's and the group's, as a key ought to be."""
+        for path, mode in ((place, 0o750), (pair.key, 0o640), (pair.certificate, 0o644)):
+            os.chown(path, 0, group)
+            path.chmod(mode)
+    closed()
+    folder = with_certificate(system, "SupplementaryGroups=cmlwatch-tls\n"
+                              "Environment=CMLWATCH_GATEWAY_TLS_CERTIFICATE=/etc/cmlwatch/tls/certificate.pem\n"
+                              "Environment=CMLWATCH_GATEWAY_TLS_KEY=/etc/cmlwatch/tls/key.pem\n")
+    wait_until(lambda: speaks(system, "tls"), "it speaks TLS")
+    before = system.show("cmlwatch-gateway", "MainPID")
+
+    pair.write(2)
+    closed()
+
+    wait_until(lambda: speaks(system, "tls"), "it shows the new one")
+    assert system.show("cmlwatch-gateway", "MainPID") == before and system.show("cmlwatch-gateway", "NRestarts") == "0"
+    assert system.run("systemctl", "show", "-P", "DynamicUser", "cmlwatch-gateway").strip() == "yes"
+    shutil.rmtree(folder)
+    shutil.rmtree(place)
+    system.run("systemctl", "daemon-reload")
+    system.run("systemctl", "restart", "cmlwatch-gateway")
+    system.run("groupdel", "cmlwatch-tls")
+
+
+def test_a_key_among_the_secrets_is_taken_anew_by_a_restart(system):
+    """systemd copies credentials when a unit starts: what deploy/README.md says of a deploy hook."""
+    place = system.root / "etc/cmlwatch/secrets/gateway"
+    pair = Pair(place, 1)
+    folder = with_certificate(system, "Environment=CMLWATCH_GATEWAY_TLS_CERTIFICATE=%d/gateway_certificate.pem\n"
+                              "Environment=CMLWATCH_GATEWAY_TLS_KEY=%d/gateway_key.pem\n")
+    wait_until(lambda: speaks(system, "secrets/gateway"), "it speaks TLS")
+
+    pair.write(2)
+    assert not speaks(system, "secrets/gateway")
+    system.run("systemctl", "restart", "cmlwatch-gateway")
+
+    wait_until(lambda: speaks(system, "secrets/gateway"), "it shows the new one")
+    shutil.rmtree(folder)
+    pair.key.unlink()
+    pair.certificate.unlink()
+    system.run("systemctl", "daemon-reload")
+    system.run("systemctl", "restart", "cmlwatch-gateway")
+
+
 def test_the_state_outlives_a_restart_of_all(system):
     epoch = json.loads(system.get("http://127.0.0.1:8080/api/state"))["last_event_id"].split("-")[0]
 
@@ -231,6 +312,27 @@ def test_the_state_outlives_a_restart_of_all(system):
         answer = system.run("curl", "-sS", "http://127.0.0.1:8080/api/state", check=False)
         return answer.startswith("{") and json.loads(answer).get("last_event_id", "").startswith(epoch)
     wait_until(again, "the same store is served", 60)
+
+
+def test_a_backup_is_restored_as_the_guide_says(system):
+    chapter = re.search(r"^## Backup and restore\n(.*?)^## ", (ROOT / "docs/operator.md").read_text(), re.S | re.M)[1]
+    commands = [line for line in re.findall(r"^    (\S.*)$", chapter, re.M) if not line.startswith("docker")]
+    backup, restore = [line for line in commands if "--new-epoch" not in line][:2], commands[2:6]
+    assert "--backup" in backup[1] and restore[0] == "systemctl stop cmlwatch-aggregator"
+    before = json.loads(system.get("http://127.0.0.1:8080/api/state"))
+
+    for line in (*backup, *restore):
+        system.run("sh", "-c", line)
+
+    def restored():
+        answer = system.run("curl", "-sS", "http://127.0.0.1:8080/api/state", check=False)
+        state = json.loads(answer) if answer.startswith("{") else {}
+        epoch = state.get("last_event_id", "-").split("-")[0]
+        return epoch and epoch != before["last_event_id"].split("-")[0] and len(state["workers"]) == len(before["workers"])
+    wait_until(restored, "the copy is served, in an epoch of its own", 60)
+    assert system.show("cmlwatch-aggregator", "ActiveState") == "active"
+    shutil.rmtree(system.root / "backup")
+    shutil.rmtree(system.root / "var/lib/private/cmlwatch.lost")
 
 
 def test_an_upgrade_restarts_what_ran_and_keeps_the_configuration(system):

@@ -2,6 +2,8 @@
 
 `make test-files`. kubectl or kustomize, npm and docker-compose are looked for; what is not here is skipped, with a word.
 SPDX-License-Identifier: MIT"""
+import base64
+import functools
 import json
 import os
 import pathlib
@@ -56,6 +58,24 @@ def settings(path):
 @pytest.mark.parametrize("env_file", [".env.example", "demo.env"])
 def test_compose_fits_its_schema(env_file):
     assert len(compose(env_file)["services"]) == 9
+
+
+def test_compose_fits_the_specification_as_it_is_written():
+    """Before any program reads it: what docker-compose 1 forgives or changes, docker compose 2 need not."""
+    jsonschema = pytest.importorskip("jsonschema")
+    path = pathlib.Path("/usr/lib/python3/dist-packages/compose/config/compose_spec.json")  # of Debian's docker-compose
+    if not path.exists():
+        pytest.skip(f"{path} is not here")
+    schema = json.loads(path.read_text())
+    written = yaml.safe_load((DEPLOY / "docker-compose.yml").read_text())
+
+    validator = jsonschema.Draft7Validator(schema)
+
+    validator.validate(written)
+
+    written["services"]["gateway"]["mem_limits"] = "1g"
+    with pytest.raises(jsonschema.ValidationError, match="mem_limits"):
+        validator.validate(written)
 
 
 def test_each_variable_is_explained_with_its_default():
@@ -113,9 +133,15 @@ def test_each_program_takes_what_compose_tells_it(env_file, tmp_path):
 
 # --- Kubernetes
 
+@functools.cache
 def built(overlay):
+    """As kustomize makes it, of a copy that has the keys its users make first."""
     tool = needs("kustomize", "kubectl")
-    done = run(tool, "build" if tool == "kustomize" else "kustomize", DEPLOY / "kubernetes/overlays" / overlay)
+    folder = ROOT / "build/deploy/kustomize"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(DEPLOY / "kubernetes", folder, ignore=shutil.ignore_patterns("secrets"))
+    subprocess.run([DEPLOY / "new-secrets", folder / "overlays/demo/secrets"], check=True, capture_output=True)
+    done = run(tool, "build" if tool == "kustomize" else "kustomize", folder / "overlays" / overlay)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -205,22 +231,74 @@ def test_pods_are_as_restricted_as_can_be(objects):
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
 
 
-def test_each_program_takes_what_the_cluster_tells_it(objects, tmp_path):
+def secrets_of(objects, folder):
+    """name → {file: content}: those of the overlay, and those that its head says how to make."""
+    made = folder / "made"
+    subprocess.run([DEPLOY / "new-secrets", made], check=True, capture_output=True)
+    found = {thing["metadata"]["name"]: {key: base64.b64decode(value) for key, value in thing["data"].items()} for thing in of(objects, "Secret")}
+    head = (DEPLOY / "kubernetes/overlays/production/kustomization.yaml").read_text()
+    for name, files in re.findall(r"create secret generic (\S+)((?: --from-file=\S+)+)", head):
+        told = [file.rpartition("=") for file in re.findall(r"--from-file=(\S+)", files)]
+        paths = {path: made / path for _, _, path in told}
+        found[name] = {key or each.name: each.read_bytes() for key, _, path in told
+                       for each in (sorted(paths[path].iterdir()) if paths[path].is_dir() else [paths[path]])}
+    return found
+
+
+def mounted(spec, secrets, root):
+    """What a pod sees of secrets, below root; the names of the files."""
+    volumes = {volume["name"]: volume["secret"]["secretName"] for volume in spec.get("volumes", []) if "secret" in volume}
+    names = []
+    for mount in spec["containers"][0].get("volumeMounts", []):
+        if mount["name"] in volumes:
+            assert mount["readOnly"], mount
+            place = root / mount["mountPath"].lstrip("/")
+            place.mkdir(parents=True)
+            for name, content in secrets[volumes[mount["name"]]].items():
+                (place / name).write_bytes(content)
+                names.append(name)
+    return names
+
+
+def told(objects, container):
+    """Its environment, as the cluster makes it."""
     maps = {thing["metadata"]["name"]: thing for thing in of(objects, "ConfigMap", "Secret")}
+    environment = image_environment()
+    for source in container.get("envFrom", []):
+        if "configMapRef" in source:
+            environment.update(maps[source["configMapRef"]["name"]]["data"])
+        else:
+            assert maps[source["secretRef"]["name"]]["kind"] == "Secret"
+    return {**environment, **{variable["name"]: variable["value"] for variable in container.get("env", [])}}
+
+
+def test_each_program_takes_what_the_cluster_tells_it(objects, tmp_path):
+    secrets = secrets_of(objects, tmp_path)
     for name, _, spec in pods(objects):
         container, = spec["containers"]
-        environment = image_environment()
-        for source in container.get("envFrom", []):
-            if "configMapRef" in source:
-                environment.update(maps[source["configMapRef"]["name"]]["data"])
-            else:
-                assert maps[source["secretRef"]["name"]]["kind"] == "Secret"
-        for variable in container.get("env", []):
-            environment[variable["name"]] = re.sub("^/run/secrets/(gateway|cml)/", "/run/secrets/", variable["value"])
+        root = tmp_path / name
+        mounted(spec, secrets, root)
+        mine = f"CMLWATCH_{name}_".upper().replace("-", "_")
+        environment = {key: value.replace("/run/secrets", f"{root}/run/secrets") for key, value in told(objects, container).items()}
+        for key, value in environment.items():
+            assert not (key.startswith(mine) and value.startswith(str(root))) or pathlib.Path(value).exists(), f"{name}: {key} names {value}, which is not there"
         if "simulator" in name:
             container["command"] = [word for word in container["command"] if not word.startswith("--scenario")]
-        done = check(container["command"], environment, tmp_path)
+        done = run(BUILD / container["command"][0], *container["command"][1:], "--check-config", env={"PATH": os.environ["PATH"], **environment})
         assert done.returncode == 0, f"{name}: {done.stderr}"
+        assert "simulator" in name or "curve_key = " in done.stdout and "curve_key = \n" not in done.stdout, f"{name} has no keys for the bus"
+
+
+def test_each_pod_has_the_secret_key_of_its_own_role_alone(objects, tmp_path):
+    secrets = secrets_of(objects, tmp_path)
+    for name, _, spec in pods(objects):
+        own = [file for file in mounted(spec, secrets, tmp_path / name) if file.endswith(".key_secret")]
+        assert own == ([] if "simulator" in name else [f"{name.split('-')[0]}.key_secret"]), name
+    allowed = {name: content for name, content in secrets.items() if name.startswith("cmlwatch-bus-allow")}
+    for content in allowed.values():
+        assert set(content) == {"gateway.key", "collector.key"}
+        for file, text in content.items():
+            assert f'role = "{file.removesuffix(".key")}"'.encode() in text and b"secret-key" not in text
 
 
 def test_what_selects_finds(objects):

@@ -7,6 +7,7 @@ wired together. Nothing here sleeps for a guess: wait_until polls a condition wi
 CMLWATCH_BUILD names the folder of the programs, CMLWATCH_WRAP=valgrind runs each under valgrind.
 SPDX-License-Identifier: MIT
 """
+import collections
 import itertools
 import json
 import os
@@ -16,6 +17,7 @@ import random
 import socket
 import ssl
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -24,7 +26,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / os.environ.get("CMLWATCH_BUILD", "build/gcc")
 SHARED = ROOT.parent / "shared"
 VALGRIND = os.environ.get("CMLWATCH_WRAP") == "valgrind"
-PATIENCE = 120 if VALGRIND else 30  # seconds; a deadline for failing, not a measure of speed
+SANITIZED = "address" in BUILD.name
+PATIENCE = 120 if VALGRIND or SANITIZED else 60  # seconds; a deadline for failing, not a measure of speed
 
 #  Of any certificate: which one it is, test_tls.py looks at.
 TLS = ssl.create_default_context()
@@ -36,19 +39,38 @@ SECRET_ACCESS_KEY = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 
 #  Below the range (32768 up) from which the kernel takes ports of its own for whoever connects:
 #  one that is free now would be somebody's by the time a program listens there.
-#  Tests that run beside each other (pytest-xdist) have parts of it that do not meet.
+#  Tests that run beside each other (pytest-xdist) have parts of it that do not meet; whole runs beside
+#  each other are told theirs by CMLWATCH_PORTS=<which>/<of how many>, as in 0/2 and 1/2.
 WORKERS, WORKER = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")), int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
-PORTS = itertools.cycle(random.sample(range(10000 + WORKER, 32000, WORKERS), 22000 // WORKERS))
+RUN, RUNS = map(int, os.environ.get("CMLWATCH_PORTS", "0/1").split("/"))
+BLOCK = 4  # a program may want some in a row
+BLOCKS = range(10000 + BLOCK * (RUN * WORKERS + WORKER), 32000 - BLOCK, BLOCK * WORKERS * RUNS)
+PORTS = itertools.cycle(random.sample(BLOCKS, len(BLOCKS)))
+RESERVED = collections.deque(maxlen=30)  # of the last tests
+
+
+def reserve(port):
+    """A socket that has the port on each address (the simulator's CMLs have many), or None. Who says SO_REUSEADDR, as all
+    of ours do, may listen there all the same; for anybody who looks whether it is free it is not."""
+    probe = socket.socket()
+    try:
+        probe.bind(("0.0.0.0", port))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        return probe
+    except OSError:
+        probe.close()
+        return None
 
 
 def free_port():
+    """One that nobody has, as are the three above it."""
     for port in PORTS:
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
+        block = [reserve(port + n) for n in range(BLOCK)]
+        if all(block):
+            RESERVED.append(block)
+            return port
+        for probe in filter(None, block):
+            probe.close()
 
 
 def wait_until(condition, what, deadline=PATIENCE):
@@ -81,9 +103,22 @@ def http_json(url, **more):
     return json.loads(body)
 
 
+def curl(*arguments, until):
+    """What curl prints of a stream, as soon as this stands in it."""
+    with subprocess.Popen(["curl", "-sN", *arguments], stdout=subprocess.PIPE) as process:
+        text, killer = b"", threading.Timer(PATIENCE, process.kill)
+        killer.start()
+        while until.encode() not in text and (more := process.stdout.read1(65536)):
+            text += more
+        killer.cancel()
+        process.kill()
+    assert until.encode() in text, text[-300:]
+    return text.decode()
+
+
 class Program:
     def __init__(self, folder, name, *arguments, environment=None, log_name=None):
-        self.name = name
+        self.name, self.path = name, BUILD / f"cmlwatch-{name}"
         self.arguments = [str(argument) for argument in arguments]
         self.extra_environment = environment or {}
         self.log_path = pathlib.Path(folder) / f"{log_name or name}.log"
@@ -91,7 +126,7 @@ class Program:
         self.start()
 
     def start(self):
-        command = [str(BUILD / f"cmlwatch-{self.name}"), *self.arguments]
+        command = [str(self.path), *self.arguments]
         if VALGRIND:
             command = ["valgrind", "--quiet", "--error-exitcode=99", "--leak-check=full",
                        "--errors-for-leak-kinds=definite,indirect", "--num-callers=30",
@@ -118,6 +153,13 @@ class Program:
             assert self.alive(), f"{self.name} ended with {self.process.returncode}:\n{self.log[-2000:]}"
             return False
         wait_until(seen, f"'{text}' in the log of {self.name}")
+
+    def waited(self):
+        """Seconds that its thread was ready to run and had no processor, since its start."""
+        try:
+            return int(pathlib.Path(f"/proc/{self.process.pid}/schedstat").read_text().split()[1]) / 1e9
+        except OSError:  # a kernel that does not count it
+            return 0
 
     def kill(self):
         self.process.kill()

@@ -20,8 +20,12 @@ class Monitor:
 
     loop, open = asyncio.new_event_loop(), []
 
-    def __init__(self, gateway, name="m", headers=None, **more):
+    def __init__(self, gateway, name="m", headers=None, receive_buffer=None, **more):
         self.name, self.messages = name, []
+        if receive_buffer:  # as little as this waits in the kernel on its behalf
+            more["sock"] = socket.socket()
+            more["sock"].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+            more["sock"].connect(("127.0.0.1", gateway.port))
         scheme, host = ("wss", "localhost") if gateway.tls else ("ws", "127.0.0.1")
         if gateway.tls:
             more["ssl"] = harness.TLS

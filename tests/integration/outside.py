@@ -13,11 +13,18 @@ def now():
 
 class Publisher:
     def __init__(self, endpoint, source):
-        self.socket = zmq.Context.instance().socket(zmq.PUB)
+        self.socket = zmq.Context.instance().socket(zmq.XPUB)  # a PUB that hears who subscribes
         self.socket.linger = 1000
         self.socket.sndhwm = 0  # a PUB drops what is beyond it; nobody here would say it again
         self.socket.connect(endpoint)
         self.source, self.epoch, self.sequence = source, secrets.token_hex(4), 0
+
+    def joined(self):
+        """Waits until somebody hears it; what it says before that is dropped."""
+        from harness import PATIENCE
+        assert self.socket.poll(PATIENCE * 1000), "nobody subscribes"
+        self.socket.recv()
+        return self
 
     def envelope(self, kind, subject, data, **changes):
         self.sequence += 1

@@ -40,13 +40,18 @@ class Proxy:
             for source, sink in ((near, far), (far, near)):
                 threading.Thread(target=self.pump, args=(source, sink), daemon=True).start()
 
+    def carry(self, source):
+        """What becomes of the bytes of one direction of a connection."""
+        return lambda data: data
+
     def pump(self, source, sink):
+        carry = self.carry(source)
         try:
             while self.flows.wait() and (data := source.recv(65536)):
                 if (late := self.delay()) > 0:
                     time.sleep(late)
                 if source not in self.swallows and sink not in self.swallows:
-                    sink.sendall(data)
+                    sink.sendall(carry(data))
         except OSError:
             pass
         for end in (source, sink):

@@ -57,7 +57,7 @@ class Router(Listener):
             stop = [job["job_id"] for job in question["running"] if job["job_id"] in self.over()]
             if assigned or stop or question["leaving"] or time.monotonic() >= until:
                 del self.held[identity]
-                answer = {"renew_ms": 200, "ttl_ms": 600, "assigned": assigned, "stop": stop}
+                answer = {"renew_ms": 2000, "ttl_ms": 6000, "assigned": assigned, "stop": stop}
                 self.control.send_multipart([identity, b"reply", b"runner", number, json.dumps(answer).encode()])
 
     def wait(self, condition, what, deadline=PATIENCE):

@@ -217,10 +217,13 @@ class StandIn:
                   if ("status" not in question or job["status"] in question["status"].split(","))
                   and all(question.get(asked, job[key]) == job[key] for asked, key in
                           (("job_type", "job_type"), ("worker", "worker_id"), ("workflow_id", "workflow_id")))]
-        if "cursor" in question:
-            wanted = wanted[[job["id"] for job in wanted].index(question["cursor"]) + 1:]
-        page = wanted[:question["limit"]]
-        return {"status": 200, "next_cursor": page[-1]["id"] if len(wanted) > len(page) else None}, [pack(job) for job in page]
+        cursors = [f"{job['id']}@{job['created_at']}" for job in wanted]
+        if question.get("cursor", "") not in ["", *cursors]:
+            return {"status": 400, "detail": f"cursor: '{question['cursor']}' is no next_cursor of a page before"}, []
+        begin = cursors.index(question["cursor"]) + 1 if "cursor" in question else 0
+        page = wanted[begin:begin + question["limit"]]
+        more = begin + len(page) < len(wanted)
+        return {"status": 200, "next_cursor": cursors[begin + len(page) - 1] if more else None}, [pack(job) for job in page]
 
     def on_cancel(self, question):
         job = self.jobs.get(question["id"])

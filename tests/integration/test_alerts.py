@@ -2,6 +2,7 @@
 taken by a webhook that checks the signatures itself.
 SPDX-License-Identifier: MIT"""
 import base64
+import contextlib
 import hashlib
 import hmac
 import http.server
@@ -65,11 +66,20 @@ class Fleet:
         self.aggregator = start(harness.Aggregator, bus, *self.arguments)
         self.gateway = start(harness.Gateway, bus)
         self.publisher = outside.Publisher(bus.ingest, "/collector/ec2/test")
-        self.load = outside.Publisher(bus.ingest, "/collector/cloudwatch/test")
+        self.load = outside.Publisher(bus.ingest, "/collector/cloudwatch/test").joined()
         self.control = Control(bus)
         for name in ("i-0one", "i-0two"):
             self.publisher.until_heard(self.gateway, "us-east-1", name)
         self.stream = self.gateway.stream("?event_types=alert.*&state=0")
+
+    @contextlib.contextmanager
+    def at_once(self):
+        """What is said here the aggregator finds all together, however long saying it takes."""
+        self.aggregator.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.aggregator.process.send_signal(signal.SIGCONT)
 
     def busy(self, name, **percent):
         self.load.publish("utilization.observed", f"us-east-1/{name}", {"interval_seconds": 60, **percent})
@@ -111,15 +121,17 @@ def test_alert_is_raised_and_cleared_as_its_rule_says(fleet):
 
 
 def test_rule_must_hold_for_its_time_and_not_hold_for_its_time(fleet):
-    fleet.busy("i-0one", memory_percent=90)
-    fleet.busy("i-0one", memory_percent=10)  # too short to be told
-    fleet.busy("i-0two", memory_percent=90)
+    with fleet.at_once():
+        fleet.busy("i-0one", memory_percent=90)
+        fleet.busy("i-0one", memory_percent=10)  # too short to be told
+        fleet.busy("i-0two", memory_percent=90)
     raised = fleet.stream.wait(lambda e: e.type == "alert.raised", "it is raised")
     assert raised.data["message"] == "i-0two in us-east-1 is short of memory: 90 %"
 
-    fleet.busy("i-0two", memory_percent=10)
-    fleet.busy("i-0two", memory_percent=90)  # too short to be cleared
-    fleet.busy("i-0two", memory_percent=20)
+    with fleet.at_once():
+        fleet.busy("i-0two", memory_percent=10)
+        fleet.busy("i-0two", memory_percent=90)  # too short to be cleared
+        fleet.busy("i-0two", memory_percent=20)
     cleared = fleet.stream.wait(lambda e: e.type == "alert.cleared", "it is cleared")
     assert cleared.data["alert_id"] == raised.data["alert_id"]
     assert cleared.data["duration_seconds"] >= 1
@@ -186,8 +198,35 @@ def test_what_is_raised_survives_kill_and_is_raised_once(fleet):
     assert metric(fleet.aggregator.url, "cmlwatch_alerts_raised_total", rule="cpu-high") in (None, 0)
 
 
+def test_rule_that_is_off_counts_what_it_would_have_raised_and_tells_nobody(fleet):
+    def rule():
+        return next(row for row in fleet.control.ask("alerts")[0]["rules"] if row["name"] == "cpu-high")
+
+    def read_again(text):
+        fleet.rules.write_text(text)
+        fleet.aggregator.process.send_signal(signal.SIGHUP)
+    read_again("[cpu-high]\nfor = 0s\nclear_after = 0s\nenabled = no\n[other]\nwhen = memory_utilization > 80\nfor = 0s\n")
+    wait_until(lambda: not rule()["is_enabled"], "it is off")
+    for number in range(1, 4):
+        fleet.busy("i-0one", cpu_percent=99)
+        wait_until(lambda: rule()["would_have_raised_total"] == number, "it would have")
+        for value in (97, 5) if number < 3 else (97,):  # it holds on, and ends: each is looked at when a turn is over
+            fleet.busy("i-0one", cpu_percent=value)
+            wait_until(lambda: fleet.gateway.worker("i-0one")["cpu_utilization"] == value, "it is taken in")
+    fleet.busy("i-0two", memory_percent=90)
+    assert fleet.stream.wait(lambda e: e.type.startswith("alert."), "one that is on is told").data["rule"] == "other"
+    assert fleet.alerts(rule="cpu-high") == [] and rule()["raised_total"] == 0 and rule()["would_have_raised_total"] == 3
+    assert metric(fleet.aggregator.url, "cmlwatch_alerts_would_have_raised_total", rule="cpu-high") == 3
+
+    read_again("[cpu-high]\nfor = 0s\n[other]\nwhen = memory_utilization > 80\nfor = 0s\n")
+    assert fleet.stream.wait(lambda e: e.type == "alert.raised" and e.data["rule"] == "cpu-high", "on again, it tells").data["name"] == "i-0one"
+    read_again("[cpu-high]\nfor = 0s\nenabled = no\n[other]\nwhen = memory_utilization > 80\nfor = 0s\n")
+    assert fleet.stream.wait(lambda e: e.type == "alert.cleared" and e.data["rule"] == "cpu-high", "off, it has none").data["reason"] == "the rule is another"
+
+
 def test_rules_are_read_again_and_wrong_ones_change_nothing(fleet):
     fleet.busy("i-0one", cpu_percent=85)
+    wait_until(lambda: fleet.gateway.worker("i-0one")["cpu_utilization"] == 85, "it is taken in")
     assert fleet.alerts() == []
 
     fleet.rules.write_text("[cpu-high]\nwhen = cpu_utilization > eighty\n")
@@ -227,10 +266,12 @@ def test_wrong_rules_and_hooks_are_refused_at_the_start(fleet):
     program = harness.BUILD / "cmlwatch-aggregator"
     fleet.rules.write_text("[a]\nwhen = cpu > 4\n")
     for arguments, says in ((["--alert-rules", fleet.rules], f"{fleet.rules}:2: when: no worker has a field 'cpu'"),
-                            (["--webhook-url", "ftp://x"], "webhook_url: 'ftp://x' begins with neither http:// nor https://"),
+                            (["--webhook-url", "ftp://x"], "webhook_url: it begins with neither http:// nor https://"),
                             (["--webhook-secret", "whsec_*"], "webhook_secret: what stands behind whsec_ is not base64")):
         done = subprocess.run([program, "--check-config", *arguments], capture_output=True, text=True)
         assert done.returncode == 2 and says in done.stderr, done.stderr
+    shown = subprocess.run([program, "--check-config", "--webhook-url", "https://x/secret"], capture_output=True, text=True)
+    assert shown.returncode == 0 and "webhook_url = ***" in shown.stdout
 
 
 #  --- the webhook
@@ -241,6 +282,8 @@ SECRET = b"thirty-two bytes of a good secret"
 class Hook(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["content-length"]))
+        self.server.asked += 1
+        self.server.hold.wait(harness.PATIENCE)
         status = self.server.statuses.pop(0) if self.server.statuses else 204
         self.server.requests.append((status, dict(self.headers.items()), body))
         self.send_response(status)
@@ -255,7 +298,8 @@ class Hook(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def hook():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", harness.free_port()), Hook)
-    server.requests, server.statuses = [], []
+    server.requests, server.statuses, server.asked, server.hold = [], [], 0, threading.Event()
+    server.hold.set()
     server.url = f"http://127.0.0.1:{server.server_address[1]}/alerts?team=night"
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
@@ -290,6 +334,9 @@ def test_webhook_is_told_in_order_signed_and_again_until_it_takes_it(start, bus,
     wait_until(lambda: metric(fleet.aggregator.url, "cmlwatch_webhook_delivered_total") == 2, "it is counted")
     assert metric(fleet.aggregator.url, "cmlwatch_webhook_waiting") == 0
     assert metric(fleet.aggregator.url, "cmlwatch_webhook_requests_total", outcome="500") == 1
+    place = hook.url.split("/")[2]
+    assert f"the webhook does not take an alert\" host={place} " in fleet.aggregator.log
+    assert "night" not in fleet.aggregator.log, "what stands behind the host may be all the secret that there is"
 
 
 def test_what_the_webhook_has_not_taken_survives_kill(start, bus, tmp_path, hook):
@@ -322,6 +369,25 @@ def test_webhook_gives_up_where_it_must_and_keeps_no_more_than_its_bound(start, 
         fleet.stream.wait(lambda e: e.type == "alert.raised", "raised")
     wait_until(lambda: metric(fleet.aggregator.url, "cmlwatch_webhook_dropped_total", reason="queue_full") == 6, "the oldest go")
     assert metric(fleet.aggregator.url, "cmlwatch_webhook_waiting") == 2
+
+
+def test_letter_that_has_no_room_is_not_told_after_a_restart_either(start, bus, tmp_path, hook):
+    hook.hold = threading.Event()
+    fleet = Fleet(start, bus, tmp_path, "--webhook-url", hook.url, "--webhook-queue-max", 1)
+    fleet.busy("i-0one", cpu_percent=99)
+    raised = fleet.stream.wait(lambda e: e.type == "alert.raised", "it is raised")
+    wait_until(lambda: hook.asked, "its letter is under way")
+    fleet.busy("i-0two", cpu_percent=99)
+    fleet.stream.wait(lambda e: e.type == "alert.raised", "there is no room for the second")
+    wait_until(lambda: metric(fleet.aggregator.url, "cmlwatch_webhook_dropped_total", reason="queue_full") == 1, "it is dropped")
+    fleet.aggregator.kill()
+    hook.hold.set()
+    fleet.aggregator.start()
+    harness.wait_ready(fleet.aggregator)
+    wait_until(lambda: metric(fleet.aggregator.url, "cmlwatch_webhook_delivered_total") >= 1, "the first is told")
+
+    assert metric(fleet.aggregator.url, "cmlwatch_webhook_waiting") == 0
+    assert {headers["webhook-id"] for _, headers, _ in hook.requests} == {raised.id}
 
 
 def test_alert_is_seen_and_acknowledged_over_http(fleet):

@@ -234,13 +234,45 @@ def test_token_that_is_taken_out_of_the_file_ends_its_streams_and_no_others(flee
     assert fleet.gateway.ask("/api/state", headers=as_("operator"))[0] == 200
 
 
+def test_token_whose_line_says_less_takes_it_from_the_sessions_and_streams_it_opened(fleet):
+    sessions = {name: log_in(fleet.gateway, name)[1] for name in ("operator", "viewer", "admin", "east")}
+    streams = {name: fleet.gateway.stream("?heartbeat=1", headers) for name, headers in sessions.items()}
+    for stream in streams.values():
+        stream.wait("system.state.end", "the state")
+    fleet.write(line("operator", "viewer") + line("viewer", "viewer", f"regions={EAST}") +
+                line("admin", "admin", f"expires={in_seconds(600)}") + line("east", "viewer", f"regions={EAST}"))
+
+    for name in ("operator", "viewer", "admin"):
+        streams[name].wait("system.sse.shutdown", f"the farewell of {name}")
+        status, _, text = fleet.gateway.ask("/api/state", headers=sessions[name])
+        assert status == 401 and b"log in again" in text, name
+        assert fleet.gateway.ask("/api/state", headers=as_(name))[0] == 200, "the token is good for what it now says"
+    path = f"/api/workers/{fleet.ids['i-0east0']}/idle-detection"
+    assert fleet.gateway.ask(path, "PUT", {"enabled": True}, as_("operator"))[0] == 403
+    streams["east"].wait("heartbeat", "its line is as it was: it goes on")
+    assert fleet.gateway.ask("/api/state", headers=sessions["east"])[0] == 200
+
+
 def in_seconds(seconds):
     return (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)).isoformat()
 
 
-def test_stream_ends_when_its_token_does(start, bus, tmp_path):
-    fleet = Fleet(start, bus, tmp_path, lines=line("nobody", "viewer", f"expires={in_seconds(4)}"))
-    stream = fleet.gateway.stream("?heartbeat=1", as_("nobody"))
+def opened_before_its_end(opened):
+    """opened(seconds) is a stream with a login for so long; on a machine that does not get that far in time, for longer."""
+    for seconds in (4, 12, 36):
+        stream = opened(seconds)
+        if stream.status == 200:
+            return stream
+    raise AssertionError(f"{stream.status}: no stream within {seconds} s")
+
+
+def test_stream_ends_when_its_token_does(fleet):
+    def opened(seconds):
+        fleet.write(line("nobody", "viewer", f"expires={in_seconds(seconds)}"))
+        end = time.monotonic() + seconds
+        wait_until(lambda: fleet.gateway.ask("/api/state", headers=as_("nobody"))[0] == 200 or time.monotonic() > end, "the new file is read")
+        return fleet.gateway.stream("?heartbeat=1", as_("nobody"))
+    stream = opened_before_its_end(opened)
 
     stream.wait("system.state.end", "the state")
     assert "expired" in stream.wait("system.sse.shutdown", "the farewell").data["message"]
@@ -437,7 +469,7 @@ def test_claims_say_the_role_and_what_is_seen(start, bus, tmp_path):
 
 
 def test_stream_ends_in_the_middle_when_its_token_expires(issued):
-    stream = issued.gateway.stream("?heartbeat=1", bearer(RSA.token(exp=int(time.time()) + 3)))
+    stream = opened_before_its_end(lambda seconds: issued.gateway.stream("?heartbeat=1", bearer(RSA.token(exp=int(time.time()) + seconds))))
     stream.wait("system.state.end", "the state")
 
     farewell = stream.wait("system.sse.shutdown", "the farewell")
@@ -528,14 +560,16 @@ def test_streams_of_one_user_are_bounded_and_the_others_come_back_later(start, b
 
 
 def test_requests_of_one_client_are_bounded(start, bus, tmp_path):
-    fleet = Fleet(start, bus, tmp_path, "--requests-per-second", 5)
+    fleet = Fleet(start, bus, tmp_path, "--requests-per-second", 1)  # two at once: more than a slow machine asks
     answers = [fleet.gateway.ask("/api/session", headers=as_("viewer")) for _ in range(40)]
 
-    assert answers[0][0] == 200 and answers[-1][0] == 429 and answers[-1][1]["Retry-After"]
+    assert answers[0][0] == 200
+    refused = next(headers for status, headers, _ in answers if status == 429)
+    assert refused["Retry-After"]
     assert fleet.gateway.ask("/api/session", headers=as_("operator"))[0] == 200, "another user's are his own"
     fleet.gateway.stream("", as_("viewer")).wait("connected", "streams do not count")
     guesses = [fleet.gateway.ask("/api/events/stream", headers=bearer(f"guess {n}"))[0] for n in range(40)]
-    assert guesses[0] == 401 and guesses[-1] == 429, "guesses do"
+    assert guesses[0] == 401 and 429 in guesses, "guesses do"
 
 
 def test_client_behind_a_trusted_proxy_is_known_by_its_word(start, bus, tmp_path):

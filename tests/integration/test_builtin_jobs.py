@@ -17,7 +17,7 @@ class Fleet:
         self.start, self.bus, self.folder = start, bus, folder
         self.sim = start(harness.Simulator, *sim, instances=instances)
         self.store = folder / "store"
-        self.arguments = ("--store", self.store, "--renew-ms", 300, *aggregator)
+        self.arguments = ("--store", self.store, "--renew-ms", 1000, *aggregator)  # a collector asks thrice as often
         self.aggregator = start(harness.Aggregator, bus, *self.arguments)
         self.told, self.control = Told(bus), Control(bus)
         self.pins = folder / "pins"
@@ -242,7 +242,7 @@ def test_an_aggregator_killed_in_the_middle_still_knows_whose_stop_it_is(fleet):
     own = fleet(kinds=("ec2",), sim=("--transition-ms", 5000))
     instance = own.ready(status="running")
     own.runners("ec2")
-    own.sim.fault(api="StopInstances", kind="slow", delay_ms=2000)
+    own.sim.fault(api="StopInstances", kind="slow", delay_ms=5000)  # the aggregator is killed, and there again, before it is answered
     job = own.control.submit("worker.pause", worker=instance, by="ann")
     own.told.until(lambda: own.control.job(job["id"])["status"] == "in_progress", "it is under way")
 
@@ -276,8 +276,9 @@ def test_auto_pause_stops_an_idle_worker_and_counts_what_it_saves(fleet):
     assert job["job_type"] == "worker.pause" and job["submitted_by"] == "system" and job["payload"] == {"reason": "idle_timeout"}
     assert own.snapshots()[instance]["hourly_cost"] == 0 and own.state(instance) == "stopped"
     assert metric(own.aggregator.url, "cmlwatch_cost_usd_per_hour") == 0
-    before = metric(own.aggregator.url, "cmlwatch_auto_pause_saved_usd_total")
-    wait_until(lambda: metric(own.aggregator.url, "cmlwatch_auto_pause_saved_usd_total") > before > 0, "it saves")
+    saved = lambda: metric(own.aggregator.url, "cmlwatch_auto_pause_saved_usd_total")
+    before = wait_until(saved, "it saves")
+    wait_until(lambda: saved() > before, "and goes on to")
     assert metric(own.aggregator.url, "cmlwatch_auto_pause_would_save_usd_total") == 0
 
 
@@ -291,8 +292,9 @@ def test_a_dry_run_says_once_what_it_would_do_and_does_nothing(fleet):
     assert own.control.job(said["job_id"])["payload"] == {"reason": "idle_timeout", "dry_run": True}
     assert own.snapshots()[instance]["target_pause_at"] is None
     assert metric(own.aggregator.url, "cmlwatch_idle_cost_usd_per_hour") == pytest.approx(price_of(own, instance))
-    before = metric(own.aggregator.url, "cmlwatch_auto_pause_would_save_usd_total")
-    wait_until(lambda: metric(own.aggregator.url, "cmlwatch_auto_pause_would_save_usd_total") > before > 0, "it would save")
+    would_save = lambda: metric(own.aggregator.url, "cmlwatch_auto_pause_would_save_usd_total")
+    before = wait_until(would_save, "it would save")
+    wait_until(lambda: would_save() > before, "and go on to")
 
     own.told.close()
     assert own.aggregator.stop() == 0

@@ -145,7 +145,7 @@ def ask_lease(bus, collector_id, kind="pyzmq"):
     socket = zmq.Context.instance().socket(zmq.DEALER)
     socket.connect(bus.control)
     socket.send_multipart([b"request", b"lease", b"1", json.dumps({"collector_id": collector_id, "kind": kind}).encode()])
-    assert socket.poll(5000), "an answer"
+    assert socket.poll(harness.PATIENCE * 1000), "an answer"
     answer = json.loads(socket.recv_multipart()[3])
     socket.close(linger=0)
     return answer

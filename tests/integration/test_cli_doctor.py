@@ -13,6 +13,7 @@ import pytest
 import cmlwatch
 import harness
 from harness import http_json, wait_until
+from middle import Middle
 from test_tls import Pair
 
 
@@ -37,69 +38,35 @@ def examine(url, *arguments, prefix=(), **more):
     return max(others), checks
 
 
+def examine_well(url, *arguments, **more):
+    """The checks of one that finds nothing; a machine that stands still for a moment is not the gateway's fault."""
+    looks = []
+    try:
+        wait_until(lambda: looks.append(examine(url, *arguments, **more)) or looks[-1][0] == 0, "all is well")
+    except AssertionError as error:
+        raise AssertionError(f"{error}: {looks[-1:]}") from None
+    return looks[-1][1]
+
+
 def assert_fault(checks, name, verdict, *words):
     assert checks[name]["verdict"] == verdict, checks
     for word in words:
         assert word in checks[name]["detail"] + " " + checks[name]["cure"], checks[name]
 
 
-class Middle:
-    """A reverse proxy for one gateway. hold(chunk) is given what comes of a stream, and returns what goes on now; head(lines)
-    may change the head of the answer."""
-
-    def __init__(self, gateway, hold=lambda chunk: chunk, head=lambda lines: lines):
-        self.gateway, self.hold, self.head = gateway, hold, head
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                near, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(near,), daemon=True).start()
-
-    def serve(self, near):
-        with near, socket.create_connection(("127.0.0.1", self.gateway.port)) as far:
-            try:
-                request = b""
-                while b"\r\n\r\n" not in request:
-                    data = near.recv(65536)
-                    if not data:
-                        return
-                    request += data
-                far.sendall(request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1))
-                answer = b""
-                while b"\r\n\r\n" not in answer:
-                    answer += far.recv(65536)
-                top, _, body = answer.partition(b"\r\n\r\n")
-                is_stream = b"/api/events/stream" in request.split(b"\r\n", 1)[0]
-                lines = top.split(b"\r\n")
-                lines = self.head(lines) if is_stream else lines
-                out = b"\r\n".join(lines) + b"\r\n\r\n" + body
-                while True:
-                    if out := self.hold(out) if is_stream else out:
-                        near.sendall(out)
-                    out = far.recv(65536)
-                    if not out:
-                        return
-            except OSError:
-                return
-
-    def close(self):
-        self.listener.close()
-
-
 def test_all_is_well_with_a_gateway_that_is(gateway):
-    code, checks = examine(gateway.url)
+    checks = examine_well(gateway.url)
 
-    assert code == 0, checks
     assert {"connect", "healthz", "version", "readyz", "auth", "content-type", "cache-control", "x-accel", "first-byte", "buffering",
             "heartbeats", "latency", "clock"} <= set(checks)
-    text = cmlwatch.run("doctor", "--watch-seconds", 2, gateway.url)
-    assert all(line.startswith("ok ") for line in text.stdout.splitlines() if "version" not in line) and "\x1b" not in text.stdout
+    text = ""
+
+    def are_well():
+        nonlocal text
+        text = cmlwatch.run("doctor", "--watch-seconds", 2, gateway.url).stdout
+        return all(line.startswith("ok ") for line in text.splitlines() if "version" not in line)
+    wait_until(are_well, "each line says so")
+    assert text and "\x1b" not in text
     own, gateways = cmlwatch.run("--version").stdout.split()[1], http_json(f"{gateway.url}/healthz")["version"]
     assert checks["version"]["verdict"] == ("ok" if own == gateways else "warn") and own in checks["version"]["detail"]
 
@@ -135,8 +102,8 @@ def test_tls_that_is_not_spoken_or_not_trusted(gateway, start, bus, tmp_path):
     code, checks = examine(f"http://localhost:{secure.port}")
     assert code == 2
     assert_fault(checks, "http", "fail", "https://")
-    code, checks = examine(f"https://localhost:{secure.port}", "--cacert", pair.certificate)
-    assert code == 0 and checks["tls"]["verdict"] == "ok"
+    checks = examine_well(f"https://localhost:{secure.port}", "--cacert", pair.certificate)
+    assert checks["tls"]["verdict"] == "ok"
 
 
 class Page(http.server.BaseHTTPRequestHandler):
@@ -184,12 +151,12 @@ def test_login_that_is_missing_or_wrong(start, bus, tmp_path):
     assert_fault(checks, "auth", "fail", "401", "--token-file")
     code, checks = examine(closed.url, CMLWATCH_TOKEN="left")
     assert_fault(checks, "auth", "fail", "401", "the token is not")
-    code, checks = examine(closed.url, CMLWATCH_TOKEN="right")
-    assert code == 0 and checks["auth"]["detail"] == "me as viewer"
+    checks = examine_well(closed.url, CMLWATCH_TOKEN="right")
+    assert checks["auth"]["detail"] == "me as viewer"
 
 
 def test_proxy_that_holds_everything_back(gateway):
-    middle = Middle(gateway, hold=lambda chunk: b"")
+    middle = Middle(gateway, change=lambda chunk: b"")
     code, checks = examine(middle.url)
     middle.close()
 
@@ -210,7 +177,7 @@ def test_proxy_that_lets_heartbeats_through_in_bunches(gateway):
         out = b"".join(held)
         held.clear()
         return out
-    middle = Middle(gateway, hold=hold)
+    middle = Middle(gateway, change=hold)
     code, checks = examine(middle.url, "--watch-seconds", 6)
     middle.close()
 
@@ -240,8 +207,7 @@ def test_nginx_with_its_buffering_is_told_from_one_without(gateway, tmp_path):
         code, checks = examine(f"http://127.0.0.1:{ports['on']}")
         assert code == 2
         assert_fault(checks, "first-byte", "fail", "proxy_buffering off")
-        code, checks = examine(f"http://127.0.0.1:{ports['off']}")
-        assert code == 0, checks
+        checks = examine_well(f"http://127.0.0.1:{ports['off']}")
         assert "nginx" in checks["proxy"]["detail"]
     finally:
         nginx.terminate()
@@ -270,7 +236,7 @@ def test_proxy_that_ends_streams(gateway):
         if time.monotonic() - seen[0] > 0.9:
             raise OSError("a timeout")
         return chunk
-    middle = Middle(gateway, hold=hold)
+    middle = Middle(gateway, change=hold)
     code, checks = examine(middle.url)
     middle.close()
 
@@ -278,7 +244,7 @@ def test_proxy_that_ends_streams(gateway):
     assert_fault(checks, "end", "fail", "timeout")
 
 
-@pytest.mark.skipif("address" in harness.BUILD.name, reason="the clock is set by a preloaded library")
+@pytest.mark.skipif(harness.SANITIZED, reason="the clock is set by a preloaded library")
 def test_clock_that_is_off(gateway):
     for offset, code, verdict, words in (("+90s", 2, "fail", ("ahead of", "NTP")), ("-5s", 1, "warn", ("behind", "NTP"))):
         got, checks = examine(gateway.url, prefix=("faketime", "-f", offset), FAKETIME_DONT_FAKE_MONOTONIC="1")

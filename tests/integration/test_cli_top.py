@@ -8,7 +8,8 @@ import pytest
 import cmlwatch
 import harness
 import outside
-from harness import wait_until
+from harness import http_json, wait_until
+from middle import Lie, Middle
 from terminal import Terminal
 
 EAST, WEST = "us-east-1", "eu-west-1"
@@ -134,6 +135,39 @@ def test_gateway_that_dies_leaves_the_last_values_and_comes_back(fleet, top):
     lines = terminal.wait(lambda lines: "Realtime: connected" in lines[HEAD] and "66.5" in lines[FIRST], "live again, nothing missing")
 
     assert names(lines) == ["alpha", "beta", "gamma"] and "not live" not in lines[BANNER]
+
+
+def test_picture_that_differs_from_the_servers_is_repaired_and_counted(fleet, top):
+    middle = Middle(fleet.gateway, change=Lie(b'"name":"omega"', b'"name":"wrong"'))
+    try:
+        terminal = top("--url", middle.url)
+        terminal.wait(lambda lines: names(lines) == ["alpha", "beta", "gamma"], "the rows")
+        fleet.publisher.instance(EAST, "i-0one", name="omega", interval_seconds=3600)
+        terminal.wait(lambda lines: b"wrong" in terminal.bytes, "what the proxy says")
+        lines = terminal.wait(lambda lines: names(lines) == ["beta", "gamma", "omega"] and "repaired 1" in lines[HEAD], "what the server has")
+        assert "missed 0" in lines[HEAD]
+        terminal.press("?")
+        terminal.wait(lambda lines: any("lost the link 1 times; the server's" in line for line in lines), "proved again")
+    finally:
+        middle.close()
+
+
+def test_key_reconnects_at_once_and_loses_nothing(fleet, top):
+    terminal = top()
+    terminal.wait(lambda lines: len(names(lines)) == 3, "rows")
+    ids = lambda: [client["id"] for client in http_json(fleet.gateway.url + "/api/clients")["clients"]]
+    before = ids()
+    terminal.press("R")
+    wait_until(lambda: len(now := ids()) == 1 and now != before, "another stream")
+    fleet.value("i-0one", EAST, 42.5)
+    lines = terminal.wait(lambda lines: "42.5" in lines[FIRST] and "Realtime: connected" in lines[HEAD], "live again")
+    assert names(lines) == ["alpha", "beta", "gamma"]
+
+    fleet.gateway.kill()
+    terminal.wait(lambda lines: "Realtime: disconnected" in lines[HEAD], "the next try is far off")
+    fleet.gateway.start()
+    terminal.press("R")
+    terminal.wait(lambda lines: "Realtime: connected" in lines[HEAD], "it did not wait for it")
 
 
 def test_gateway_that_stays_away_is_called_disconnected(fleet, top):

@@ -162,9 +162,10 @@ def rate(program):
 def test_throttled_account_is_asked_more_slowly_and_then_as_before(start, bus, sim, listener):
     program = collector(start, bus, sim, "--calls-per-second", 20)
     wait_until(lambda: rate(program) == 20, "its full rate")
-    sim.fault(api="DescribeInstances", kind="throttle", for_ms=4000)
+    sim.fault(api="DescribeInstances", kind="throttle", for_ms=600000)
 
     wait_until(lambda: 0 < rate(program) <= 5, "it slows down")
+    sim.control("reset", {})
     wait_until(lambda: rate(program) == 20, "and comes back, call by call")
 
 

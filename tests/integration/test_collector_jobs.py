@@ -8,7 +8,7 @@ import harness
 from harness import metric, wait_until
 from router import Router
 
-LOOK = ("--job-look-ms", 100, "--interval-ms", 60000, "--renew-ms", 200)
+LOOK = ("--job-look-ms", 100, "--interval-ms", 60000, "--renew-ms", 2000)
 
 
 @pytest.fixture
@@ -210,7 +210,7 @@ def test_what_is_stopped_is_followed_no_more(start, bus, sim, router):
     program = ec2(start, bus, sim)
     settle(router)
     instance = running(sim)["instance_id"]
-    sim.fault(api="StopInstances", kind="slow", delay_ms=500)
+    sim.fault(api="StopInstances", kind="slow", delay_ms=600000)
 
     job = router.give("worker.pause", instance)
     router.wait(lambda: any(r["job_id"] == job for q in router.runners for r in q["running"]), "it has the job")
@@ -235,7 +235,7 @@ def test_a_later_attempt_takes_the_place_of_the_one_before(start, bus, sim, rout
     ec2(start, bus, sim)
     settle(router)
     instance = running(sim)["instance_id"]
-    sim.fault(api="DescribeInstances", kind="slow", delay_ms=1000, count=1)
+    sim.fault(api="DescribeInstances", kind="slow", delay_ms=600000, count=1)
 
     job = router.give("metrics.refresh", instance, step="ec2")
     router.wait(lambda: any(r["job_id"] == job for q in router.runners for r in q["running"]), "it has the job")
@@ -285,7 +285,7 @@ def cloudwatch_worker(sim):
 def test_cloudwatch_reads_the_worker_now_and_counts_it_in_the_bill(start, bus, sim, router):
     instance, worker = cloudwatch_worker(sim)
     router.workers = [worker]
-    program = start(harness.Collector, "cloudwatch", bus, "--renew-ms", 200, "--api", "data", environment=sim.environment())
+    program = start(harness.Collector, "cloudwatch", bus, "--renew-ms", 2000, "--api", "data", environment=sim.environment())
     router.collect("utilization.observed", lambda events: events)
     billed = metric(program.url, "cmlwatch_cloudwatch_metrics_requested_total")
     since = len(router.all)
@@ -301,7 +301,7 @@ def test_cloudwatch_reads_the_worker_now_and_counts_it_in_the_bill(start, bus, s
 def test_cloudwatch_forbidden_is_forbidden(start, bus, sim, router):
     instance, worker = cloudwatch_worker(sim)
     router.workers = [worker]
-    start(harness.Collector, "cloudwatch", bus, "--renew-ms", 200, "--api", "data", environment=sim.environment())
+    start(harness.Collector, "cloudwatch", bus, "--renew-ms", 2000, "--api", "data", environment=sim.environment())
     router.collect("utilization.observed", lambda events: events)
     sim.fault(api="GetMetricData", kind="deny")
 
@@ -314,7 +314,7 @@ def test_cloudwatch_forbidden_is_forbidden(start, bus, sim, router):
 def cml(start, bus, sim, tmp_path, *arguments):
     pins = tmp_path / "pins"
     pins.write_text(sim.control("pins"))
-    return start(harness.Collector, "cml", bus, "--renew-ms", 200, "--interval-ms", 60000, "--port", sim.cml_port, "--verify", "fingerprint",
+    return start(harness.Collector, "cml", bus, "--renew-ms", 2000, "--interval-ms", 60000, "--port", sim.cml_port, "--verify", "fingerprint",
                  "--fingerprints", pins, "--username", "cmlwatch", *arguments,
                  environment={**sim.environment(), "CMLWATCH_COLLECTOR_CML_PASSWORD": "cmlwatch-demo"})
 

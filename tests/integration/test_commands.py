@@ -43,12 +43,12 @@ def problem(answer, status):
 class Hub:
     """Workers, the stand-in, and a gateway before it."""
 
-    def __init__(self, start, bus, *arguments):
+    def __init__(self, start, bus, *arguments, ask_timeout_ms=20000):
         self.workers = [stand_in.make_worker(n, REGIONS[n % 2], "stopped" if n == 5 else "running") for n in range(6)]
         self.bus, self.ids = bus, [worker["worker_id"] for worker in self.workers]
         self.broker = stand_in.StandIn(bus, self.workers)
         try:
-            self.gateway = start(harness.Gateway, bus, "--ask-timeout-ms", 1000, *arguments)
+            self.gateway = start(harness.Gateway, bus, "--ask-timeout-ms", ask_timeout_ms, *arguments)
         except BaseException:
             self.broker.stop()
             raise
@@ -75,12 +75,20 @@ def hub(start, bus):
 
 
 @pytest.fixture
+def impatient(start, bus):
+    """It does not wait long for an aggregator that is away."""
+    hub = Hub(start, bus, ask_timeout_ms=1000)
+    yield hub
+    hub.broker.stop()
+
+
+@pytest.fixture
 def guarded(start, bus, tmp_path):
     """Where one has to log in."""
     tokens = tmp_path / "tokens"
     tokens.write_text("".join(f"{name} {role[0]} sha256:{hashlib.sha256(f'token-of-{name}'.encode()).hexdigest()} {' '.join(role[1:])}\n"
                               for name, role in PEOPLE.items()))
-    hub = Hub(start, bus, "--auth", "token", "--tokens-file", tokens, "--audit-log", tmp_path / "audit")
+    hub = Hub(start, bus, "--auth", "token", "--tokens-file", tokens, "--audit-log", tmp_path / "audit", ask_timeout_ms=3000)
     hub.audit_path = tmp_path / "audit"
     yield hub
     hub.broker.stop()
@@ -185,8 +193,12 @@ def test_page_of_another_site_gives_no_commands_where_nobody_has_to_log_in(hub):
 
     problem(http(url, "POST", headers={"Origin": "https://evil.example"}), 403)
     problem(http(url, "POST", headers={"Origin": "null"}), 403)
+    named = f"rebound.example:{hub.gateway.port}"
+    problem(http(url, "POST", headers={"Origin": f"http://{named}", "Host": named}), 403)
     assert not hub.asked("submit")
     assert http(url, "POST", headers={"Origin": hub.gateway.url})[0] == 202
+    local = f"localhost:{hub.gateway.port}"
+    assert http(url, "POST", headers={"Origin": f"http://{local}", "Host": local})[0] == 409, "it is on its way already"
 
 
 def test_job_of_any_type_carries_all_that_was_asked(hub):
@@ -204,7 +216,8 @@ def test_job_of_any_type_carries_all_that_was_asked(hub):
     assert hub.gateway.ask("/api/jobs", "POST", {"job_type": "of.no.worker"})[0] == 202
 
 
-def test_aggregator_that_does_not_answer_is_said(hub):
+def test_aggregator_that_does_not_answer_is_said(impatient):
+    hub = impatient
     hub.broker.away = True
 
     answers = [hub.command(hub.ids[0], "pause"), hub.gateway.ask("/api/jobs"), hub.gateway.ask(f"/api/jobs/{NOBODY}"),
@@ -216,7 +229,8 @@ def test_aggregator_that_does_not_answer_is_said(hub):
         assert answer[1]["Retry-After"] == "1"
 
 
-def test_command_that_was_refused_is_not_done_when_the_aggregator_is_back(hub):
+def test_command_that_was_refused_is_not_done_when_the_aggregator_is_back(impatient):
+    hub = impatient
     hub.broker.stop()
     problem(hub.command(hub.ids[0], "pause"), 503)
 
@@ -236,7 +250,7 @@ def test_hundreds_at_once_are_all_answered(hub):
 
 
 def test_no_more_wait_for_the_aggregator_than_may(start, bus):
-    hub = Hub(start, bus, "--asks-max", 3)
+    hub = Hub(start, bus, "--asks-max", 3, ask_timeout_ms=3000)  # all have come when the first are given up
     try:
         hub.broker.away = True
         with concurrent.futures.ThreadPoolExecutor(8) as many:
@@ -479,6 +493,21 @@ def test_audit_log_is_opened_anew_when_it_was_renamed_away(guarded):
     pause()
 
     assert len(audit(guarded, 1)) == 1 and old.read_text().count("\n") == 1
+
+
+def test_audit_log_that_can_be_opened_again_is_well_before_the_next_command(start, bus, tmp_path):
+    (tmp_path / "logs").mkdir()
+    hub = Hub(start, bus, "--audit-log", tmp_path / "logs" / "audit")
+    try:
+        reason = lambda: http_json(f"{hub.gateway.url}/readyz")["reason"] or ""
+        away = (tmp_path / "logs").rename(tmp_path / "away")
+        hub.gateway.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "audit log" in reason(), "it is said that there is none")
+        away.rename(tmp_path / "logs")
+        hub.gateway.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "audit log" not in reason(), "and that there is one")
+    finally:
+        hub.broker.stop()
 
 
 def test_commands_go_on_when_the_audit_log_cannot_be_written_and_it_is_said(start, bus):

@@ -1,8 +1,10 @@
 """What docs/ says is true: the examples run as printed, the table of metrics is the sources', links lead somewhere.
 SPDX-License-Identifier: MIT"""
+import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -32,8 +34,6 @@ def run(tmp_path):
         return pathlib.Path(said.name).read_text
     yield starter
     for process in processes:
-        import os
-        import signal
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
@@ -84,6 +84,27 @@ def test_browser_and_node_examples_are_the_library_s(fleet, run, tmp_path):
     assert node.split("import", 1)[1].split("\n", 1)[1].replace("http://127.0.0.1:8080", "") == example("js")[0].split("import", 1)[1].split("\n", 1)[1]
     said = run(["node", "--input-type=module", "-e"], fleet.gateway, node, cwd=tmp_path)
     flip(fleet, said, "running → stopped")
+
+
+def test_go_example_is_built_and_comes_back(fleet, run, tmp_path):
+    if not shutil.which("go"):
+        pytest.skip("no go here; Debian's golang-go will do")
+    source = tmp_path / "main.go"
+    source.write_text(example("go")[0].replace("127.0.0.1:8080", f"127.0.0.1:{fleet.gateway.port}"))
+    environment = {**os.environ, "GOCACHE": str(tmp_path / "cache"), "GOPATH": str(tmp_path / "path"), "GO111MODULE": "off"}
+    for arguments in (["vet"], ["build", "-o", tmp_path / "reader"]):
+        done = subprocess.run(["go", *arguments, source], capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, done.stderr
+    said = run([tmp_path / "reader"], fleet.gateway, "")
+    wait_until(lambda: "system.state.end" in said(), "it has the state")
+    flip(fleet, said, '"new_status":"stopped"')
+
+    fleet.gateway.kill()
+    fleet.publisher.instance("us-east-1", "i-0docs", state="pending")
+    fleet.gateway.start()
+
+    wait_until(lambda: '"new_status":"pending"' in said(), "it gets what it missed", deadline=2 * harness.PATIENCE)
+    assert said().count("system.state.end {") == 1, "resumed, not begun anew"
 
 
 def test_table_of_metrics_is_the_sources():

@@ -2,7 +2,6 @@
 SPDX-License-Identifier: MIT"""
 import signal
 import socket
-import subprocess
 import time
 import zlib
 
@@ -24,6 +23,8 @@ class Fleet:
         self.names = [f"i-0{count:03d}" for count in range(workers)]
         for name in self.names:
             self.publisher.until_heard(self.gateway, self.region(name), name)
+        #  The last that is told of how they came; up to a second later.
+        wait_until(lambda: http_json(f"{self.gateway.url}/api/state")["system_stats"].get("total_workers") == workers, "the numbers are told")
 
     def region(self, name):
         return REGIONS[int(name[3:]) % 2]
@@ -272,11 +273,9 @@ def test_compressed_stream_ends_as_a_whole_gzip_stream(fleet):
 
 
 def test_curl_unpacks_the_stream(fleet):
-    result = subprocess.run(["curl", "-sN", "--compressed", "--max-time", "3", fleet.gateway.url + "/api/events/stream"],
-                            capture_output=True, text=True)
+    text = harness.curl("--compressed", fleet.gateway.url + "/api/events/stream", until="event: heartbeat\n")
 
-    assert result.stdout.startswith("retry: ") and "event: system.state.end\n" in result.stdout
-    assert "event: heartbeat\n" in result.stdout
+    assert text.startswith("retry: ") and "event: system.state.end\n" in text
 
 
 @pytest.mark.parametrize("accepted", ["identity", "gzip;q=0", "br", "gzip;q=0.0, deflate", ""])
@@ -362,12 +361,25 @@ def test_list_of_clients_says_what_each_wants_and_how_it_stands(fleet):
 # --- many at once, and the end
 
 
+class Unanswered(harness.Stream):
+    """One that has asked, and reads the head of the answer when it is told to."""
+
+    def _head(self):
+        return None, {}
+
+    def begin(self):
+        self.status, self.headers = super()._head()
+        return self
+
+
 def test_states_are_given_at_a_pace_and_nobody_is_refused(start, bus):
     fleet = Fleet(start, bus, "--states-per-second", 40)
     begin = time.monotonic()
-    streams = [fleet.gateway.stream("?heartbeat=1") for _ in range(60)]
+    fleet.gateway.process.send_signal(signal.SIGSTOP)  # so that it finds all of them, however long they take to come
+    streams = [Unanswered(fleet.gateway.port, "?heartbeat=1") for _ in range(60)]
+    fleet.gateway.process.send_signal(signal.SIGCONT)
     waiting = metric(fleet.gateway.url, "cmlwatch_gateway_clients_waiting")
-    for stream in streams:
+    for stream in map(Unanswered.begin, streams):
         assert len(stream.state()) == 4
     seconds = time.monotonic() - begin
 
@@ -427,7 +439,7 @@ def test_drain_flushes_what_was_taken_in(fleet):
 
 def test_readiness_turns_red_before_streams_end(start, bus):
     start(harness.Aggregator, bus)
-    gateway = start(harness.Gateway, bus, "--drain-delay-ms", 2000)
+    gateway = start(harness.Gateway, bus, "--drain-delay-ms", 5000)
     publisher = outside.Publisher(bus.ingest, "/collector/ec2/red")
     publisher.until_heard(gateway, "us-east-1", "i-0red")
     stream = gateway.stream("?heartbeat=1")

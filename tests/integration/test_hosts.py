@@ -9,9 +9,9 @@ import harness
 from harness import metric, wait_until
 from netns import Cable
 from picture import Picture
-from test_keys import Keys, locked
+from keys import Keys, locked
 
-INTERVAL_MS, RENEW_MS = 500, 300  # a collector is given up after three times the second, a worker is stale after three of the first
+INTERVAL_MS, RENEW_MS = 1000, 1000  # a collector is given up after three times the second, a worker is stale after three of the first
 COLLECTORS = 4
 FIELDS = ("ec2_freshness", "cml_freshness")
 

@@ -94,7 +94,7 @@ def test_connection_on_which_nothing_comes_any_more_is_given_up_with_its_call(st
     wait_until(lambda: listener.turn() or metric(program.url, "cmlwatch_http_requests_total", outcome="timeout") >= 1, "a call times out")
     before = answers(program)
 
-    wait_until(lambda: listener.turn() or answers(program) >= before + 8, "calls are answered again", 10)
+    wait_until(lambda: listener.turn() or answers(program) >= before + 8, "calls are answered again")
     link.close()
 
 

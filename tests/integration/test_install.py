@@ -52,6 +52,62 @@ def complete(name, word, before, tmp_path):
     return done.stdout.split()
 
 
+def terminal(*arguments):
+    return subprocess.run([BUILD / "cmlwatch", *arguments], capture_output=True, text=True, timeout=harness.PATIENCE).stdout
+
+
+def commands():
+    """name → what its help says, of each that `cmlwatch --help` lists."""
+    found = re.findall(r"^  (\w+)  ", terminal("--help"), re.M)
+    assert len(found) >= 8
+    return {name: terminal(name, "--help") for name in found}
+
+
+def test_the_page_of_the_terminals_program_has_each_command_and_its_flags(tmp_path):
+    needs("mandoc")
+    path = tmp_path / "cmlwatch.1"
+    path.write_text(terminal("--man"))
+
+    lint = subprocess.run(["mandoc", "-Tlint", path], capture_output=True, text=True)
+    text = subprocess.run(["mandoc", "-Tascii", "-Owidth=300", path], capture_output=True, text=True).stdout
+    text = re.sub(r".\x08", "", text)
+
+    assert not lint.stdout and lint.returncode == 0, lint.stdout
+    common, *sections = re.split(r"^   (\w+)$", text, flags=re.M)
+    sections = dict(zip(sections[::2], sections[1::2]))
+    assert set(sections) == set(commands())
+    for name, said in commands().items():
+        assert said.split(" - ", 1)[1].split("\n")[0] in sections[name]
+        for flag in re.findall(r"^  (--[a-z0-9-]+)", said, re.M):
+            assert re.search(rf"^ +{flag}\b", common + sections[name], re.M), (name, flag)
+    assert "--url" in common and "--role" in sections["keygen"] and "--url" not in sections["keygen"]
+
+
+def complete_command(tmp_path, *words):
+    """As bash asks for what may follow the last of words but one, as far as the last is typed."""
+    path = tmp_path / "completion"
+    path.write_text(terminal("--completion"))
+    script = ('source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _cmlwatch cmlwatch "${@: -1}" "${@: -2:1}"; '
+              'printf "%s\\n" "${COMPREPLY[@]}"')
+    done = subprocess.run(["bash", "-c", script, path, "cmlwatch", *words], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    return done.stdout.split()
+
+
+def test_completion_of_the_terminals_program_offers_commands_then_their_flags(tmp_path):
+    (tmp_path / "some.token").touch()
+
+    assert set(complete_command(tmp_path, "")) == {*commands(), "--help", "--version"}
+    assert complete_command(tmp_path, "ta") == ["tail"]
+    for name, said in commands().items():
+        assert set(complete_command(tmp_path, name, "--")) == {*re.findall(r"^  (--[a-z0-9-]+)", said, re.M), "--help", "--config"}
+    assert complete_command(tmp_path, "workers", "--sort", "st") == ["status"]
+    assert complete_command(tmp_path, "keygen", "--role", "g") == ["gateway"]
+    assert complete_command(tmp_path, "tail", "--token-file", "some") == ["some.token"]
+    assert complete_command(tmp_path, "tail", "--json", "--qu") == ["--quiet"]
+    assert "yes" not in complete_command(tmp_path, "tail", "--json", "")
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_completion_offers_each_flag(name, tmp_path):
     offered = complete(name, "--", f"cmlwatch-{name}", tmp_path)
@@ -118,6 +174,8 @@ def test_what_is_installed_is_found(installed):
         assert program.stat().st_mode & 0o777 == 0o755
         assert (installed / "usr/share/man/man8" / f"{program.name}.8").read_text().startswith(".TH")
         assert program.name in (installed / "usr/share/bash-completion/completions" / program.name).read_text()
+    assert (installed / "usr/share/man/man1/cmlwatch.1").read_text().startswith(".TH CMLWATCH 1 ")
+    assert "complete -F _cmlwatch cmlwatch" in (installed / "usr/share/bash-completion/completions/cmlwatch").read_text()
     assert (installed / "etc/cmlwatch/secrets").stat().st_mode & 0o777 == 0o700
     assert (installed / "usr/share/doc/cmlwatch/LICENSE").exists()
 

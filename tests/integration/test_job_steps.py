@@ -19,10 +19,10 @@ class World:
 
     def __init__(self, start, bus, folder, *arguments):
         self.bus = bus
-        self.aggregator = start(harness.Aggregator, bus, "--store", folder / "store", "--renew-ms", 300, "--refresh-min-seconds", 0, *arguments)
+        self.aggregator = start(harness.Aggregator, bus, "--store", folder / "store", "--refresh-min-seconds", 0, *arguments)
         self.control, self.told = Control(bus), Told(bus)
         self.collectors = {kind: Collector(bus, kind, REFRESH[kind], *MORE[kind]) for kind in REFRESH}
-        self.mouths = {kind: outside.Publisher(bus.ingest, collector.id) for kind, collector in self.collectors.items()}
+        self.mouths = {kind: outside.Publisher(bus.ingest, collector.id).joined() for kind, collector in self.collectors.items()}
         for collector in self.collectors.values():
             collector.lease()
 

@@ -11,8 +11,12 @@ from runner import Control, Runner, Told
 
 
 @pytest.fixture
-def aggregator(start, bus, tmp_path):
-    return start(harness.Aggregator, bus, "--store", tmp_path / "store", "--renew-ms", 300)
+def aggregator(start, bus, tmp_path, request):
+    """A runner that is silent for three times --renew-ms is lost; where that is not tried, the test has time."""
+    return start(harness.Aggregator, bus, "--store", tmp_path / "store", "--renew-ms", getattr(request, "param", 10000))
+
+
+quickly_lost = pytest.mark.parametrize("aggregator", [300], indirect=True)
 
 
 @pytest.fixture
@@ -69,6 +73,7 @@ def test_job_is_told_from_its_submission_to_its_end(control, told, runner):
     assert control.state()["jobs"] == [control.job(job["id"])]
 
 
+@quickly_lost
 def test_question_of_a_runner_waits_for_work_and_is_answered_at_once_then(control, runner):
     build = runner("/runner/a", "build")
     build.poll()
@@ -121,6 +126,7 @@ def test_what_is_not_there_is_not_found(control):
     assert control.cancel("nothing", status=404)["detail"]
     assert control.ask("jobs", status="done")[0]["status"] == 400
     assert control.ask("jobs", cursor="nothing")[0]["status"] == 400
+    assert control.ask("jobs", cursor="nothing@yesterday")[0]["status"] == 400
 
 
 # --- the end of one
@@ -213,6 +219,7 @@ def test_what_a_runner_gives_back_is_no_attempt(control, runner):
     assert status_of(control, job) == "completed"
 
 
+@quickly_lost
 def test_runner_that_is_silent_loses_its_job(control, told, runner, aggregator):
     lost, other = runner("/runner/lost", "build"), runner("/runner/other", "build")
     job = control.submit("build")
@@ -266,10 +273,19 @@ def test_report_of_another_attempt_or_runner_changes_nothing(control, runner, ag
     {}, {"runner_id": ""}, {"runner_id": "a" * 201}, {"runner_id": "a|b"}, {"runner_id": "a", "concurrency": 0},
     {"runner_id": "a", "concurrency": 1001}, {"runner_id": "a", "wait_ms": 5001}, {"runner_id": "a", "wait_ms": -1},
     {"runner_id": "a", "job_types": "build"}, {"runner_id": "a", "job_types": [""]}, {"runner_id": "a", "job_types": ["x"] * 65},
-    {"runner_id": "a", "running": {}}, {"runner_id": "a", "regions": [7]}])
+    {"runner_id": "a", "running": {}}, {"runner_id": "a", "regions": [7]}, {"runner_id": "a", "running": [{}] * 2001}])
 def test_bad_question_of_a_runner_is_refused(control, question):
     assert control.ask("runner", **question)[0]["error"]["code"] == "malformed"
     assert control.state()["stats"]["total_runners"] == 0
+
+
+def test_runner_may_name_all_it_works_on_and_as_many_whose_end_was_not_heard(control, runner):
+    build = runner("/runner/a", "build", concurrency=1000)
+    control.submit("build")
+
+    answer, _ = build.ask("runner", **build.question(running=[{"job_id": f"{n:036d}", "attempt": 1} for n in range(2000)]))
+    assert answer["stop"] == [f"{n:036d}" for n in range(2000)], "it is to let go of all that it has not"
+    assert build.work()["job_type"] == "build"
 
 
 @pytest.mark.parametrize("report", [{}, {"job_id": "x", "attempt": 1}, {"job_id": "x", "event": "completed"},
@@ -318,6 +334,36 @@ def test_payloads_are_bounded_together_for_all_are_one_answer(start, bus):
 
     assert metric(aggregator.url, "cmlwatch_jobs_refused_total", reason="jobs_bytes_max") == 1
     control.close()
+
+
+def test_list_goes_on_behind_a_job_that_is_forgotten_meanwhile(start, bus):
+    start(harness.Aggregator, bus, "--jobs-keep", 0, "--renew-ms", 300)
+    control = Control(bus)
+    made = [control.submit("build") for _ in range(6)]
+
+    answer, page = control.ask("jobs", limit=2)
+    assert [job["id"] for job in page] == [made[5]["id"], made[4]["id"]]
+    for job in made [4:]:
+        control.cancel(job["id"])
+    wait_until(lambda: control.ask("job", id=made[4]["id"])[0]["status"] == 404, "it is forgotten")
+
+    rest, listed = control.ask("jobs", limit=10, cursor=answer["next_cursor"])
+    assert rest["status"] == 200 and [job["id"] for job in listed] == [job["id"] for job in reversed(made[:4])]
+    control.close()
+
+
+def test_same_client_key_brings_the_whole_record_of_a_job_that_left_the_state(control, runner):
+    build = runner("/runner/a", "build", concurrency=200)
+    first = control.submit("build", client_key="k-1", payload={"n": 1})
+    build.report(build.work(), "completed", result={"of": 1})
+    for _ in range(101):
+        control.submit("build")
+    for given in build.poll(50)["assigned"]:
+        build.report(given, "completed")
+    wait_until(lambda: not control.ask("jobs", status="pending,assigned,in_progress")[1], "all are over")
+
+    again = control.submit("build", status=200, client_key="k-1")
+    assert again == control.job(first["id"]) and again["payload"] == {"n": 1} and again["result"] == {"of": 1}
 
 
 def test_history_is_listed_page_by_page_and_whole(control, runner, aggregator):
@@ -436,7 +482,7 @@ def test_kill_9_at_any_moment_loses_nothing_that_was_answered(bus, start, tmp_pa
 
     def ask(one, operation, **question):
         number = one.send(operation, **question)
-        while one.socket.poll(1000):
+        while one.socket.poll(5000):
             frames = one.socket.recv_multipart()
             if int(frames[2]) == number:
                 return harness.json.loads(frames[3]), [harness.json.loads(f) for f in frames[4:]]

@@ -2,7 +2,9 @@
 and keys that are changed while all goes on.
 SPDX-License-Identifier: MIT"""
 import json
+import shutil
 import subprocess
+import time
 
 import pytest
 import zmq
@@ -11,53 +13,12 @@ import zmq.auth
 import harness
 import outside
 from harness import metric, wait_until
-
-
-class Keys:
-    """A folder of keys and one of those who are let in, as an operator keeps them."""
-
-    def __init__(self, folder):
-        self.folder, self.allowed = folder / "keys", folder / "allowed"
-        self.folder.mkdir()
-        self.allowed.mkdir()
-        self.make("aggregator", None)
-
-    def make(self, name, role):
-        zmq.auth.create_certificates(self.folder, name)
-        if role:
-            self.allow(name, role)
-        return self.folder / f"{name}.key"
-
-    def allow(self, name, role):
-        public = (self.folder / f"{name}.key").read_text()
-        (self.allowed / f"{name}.key").write_text(public.replace("metadata\n", f'metadata\n    name = "{name}"\n    role = "{role}"\n'))
-
-    def public(self, name):
-        return zmq.auth.load_certificate(self.folder / f"{name}.key")[0].decode()
-
-    def pair(self, name):
-        return zmq.auth.load_certificate(self.folder / f"{name}.key_secret")
-
-    def arguments(self, name, server="aggregator"):
-        return ("--curve-key", self.folder / f"{name}.key", "--curve-server-key", self.public(server))
+from keys import Keys, locked, socket
 
 
 @pytest.fixture
 def keys(tmp_path):
     return Keys(tmp_path)
-
-
-def socket(keys, kind, endpoint, name, server="aggregator"):
-    it = zmq.Context.instance().socket(kind)
-    it.linger = 0
-    it.curve_publickey, it.curve_secretkey = keys.pair(name)
-    it.curve_serverkey = keys.public(server).encode()
-    it.connect(endpoint)
-    return it
-
-
-def locked(keys):
-    return ("--curve-key", keys.folder / "aggregator.key", "--curve-allow", keys.allowed)
 
 
 def ask(dealer, operation, patience=harness.PATIENCE, **question):
@@ -81,7 +42,7 @@ def test_whole_stack_runs_with_keys_and_says_so(start, tmp_path, keys, bus, sim,
 
     for where, role in (("ingest", "collector"), ("control", "collector"), ("control", "gateway"), ("feed", "gateway")):
         assert metric(aggregator.url, "cmlwatch_bus_callers_total", socket=where, role=role, outcome="accepted") >= 1
-    assert metric(collector.url, "cmlwatch_bus_handshakes_total", outcome="succeeded") == 3  # ingest, its lease, its jobs
+    wait_until(lambda: metric(collector.url, "cmlwatch_bus_handshakes_total", outcome="succeeded") == 3, "ingest, its lease, its jobs")
     assert gateway.ask(f"/api/workers/{gateway.workers()[0]['worker_id']}/labs")[0] == 200
 
 
@@ -187,6 +148,110 @@ def test_key_of_the_aggregator_is_changed_and_nothing_is_lost(start, tmp_path, k
     event = stream.wait(lambda e: e.type == "worker.created", "the open stream goes on")
     assert event.data["name"] == "i-0two"
     assert metric(gateway.url, "cmlwatch_bus_handshakes_total", outcome="failed") >= 1
+
+
+def test_every_key_is_changed_in_turn_and_a_client_misses_nothing(start, bus, sim, tmp_path):
+    """As common/README.md says it, with the programs' own keys: a collector's, a gateway's, the aggregator's."""
+    made, allowed = tmp_path / "made", tmp_path / "allowed"
+    allowed.mkdir()
+    made.mkdir()
+
+    def allow(name, role):
+        assert keygen(made, "--name", name, "--role", role).returncode == 0
+        if role != "aggregator":
+            (made / f"{name}.key").rename(allowed / f"{name}.key")
+
+    for name, role in (("hub-1", "aggregator"), ("hub-2", "aggregator"), ("gate-1", "gateway"), ("ec2-1", "collector")):
+        allow(name, role)
+    both = ("--curve-server-key", f"{made / 'hub-1.key'},{made / 'hub-2.key'}")
+    secret = {name: ("--curve-key", made / f"{name}.key_secret") for name in ("hub-1", "hub-2", "gate-1", "gate-2", "ec2-1", "ec2-2")}
+    hub = ("--curve-allow", allowed, "--store", tmp_path / "store")
+    aggregator = start(harness.Aggregator, bus, *secret["hub-1"], *hub)
+    gateway = start(harness.Gateway, bus, *secret["gate-1"], *both)
+
+    def collector(name):
+        return start(harness.Collector, "ec2", bus, *secret[name], *both, "--interval-ms", 300, environment=sim.environment(), collector_id=name)
+    old = collector("ec2-1")
+    wait_until(lambda: len(gateway.workers()) == 6, "all workers show")
+    stream = gateway.stream()
+    stream.state()
+    instance = next(one["instance_id"] for one in sim.instances() if one["state"] == "running")
+    events = []
+
+    def change(state):
+        """What EC2 says of a worker, until the client hears of it."""
+        sim.control(f"instances/{instance}", {"state": state})
+        while not (events and events[-1].type == "worker.status.updated" and events[-1].data["new_status"] == state):
+            events.append(stream.next())
+            assert events[-1] and events[-1].type != "system.reset"
+
+    allow("ec2-2", "collector")
+    collector("ec2-2")
+    assert old.stop() == 0
+    (allowed / "ec2-1.key").unlink()
+    change("stopped")
+
+    allow("gate-2", "gateway")
+    again = start(harness.Gateway, bus, *secret["gate-2"], *both)
+    stream.close()
+    stream = again.stream("?heartbeat=1", headers={"Last-Event-ID": [event.id for event in events if event.id][-1]})
+    assert gateway.stop() == 0
+    (allowed / "gate-1.key").unlink()
+    change("running")
+
+    assert aggregator.stop() == 0
+    aggregator = start(harness.Aggregator, bus, *secret["hub-2"], *hub)
+    change("stopped")
+
+    numbers = [event.sequence for event in events if event.id and event.type not in ("connected", "heartbeat")]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), "each once, in order"
+    assert metric(aggregator.url, "cmlwatch_bus_lost_total") == 0
+
+
+def test_several_keys_that_are_all_wrong_are_not_tried_without_a_rest(start, bus, keys, aggregator):
+    for name in ("gateway", "one", "two"):
+        keys.make(name, "gateway")
+    gateway = start(harness.Gateway, bus, "--curve-key", keys.folder / "gateway.key", "--curve-server-key",
+                    f"{keys.public('one')},{keys.public('two')}", wait=False)
+    failed = lambda: metric(gateway.url, "cmlwatch_bus_handshakes_total", outcome="failed")
+    wait_until(lambda: "msg=ready" in gateway.log and failed() >= 4, "both keys were tried on both sockets")
+
+    seconds = 3
+    before = failed()
+    time.sleep(seconds)  # what is counted is how much happens in a time, and less is no failure
+    assert failed() - before < 100 * seconds, "libzmq itself tries again some ten times a second"
+
+
+def put_as_a_cluster_does(folder, files, version):
+    """A secret's volume: names are links into a folder that is put in place of the one before at once."""
+    (folder / version).mkdir(parents=True)
+    for name, text in files.items():
+        (folder / version / name).write_text(text)
+    (folder / "..new").symlink_to(version)
+    (folder / "..new").rename(folder / "..data")
+    for name in files:
+        if not (folder / name).is_symlink():
+            (folder / name).symlink_to(f"..data/{name}")
+    for old in folder.iterdir():
+        if old.is_symlink() and not old.exists() or old.is_dir() and not old.is_symlink() and old.name != version:
+            old.unlink() if old.is_symlink() else shutil.rmtree(old)
+
+
+def test_a_list_that_a_cluster_mounts_is_read_again_when_it_changes(start, keys, bus, tmp_path):
+    for name in ("gateway-1", "gateway-2"):
+        keys.make(name, "gateway")
+    text = {name: (keys.allowed / f"{name}.key").read_text() for name in ("gateway-1", "gateway-2")}
+    mounted = tmp_path / "mounted"
+    put_as_a_cluster_does(mounted, {"gateway.key": text["gateway-1"]}, "..2026_11_28_1")
+    aggregator = start(harness.Aggregator, bus, "--curve-key", keys.folder / "aggregator.key", "--curve-allow", mounted)
+    start(harness.Gateway, bus, *keys.arguments("gateway-1"))
+
+    put_as_a_cluster_does(mounted, {"gateway.key": text["gateway-2"]}, "..2026_11_28_2")
+    start(harness.Gateway, bus, *keys.arguments("gateway-2"))
+    old = start(harness.Gateway, bus, *keys.arguments("gateway-1"), wait=False)
+
+    old.wait_log("does not let this process in")
+    assert metric(aggregator.url, "cmlwatch_bus_callers_total", socket="feed", role="none", outcome="refused") >= 1
 
 
 def test_wrong_keys_are_refused_at_the_start(keys, tmp_path):

@@ -82,7 +82,7 @@ def test_without_an_aggregator_there_are_no_workers_to_read(bus, sim, kind, argu
 
 def test_print_takes_no_work_from_the_collectors_that_serve(stack):
     wait_until(lambda: all(w["cml_freshness"] == "fresh" for w in stack.gateway.workers()) and stack.gateway.workers(), "all are read")
-    leased = harness.metric(stack.aggregator.url, "cmlwatch_collectors")
+    leased = wait_until(lambda: (n := harness.metric(stack.aggregator.url, "cmlwatch_collectors")) == 3 and n, "all three collectors")
 
     result = run("cml", stack.bus, stack.sim, "--once", "--print", *CML, "--port", stack.sim.cml_port, **CML_KEYS)
     looked = run("ec2", stack.bus, stack.sim, "--once", "--print")

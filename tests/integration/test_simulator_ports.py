@@ -1,24 +1,11 @@
 """The simulated CMLs at ports of one address, as other hosts and containers reach them.
 SPDX-License-Identifier: MIT"""
-import socket
-
 import harness
 from harness import metric, wait_until
 
 
-def two_free_ports():
-    while True:
-        port = harness.free_port()
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port + 1))
-                return port
-            except OSError:
-                continue
-
-
 def test_each_cml_is_found_by_the_port_that_its_tag_names(start, bus):
-    ports = two_free_ports()
+    ports = harness.free_port()  # and the one above it
     sim = start(harness.Simulator, "--cml-ports", ports, instances=2)
     start(harness.Aggregator, bus)
     gateway = start(harness.Gateway, bus)

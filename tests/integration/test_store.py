@@ -2,6 +2,8 @@
 SPDX-License-Identifier: MIT"""
 import datetime
 import json
+import re
+import shutil
 import subprocess
 import time
 
@@ -285,8 +287,59 @@ def test_backup_while_running_goes_on_where_it_was_taken(kept, start, tmp_path):
 
     assert copied.returncode == 0, copied.stderr
     assert after["workers"] == before["workers"]
-    assert after["last_event_id"].rsplit("-", 1)[0] == before["last_event_id"].rsplit("-", 1)[0]
+    (old, said), (new, says) = (state["last_event_id"].split("-") for state in (before, after))
+    assert new != old and int(says) >= int(said), "its numbers go on, in an epoch of its own"
     assert again.returncode == 2 and b"exists" in again.stderr, "a backup is not written over"
+
+
+def test_whoever_saw_more_than_a_restored_backup_has_takes_the_whole_state(kept):
+    """The numbers that the restored store gives again are of other events."""
+    kept.until_load(11)
+    assert aggregator_once("--store", kept.folder, "--backup", kept.folder.with_name("backup")).returncode == 0
+    kept.until_load(12)
+    stream = kept.gateway.stream()
+    stream.state()
+    seen = http_json(f"{kept.gateway.url}/api/state")["last_event_id"]
+    assert kept.aggregator.stop() == 0
+    kept.folder.rename(kept.folder.with_name("lost"))
+    shutil.copytree(kept.folder.with_name("backup"), kept.folder)
+
+    kept.aggregator = kept.start(harness.Aggregator, kept.bus, *kept.arguments)
+
+    assert "the store is a copy: a new epoch begins" in kept.aggregator.log
+    reset = stream.wait(lambda e: e.type == "system.reset", "the open stream is told")
+    assert stream.wait(lambda e: e.type == "worker.snapshot" and e.data["name"] == "i-0kept" and stream.events.index(e) > stream.events.index(reset),
+                       "and has the whole state")
+    for value in (21, 22, 23):
+        kept.until_load(value)
+    late = kept.gateway.stream(headers={"Last-Event-ID": seen})
+    late.wait(lambda e: e.type == "system.reset", "one that comes back with a number of before is not led astray")
+    now = http_json(f"{kept.gateway.url}/api/state")["last_event_id"]
+    kept.again()
+    kept.until_load(24)
+    on = kept.gateway.stream(headers={"Last-Event-ID": now})
+    on.wait(lambda e: e.data.get("cloudwatch_cpu_utilization") == 24, "the epoch stays over kill -9")
+    assert not any(e.type == "system.reset" for e in on.events)
+
+
+def test_what_was_told_before_a_new_epoch_is_served_as_of_it(kept):
+    kept.until_load(11)
+    told = http_json(f"{kept.gateway.url}/api/events?limit=1000")["events"]
+    kept.aggregator.kill()
+
+    made = aggregator_once("--store", kept.folder, "--new-epoch")
+
+    epoch = made.stdout.decode().strip()
+    assert made.returncode == 0 and re.fullmatch("[0-9a-f]{8}", epoch)
+    kept.aggregator = kept.start(harness.Aggregator, kept.bus, *kept.arguments)
+    kept.gateway_again()
+    again = http_json(f"{kept.gateway.url}/api/events?limit=1000")["events"]
+    assert [event["data"] for event in told] == [event["data"] for event in again][:len(told)]
+    busy = aggregator_once("--store", kept.folder, "--new-epoch")
+    assert busy.returncode != 0 and b"another aggregator has it" in busy.stderr
+    stream = kept.gateway.stream(headers={"Last-Event-ID": f"{epoch}-1"})
+    assert stream.wait(lambda e: e.data.get("cloudwatch_cpu_utilization") == 11, "what followed number 1")
+    assert all(e.id.startswith(epoch) for e in stream.events if e.id) and not any(e.type == "system.reset" for e in stream.events)
 
 
 def test_dump_and_load_make_the_same_store(start, bus, tmp_path):

@@ -36,5 +36,10 @@ export class Sum {
     this.set(id, 0n);
     this.#of.delete(id);
   }
+  // Of how many workers it says something else than this one; one that is gone and one that is none are alike.
+  differs(from) {
+    const ids = new Set([...this.#of.keys(), ...from.#of.keys()]);
+    return [...ids].filter(id => (this.#of.get(id) ?? 0n) !== (from.#of.get(id) ?? 0n)).length;
+  }
   toString() { return this.#sum.toString(16).padStart(16, '0'); }
 }

@@ -13,7 +13,7 @@ import { Stream } from './stream.js';
 
 const SILENT_MS = 180_000;   // a tab that has said nothing for so long is frozen or gone
 const GATHER_MS = 8;
-const REPAIR_MS = 10_000, REPAIR_MOST_MS = 300_000, PATCH_TRIES = 5;
+const REPAIR_MS = 10_000, REPAIR_MOST_MS = 300_000;
 const BUFFERED = 'Something between here and the gateway holds the stream back: heartbeats come late and several at once. ' +
   'A proxy that buffers must be told not to (nginx: proxy_buffering off).';
 const HELD = 'The gateway answers, but its stream does not arrive: a proxy between seems to hold it back (nginx: proxy_buffering off).';
@@ -115,8 +115,9 @@ export class Hub {
 
   // At once when it is quiet; in a flood all tabs have fewer and larger messages, a frame's half later at most.
   #flushSoon() {
-    if (performance.now() - this.#flushed > GATHER_MS) this.#flush();
-    else this.#flushing ??= setTimeout(() => this.#flush(), GATHER_MS);
+    const wait = this.#flushed + GATHER_MS - performance.now();
+    if (wait <= 0) this.#flush();
+    else this.#flushing ??= setTimeout(() => this.#flush(), wait);
   }
 
   #flush() {
@@ -188,7 +189,7 @@ export class Hub {
 
   #event({ type, data: text, id }, data) {
     const own = this.#OWN[type];
-    if (own) own(data);
+    if (own) own(data, id);
     else if (this.#gather) this.#apply(this.#gather.model, this.#gather.sum, type, data, text);
     else {
       if (this.#returning && numberOf(id) <= numberOf(this.#returning.until || '')) this.#returning.changes++;
@@ -226,13 +227,14 @@ export class Hub {
     },
     'system.reset': data => this.#remark('client.gap', { reason: data.reason, after: data.requested_id ?? this.#stream.position }),
     'system.state.begin': () => { this.#gather = { model: new Model(), sum: new Sum() }; },
-    'system.state.end': data => {
+    'system.state.end': (data, id) => {
       if (!this.#gather) return;
+      this.#stream.position = id || this.#stream.position;  // before it is told: where the picture stands
       const { model, sum } = this.#gather, changed = noChange();
       this.#gather = null;
       this.#model.replace(model, changed);
+      if (this.#synced) this.#counters.repaired += sum.differs(this.#sum);  // times and freshness, which it leaves out, are no fault
       this.#sum = sum;
-      if (this.#synced) this.#counters.repaired += changed.workers.size;
       if (this.#returning) Object.assign(this.#returning, { changes: changed.workers.size, whole: true });
       this.#synced = true;
       this.#flush();
@@ -287,36 +289,17 @@ export class Hub {
 
   // --- another filter for the stream that is open
 
-  async #filter(patch, tries = PATCH_TRIES) {
-    const { url, init, fetch } = this.#options, { clientId } = this.#about;
-    if (this.#status.state === 'connected') {
-      const answer = await fetch(url.replace(/events\/stream$/, `clients/${clientId}`), { ...init, method: 'PATCH', body: JSON.stringify(patch),
-        headers: { 'Content-Type': 'application/json', ...init?.headers } }).catch(() => null);
-      if (answer?.status === 409 && tries > 1) {  // its state is on the way
-        await new Promise(done => { setTimeout(done, 500); });
-        return this.#filter(patch, tries - 1);
-      }
-      if (answer && answer.status >= 400 && answer.status !== 404 && answer.status < 500) {
-        return { ok: false, message: (await answer.json().catch(() => null))?.detail ?? `the gateway answers ${answer.status}` };
-      }
-      Object.assign(this.#params, patch);
-      if (answer?.ok && clientId === this.#about.clientId) { this.#narrow(); return { ok: true }; }
-    }
+  async #filter(patch) {
+    const { narrow, offer } = await import('./filter.js');
+    const told = () => this.#status.state === 'connected' ? this.#about.clientId : null, asked = told();
+    const { ok, message } = await offer(patch, this.#options, told);
+    if (message) return { ok, message };
     Object.assign(this.#params, patch);
-    this.#resync('another filter');
+    if (ok && asked === this.#about.clientId) {
+      narrow(this.#params, this.#model, this.#sum);
+      this.#flush();
+      this.#tell(this.#state('filter'));
+    } else this.#resync('another filter');
     return { ok: true };
-  }
-
-  // What the filter does not name any more is not shown, and does not count.
-  #narrow() {
-    const list = value => value === null || value === undefined ? null : new Set(String(value).split(','));
-    const regions = list(this.#params.regions), ids = list(this.#params.worker_ids);
-    for (const [id, worker] of this.#model.workers) {
-      if ((!regions || regions.has(worker.region)) && (!ids || ids.has(id))) continue;
-      this.#model.workers.delete(id);
-      this.#sum.delete(id);
-    }
-    this.#flush();
-    this.#tell(this.#state('filter'));
   }
 }

@@ -64,7 +64,7 @@ export interface Counters {
   missed: number;
   /** Events that came by resuming after a gap. */
   replayed: number;
-  /** Workers that a whole state corrected after a gap that could not be replayed. */
+  /** Workers that a whole state corrected after a gap that could not be replayed: those whose digest was another. */
   repaired: number;
   /** Times that the digest differed from the server's. */
   mismatches: number;

@@ -2,11 +2,11 @@
 // SPDX-License-Identifier: MIT
 
 const IDLE_MS = 60 * 60 * 1000;
-const SOURCES = ['ec2', 'cloudwatch', 'cml'];
+const FRESHNESS = ['ec2_freshness', 'cloudwatch_freshness', 'cml_freshness'];
 
 export const isRunning = w => w.status === 'running';
 export const isStopped = w => w.status === 'stopped' || w.status === 'stopping' || w.status === 'terminated';
-export const isStale = w => isRunning(w) && SOURCES.some(s => w[`${s}_freshness`] === 'stale' || w[`${s}_freshness`] === 'error');
+export const isStale = w => isRunning(w) && FRESHNESS.some(name => w[name] === 'stale' || w[name] === 'error');
 /** Since when nobody has used it, ms; null: it is used, or nobody knows. */
 export function idleSince(w) {
   if (!isRunning(w) || w.cml_labs_count !== 0) return null;
@@ -25,16 +25,6 @@ export const GROUPS = {
   stopped: (w) => isStopped(w),
   idle: (w, { now }) => isIdle(w, now),
 };
-
-export function count(workers, context) {
-  const counts = { all: 0, cost: 0, ...Object.fromEntries(Object.keys(GROUPS).map(name => [name, 0])) };
-  for (const worker of workers.values()) {
-    counts.all++;
-    for (const name in GROUPS) if (GROUPS[name](worker, context)) counts[name]++;
-    if (GROUPS.idle(worker, context) && worker.hourly_cost) counts.cost += worker.hourly_cost;
-  }
-  return counts;
-}
 
 const low = value => (value ?? '').toString().toLowerCase();
 
@@ -69,24 +59,68 @@ export function matches(worker, filter, context) {
     && filter.words.every(word => wordMatches(worker, word));
 }
 
-/** What a column sorts by; what nobody knows stands last, whichever way. */
-export const KEYS = {
-  name: w => low(w.name), region: w => `${w.region} ${w.instance_type ?? ''}`, status: w => w.status, service: w => w.service_status,
-  cpu: w => w.cpu_utilization, memory: w => w.memory_utilization, disk: w => w.storage_utilization, labs: w => w.cml_labs_count,
-  idle: w => idleSince(w), cost: w => w.hourly_cost ?? null, freshness: w => SOURCES.map(s => ({ error: 0, stale: 1, absent: 3 })[w[`${s}_freshness`]] ?? 2).join(''),
-  event: w => w.updated_at,
+/** What a column sorts by, where it is no field itself; what nobody knows stands last, whichever way. */
+const KEYS = {
+  region: w => `${w.region} ${w.instance_type ?? ''}`, idle: idleSince,
+  freshness: w => FRESHNESS.map(name => ({ error: 0, stale: 1, absent: 3 })[w[name]] ?? 2).join(''),
 };
+const FIELDS = { status: 'status', service: 'service_status', cpu: 'cpu_utilization', memory: 'memory_utilization', disk: 'storage_utilization', labs: 'cml_labs_count', cost: 'hourly_cost', event: 'updated_at' };
+const keyOf = sort => KEYS[sort] ?? (FIELDS[sort] ? w => w[FIELDS[sort]] : w => low(w.name));
 
-export function order(list, sort) {
-  const down = sort.startsWith('-'), key = KEYS[sort.replace(/^-/, '')] ?? KEYS.name;
-  const keyed = list.map(worker => [key(worker), worker]);
-  keyed.sort(([a, x], [b, y]) => {
-    if (a === b) return low(x.name) < low(y.name) ? -1 : low(x.name) > low(y.name) ? 1 : x.worker_id < y.worker_id ? -1 : 1;
-    if (a === null || a === undefined) return 1;
-    if (b === null || b === undefined) return -1;
-    return (a < b ? -1 : 1) * (down ? -1 : 1);
-  });
-  return keyed.map(([, worker]) => worker);
+const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0), isUnknown = key => key === null || key === undefined;
+const byKey = direction => (a, b) => (isUnknown(a.key) || isUnknown(b.key) ? isUnknown(a.key) - isUnknown(b.key) : direction * compare(a.key, b.key))
+  || compare(a.name, b.name) || compare(a.worker.worker_id, b.worker.worker_id);
+
+/**
+ * The workers that fit a filter, in its order, and the fleet in numbers. A worker that changed is another object: only such
+ * ones are looked at again, and sorted only when what they are sorted by is another. What hangs on the time is so each minute.
+ */
+export class Listing {
+  list = []; counts = null; regions = []; statuses = [];
+  #known = new Map(); #sorted = []; #asked = '';
+
+  look(workers, filter, { now, alerted }) {
+    const asked = JSON.stringify([filter, Math.floor(now / 60_000), [...alerted]]), context = { now, alerted };
+    const key = keyOf(filter.sort.replace(/^-/, ''));
+    let moved = asked !== this.#asked, differs = moved, gone = this.#known.size;
+    for (const [id, worker] of workers) {
+      const known = this.#known.get(id);
+      if (known) gone--;
+      if (known?.worker === worker && asked === this.#asked) continue;
+      const next = { worker, key: key(worker), name: low(worker.name), fits: matches(worker, filter, context), groups: Object.keys(GROUPS).filter(name => GROUPS[name](worker, context)) };
+      differs = true;
+      if (known) {
+        moved ||= known.key !== next.key || known.name !== next.name;
+        Object.assign(known, next);
+      } else {
+        moved = true;
+        this.#known.set(id, next);
+        this.#sorted.push(next);
+      }
+    }
+    this.#asked = asked;
+    if (gone) {
+      for (const id of this.#known.keys()) if (!workers.has(id)) this.#known.delete(id);
+      this.#sorted = [...this.#known.values()];
+      moved = differs = true;
+    }
+    if (moved) this.#sorted.sort(byKey(filter.sort.startsWith('-') ? -1 : 1));
+    if (differs) this.#sum();
+    return this;
+  }
+
+  #sum() {
+    const counts = { all: this.#sorted.length, cost: 0, ...Object.fromEntries(Object.keys(GROUPS).map(name => [name, 0])) }, regions = new Set(), statuses = new Set();
+    this.list = [];
+    for (const { worker, fits, groups } of this.#sorted) {
+      if (fits) this.list.push(worker);
+      for (const name of groups) counts[name]++;
+      if (worker.hourly_cost && groups.includes('idle')) counts.cost += worker.hourly_cost;
+      regions.add(worker.region);
+      statuses.add(worker.status);
+    }
+    Object.assign(this, { counts, regions: [...regions].sort(), statuses: [...statuses].sort() });
+  }
 }
 
 /** The order that is shown stays while somebody points at it: those that left go, new ones stand at the end. */

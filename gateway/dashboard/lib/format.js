@@ -1,21 +1,8 @@
 // format.js - times, numbers and words as people read them. What nobody knows is a dash, never 0.
 // SPDX-License-Identifier: MIT
-import { setting } from './settings.js';
-
 export const DASH = '–';
 
-const clocks = new Map();
-function clock(options) {
-  const zone = setting('zone') === 'utc' ? 'UTC' : undefined, key = JSON.stringify([options, zone]);
-  if (!clocks.has(key)) clocks.set(key, new Intl.DateTimeFormat('en-GB', { ...options, timeZone: zone, hourCycle: 'h23' }));
-  return clocks.get(key);
-}
-const ms = time => typeof time === 'number' ? time : Date.parse(time);
-
-export const timeOfDay = time => time ? clock({ hour: '2-digit', minute: '2-digit', second: '2-digit' }).format(ms(time)) : DASH;
-export const dateTime = time => time
-  ? `${clock({ year: 'numeric', month: 'short', day: '2-digit', hour: '2-digit', minute: '2-digit', second: '2-digit' }).format(ms(time))}${setting('zone') === 'utc' ? ' UTC' : ''}`
-  : DASH;
+export const ms = time => typeof time === 'number' ? time : Date.parse(time);
 
 /** "41 s", "12 min", "3 h 20 min", "5 d 2 h". */
 export function duration(seconds) {
@@ -28,7 +15,6 @@ export function duration(seconds) {
 }
 /** How long ago, by a clock that agrees with the server's. */
 export const ago = (time, now) => time ? `${duration((now - ms(time)) / 1000)} ago` : DASH;
-export const until = (time, now) => !time ? DASH : ms(time) > now ? `in ${duration((ms(time) - now) / 1000)}` : 'now';
 
 export const percent = value => value === null || value === undefined ? DASH : `${value < 10 ? value.toFixed(1) : Math.round(value)} %`;
 export const count = value => value === null || value === undefined ? DASH : value.toLocaleString('en');

@@ -4,13 +4,13 @@
 import { SseClient } from '../client/sse-client.js';
 import { touch } from './ui.js';
 
-const EVENTS_MAX = 2000, SPARKS_MAX = 40, ENDED_MAX = 100;
+const EVENTS_MAX = 2000, SPARKS_MAX = 40;
 
 /** Resolved by the login form; null when nobody is asked. */
 export const login = { ask: null };
 
 export const client = new SseClient('/api/events/stream', {
-  name: 'dashboard', heartbeat: 5,
+  name: 'dashboard', heartbeat: 5, worker: '/client/worker.js', // by its name: pack puts this module elsewhere
   login: ({ message, signal }) => new Promise(resolve => {
     const done = value => { login.ask = null; touch('login'); resolve(value); };
     login.ask = { message, done };
@@ -26,8 +26,11 @@ export const log = { events: [], dropped: 0 };
 export const sparks = new Map();
 /** worker id -> the newest event about it, but for its snapshots. */
 export const lastEvents = new Map();
+/** Kept by alerts.js, which comes after the first rows. */
 export const alerts = { byId: new Map(), rules: [], known: false };
 export const session = { user: null, role: 'viewer', auth: 'none', known: false };
+/** How many users have gone from here: a view of one before is not the next one's. */
+export const gone = { users: 0 };
 
 const QUIET = new Set(['worker.snapshot', 'heartbeat', 'connected', 'system.state.begin', 'system.state.end', 'system.stats']);
 
@@ -48,19 +51,18 @@ function keepSpark(id) {
   sparks.set(id, past);
 }
 
-function keepAlert({ type, data }) {
-  const id = data.alert_id, now = alerts.byId.get(id);
-  if (type === 'alert.raised') alerts.byId.set(id, { ...data, id });
-  else if (type === 'alert.acknowledged' && now) alerts.byId.set(id, { ...now, state: 'acknowledged', acknowledged_by: data.acknowledged_by, acknowledged_at: data.acknowledged_at });
-  else if (type === 'alert.cleared' && now) alerts.byId.set(id, { ...now, state: 'cleared', cleared_at: data.cleared_at });
-  const ended = [...alerts.byId.values()].filter(alert => alert.state === 'cleared');
-  for (const alert of ended.slice(0, Math.max(0, ended.length - ENDED_MAX))) alerts.byId.delete(alert.id);
-  touch('alerts');
+/** Somebody else sits here now, or nobody: what this page has kept of what the one before saw goes with him. */
+function forget() {
+  Object.assign(log, { events: [], dropped: 0 });
+  for (const kept of [sparks, lastEvents, alerts.byId]) kept.clear();
+  Object.assign(alerts, { rules: [], known: false });
+  gone.users++;
+  touch('route', 'events', 'alerts');
 }
 
 client.on('*', keepEvent);
-client.on('alert.*', keepAlert);
 client.onChange(change => {
+  if (change.reason === 'forgotten') forget();
   for (const id of change.workers) {
     keepSpark(id);
     touch(id); // a row in sight hears of its own worker at once, the view as a whole a few times a second
@@ -69,7 +71,7 @@ client.onChange(change => {
   if (change.workers.size) topics.push('workers');
   if (change.jobs.size) topics.push('jobs');
   if (change.stats) topics.push('stats');
-  if (change.whole) { topics.push('workers', 'jobs', 'stats'); refreshAlerts(); refreshSession(); }
+  if (change.whole) { topics.push('workers', 'jobs', 'stats'); refreshSession(); }
   touch(...topics);
 });
 
@@ -100,16 +102,6 @@ export async function ask(path, { method = 'GET', body, headers = {} } = {}) {
   const said = type.includes('json') ? await answer.json() : null;
   if (!answer.ok) throw Object.assign(new Error(said?.detail ?? `the gateway answers ${answer.status}`), { status: answer.status, problem: said });
   return said;
-}
-
-export async function refreshAlerts() {
-  try {
-    const { alerts: list, rules } = await ask('/api/alerts');
-    alerts.byId = new Map(list.map(alert => [alert.id, alert]));
-    alerts.rules = rules ?? [];
-    alerts.known = true;
-  } catch { alerts.known = false; } // an older gateway, or one that is away: the view says it
-  touch('alerts');
 }
 
 export async function refreshSession() {

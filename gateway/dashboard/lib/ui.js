@@ -8,7 +8,7 @@ import htm from '../vendor/htm.js';
 export const html = htm.bind(h);
 export { render, Component, useEffect, useLayoutEffect, useMemo, useRef, useState };
 
-const listeners = new Map(); // topic -> set of functions
+const listeners = new Map(); // topic -> listener -> whether it hears at once
 const moved = new Set();
 const moves = new Map(); // topic -> how often it has moved
 const movesOf = topics => topics.reduce((sum, topic) => sum + (moves.get(topic) ?? 0), 0);
@@ -17,28 +17,34 @@ let planned = false;
 function paint() {
   planned = false;
   const due = new Set();
-  for (const topic of moved) for (const listener of listeners.get(topic) ?? []) due.add(listener);
+  for (const topic of moved) for (const [listener] of listeners.get(topic) ?? []) due.add(listener);
   moved.clear();
   for (const listener of due) listener();
 }
 
-/** Something of these topics is another now. */
+/** Something of these topics is another now. A frame is asked for only where somebody will paint in it: an idle one costs, too. */
 export function touch(...topics) {
   for (const topic of topics) {
-    moved.add(topic);
     moves.set(topic, movesOf([topic]) + 1);
+    if (listeners.has(topic)) moved.add(topic);
   }
-  if (!planned && !document.hidden) {
+  if (document.hidden) return;
+  for (const topic of moved) {
+    let waits = false;
+    for (const [listener, atOnce] of listeners.get(topic) ?? []) if (atOnce) listener(); else waits = true;
+    if (!waits) moved.delete(topic);
+  }
+  if (moved.size && !planned) {
     planned = true;
     requestAnimationFrame(paint);
   }
 }
 document.addEventListener('visibilitychange', () => { if (!document.hidden) touch(); });
 
-/** Calls `listener` in the next frame after the topic moved; what it returns ends that. */
-export function listen(topic, listener) {
-  if (!listeners.has(topic)) listeners.set(topic, new Set());
-  listeners.get(topic).add(listener);
+/** Calls `listener` in the next frame after the topic moved, or at once, if it only sets a clock; what it returns ends that. */
+export function listen(topic, listener, atOnce = false) {
+  if (!listeners.has(topic)) listeners.set(topic, new Map());
+  listeners.get(topic).set(listener, atOnce);
   return () => {
     const all = listeners.get(topic);
     all.delete(listener);
@@ -52,12 +58,10 @@ export function useLive(topics, every = 0) {
   useEffect(() => {
     let last = 0, timer = 0;
     const go = () => { timer = 0; last = performance.now(); again(n => n + 1); };
-    const listener = () => {
-      const wait = (typeof every === 'function' ? every() : every) - (performance.now() - last);
-      if (wait <= 0) go();
-      else timer ||= setTimeout(go, wait);
-    };
-    const offs = topics.map(topic => listen(topic, listener));
+    const listener = every ? () => {
+      timer ||= setTimeout(() => requestAnimationFrame(go), (typeof every === 'function' ? every() : every) - (performance.now() - last));
+    } : go;
+    const offs = topics.map(topic => listen(topic, listener, Boolean(every)));
     if (movesOf(topics) !== seen) go(); // between the first painting and now
     return () => {
       clearTimeout(timer);
@@ -75,7 +79,7 @@ export function useClock(ms = 1000) {
   }, [ms]);
 }
 
-const sheets = new Map();
+const RETRY_MS = 3000, sheets = new Map();
 /** A style sheet, once; resolved when it is there. */
 export const sheet = path => sheets.get(path) ?? sheets.set(path, new Promise(resolve => {
   const link = Object.assign(document.createElement('link'), { rel: 'stylesheet', href: path });
@@ -84,14 +88,16 @@ export const sheet = path => sheets.get(path) ?? sheets.set(path, new Promise(re
   document.head.append(link);
 })).get(path);
 
-/** A component whose code, `name` of a module, is fetched when it is first shown; until then there is nothing. */
+/** A component whose code, `name` of a module, is fetched when it is first shown, and again where that failed; until then there is nothing. */
 export function lazy(load, name) {
   let Shown = null;
   return props => {
-    const [, again] = useState(0);
+    const [tries, again] = useState(0);
     useEffect(() => {
-      if (!Shown) Promise.all([load(), sheet('/more.css')]).then(([module]) => { Shown = module[name]; again(1); }, () => {});
-    }, []);
+      let timer = 0;
+      if (!Shown) Promise.all([load(), sheet('/more.css')]).then(([module]) => { Shown = module[name]; again(-1); }, () => { timer = setTimeout(() => again(tries + 1), RETRY_MS); });
+      return () => clearTimeout(timer);
+    }, [tries]);
     return Shown ? html`<${Shown} ...${props}/>` : null;
   };
 }

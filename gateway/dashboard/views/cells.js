@@ -9,7 +9,7 @@ const SHAPES = {
   running: '●', available: '●', completed: '●', fresh: '●', pending: '◔', starting: '◔', assigned: '◔', in_progress: '◑', stopping: '◕', 'shutting-down': '◕',
   stopped: '■', terminated: '✕', cancelled: '✕', failed: '▲', error: '▲', unavailable: '▲', unknown: '?', critical: '▲', warning: '◆', info: '○',
 };
-export const Word = ({ value, quiet }) => html`<span class=${`word ${value}${quiet ? ' quiet' : ''}`}><span aria-hidden="true">${SHAPES[value] ?? '·'}</span> ${(value ?? DASH).replaceAll('_', ' ')}</span>`;
+export const Word = ({ value, quiet, says = value ?? DASH }) => html`<span class=${`word ${value}${quiet ? ' quiet' : ''}`}><span aria-hidden="true">${SHAPES[value] ?? '·'}</span> ${says.replaceAll('_', ' ')}</span>`;
 
 /** The last values of a series; a gap is a gap. */
 export function Spark({ values, label }) {

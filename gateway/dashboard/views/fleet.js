@@ -2,34 +2,48 @@
 // A row in sight is painted in the frame after its worker changed; which rows there are, and their order, is worked out
 // a few times a second, seldomer the longer it takes. Filters, order and search stand in the address.
 // SPDX-License-Identifier: MIT
-import { Component, html, lazy, listen, useEffect, useLayoutEffect, useLive, useMemo, useRef, useState } from '../lib/ui.js';
+import { Component, html, lazy, listen, useEffect, useLayoutEffect, useLive, useRef, useState } from '../lib/ui.js';
 import { activeAlerts, client, lastEvents, sparks, workers } from '../lib/live.js';
 import { go, narrow, route } from '../lib/route.js';
 import { ago, count as number, DASH, dollars, duration, plural, text } from '../lib/format.js';
-import { count, filterOf, hold, idleSince, matches, order } from '../lib/fleet.js';
+import { filterOf, hold, idleSince, Listing } from '../lib/fleet.js';
 import { Freshness, Load, Word } from './cells.js';
 
 const ROW = 34, CARD = 150, OVERSCAN = 6, NARROW = '(max-width: 700px)';
 
-// name of the sort key, heading, what stands in the cell; `what` is compared to mark what has changed.
+// name of the sort key, heading, what stands in the cell, and the fields that are compared to mark what has changed.
 const COLUMNS = [
-  ['name', 'Name', w => html`<a href=${`#/worker/${w.worker_id}`} tabindex="-1">${w.name}</a> <small>${w.aws_instance_id}</small>`, w => w.name],
-  ['region', 'Region, type', w => html`${w.region} <small>${text(w.instance_type)}</small>`, w => w.region],
-  ['status', 'Status', w => html`<${Word} value=${w.status}/>`, w => w.status],
-  ['service', 'CML', w => html`<${Word} value=${w.service_status} quiet=${w.status !== 'running'}/>`, w => w.service_status],
-  ['cpu', 'CPU', w => html`<${Load} value=${w.cpu_utilization} values=${sparks.get(w.worker_id)} name="CPU"/>`, w => w.cpu_utilization],
-  ['memory', 'Memory', w => html`<${Load} value=${w.memory_utilization}/>`, w => w.memory_utilization],
-  ['disk', 'Disk', w => html`<${Load} value=${w.storage_utilization}/>`, w => w.storage_utilization],
-  ['labs', 'Labs', w => number(w.cml_labs_count), w => w.cml_labs_count],
-  ['idle', 'Idle', w => { const since = idleSince(w); return since === null ? DASH : duration((client.now() - since) / 1000); }, () => null],
-  ['cost', '$ / h', w => (w.hourly_cost === undefined ? DASH : dollars(w.hourly_cost)), w => w.hourly_cost],
-  ['freshness', 'E·W·C', w => html`<${Freshness} worker=${w}/>`, w => `${w.ec2_freshness}${w.cloudwatch_freshness}${w.cml_freshness}`],
-  ['event', 'Last event', w => { const e = lastEvents.get(w.worker_id); return e ? html`${e.type.replace('worker.', '')} <small>${ago(e.time, client.now())}</small>` : DASH; }, () => null],
+  ['name', 'Name', w => html`<a href=${`#/worker/${w.worker_id}`} tabindex="-1">${w.name}</a> <small>${w.aws_instance_id}</small>`, 'name'],
+  ['region', 'Region, type', w => html`${w.region} <small>${text(w.instance_type)}</small>`, 'region'],
+  ['status', 'Status', w => html`<${Word} value=${w.status}/>`, 'status'],
+  ['service', 'CML', w => html`<${Word} value=${w.service_status} quiet=${w.status !== 'running'}/>`, 'service_status'],
+  ['cpu', 'CPU', w => html`<${Load} value=${w.cpu_utilization} values=${sparks.get(w.worker_id)} name="CPU"/>`, 'cpu_utilization'],
+  ['memory', 'Memory', w => html`<${Load} value=${w.memory_utilization}/>`, 'memory_utilization'],
+  ['disk', 'Disk', w => html`<${Load} value=${w.storage_utilization}/>`, 'storage_utilization'],
+  ['labs', 'Labs', w => number(w.cml_labs_count), 'cml_labs_count'],
+  ['idle', 'Idle', w => { const since = idleSince(w); return since === null ? DASH : duration((client.now() - since) / 1000); }],
+  ['cost', '$ / h', w => dollars(w.hourly_cost), 'hourly_cost'],
+  ['freshness', 'E·W·C', w => html`<${Freshness} worker=${w}/>`, 'ec2_freshness', 'cloudwatch_freshness', 'cml_freshness'],
+  ['event', 'Last event', w => { const e = lastEvents.get(w.worker_id); return e ? html`${e.type.replace('worker.', '')} <small>${ago(e.time, client.now())}</small>` : DASH; }],
 ];
+
+//  Marks go several at once. As animations each would end in a frame of its own: that was a third of what the page cost.
+const MARK_MS = 1200, SWEEP_MS = 300, marked = new Map(); // row -> since when, oldest first
+let sweeping = 0;
+function sweep() {
+  sweeping = 0;
+  for (const [row, since] of marked) {
+    if (performance.now() - since < MARK_MS) break;
+    row.base?.removeAttribute('data-changed');
+    marked.delete(row);
+  }
+  if (marked.size) sweepSoon();
+}
+const sweepSoon = () => { sweeping ||= setTimeout(() => requestAnimationFrame(sweep), SWEEP_MS); };
 
 class Row extends Component {
   componentDidMount() { this.off = listen(this.props.worker.worker_id, () => this.setState({})); }
-  componentWillUnmount() { this.off(); }
+  componentWillUnmount() { this.off(); marked.delete(this); }
   now(props) { return workers.get(props.worker.worker_id) ?? props.worker; }
   shouldComponentUpdate(next) {
     const { at, active, minute } = this.props;
@@ -38,12 +52,18 @@ class Row extends Component {
   render(props) {
     const { at, active } = props, worker = this.now(props);
     this.event = lastEvents.get(worker.worker_id);
-    const before = this.shown, turn = (this.turn = (this.turn ?? 0) ^ 1);
-    const changed = before && before !== worker ? COLUMNS.map(([, , , what]) => what(before) !== what(worker)) : [];
+    const before = this.shown;
+    const changed = COLUMNS.map(([, , , ...fields]) => before && fields.some(field => before[field] !== worker[field]));
     this.shown = worker;
+    marked.delete(this);
+    if (changed.includes(true)) {
+      marked.set(this, performance.now());
+      this.turn = (this.turn ?? 0) + 1; // another value each time, for the last one may have been swept away
+      sweepSoon();
+    }
     return html`<tr role="row" aria-rowindex=${at + 2} id=${`row-${worker.worker_id}`} tabindex=${active ? 0 : -1} data-id=${worker.worker_id}
-        data-instance=${worker.aws_instance_id} data-status=${worker.status} class=${worker.status === 'running' ? '' : 'resting'}>
-      ${COLUMNS.map(([name, heading, show], i) => html`<td role=${i ? 'cell' : 'rowheader'} data-label=${heading} class=${`${name}${changed[i] ? ` changed${turn}` : ''}`}>${show(worker)}</td>`)}</tr>`;
+        data-instance=${worker.aws_instance_id} data-status=${worker.status} data-changed=${marked.has(this) ? this.turn : null} class=${worker.status === 'running' ? '' : 'resting'}>
+      ${COLUMNS.map(([name, heading, show], i) => html`<td role=${i ? 'cell' : 'rowheader'} data-label=${heading} class=${`${name}${changed[i] ? ' changed' : ''}`}>${show(worker)}</td>`)}</tr>`;
   }
 }
 
@@ -99,20 +119,16 @@ function useOrder(wanted, sort) {
 
 export function Fleet() {
   useLive(['route', 'settings']);
-  const cost = useRef(0);
+  const cost = useRef(0), [listing] = useState(() => new Listing());
   useLive(['workers', 'alerts'], () => Math.max(200, 20 * cost.current));
   const began = performance.now();
   const { query } = route(), filter = filterOf(query), now = client.now(), minute = Math.floor(now / 60000);
-  const context = { now, alerted: new Set(activeAlerts().filter(a => a.severity !== 'info' && a.worker_id).map(a => a.worker_id)) };
-  const all = [...workers.values()];
-  const wanted = order(all.filter(worker => matches(worker, filter, context)), filter.sort);
+  const alerted = new Set(activeAlerts().filter(a => a.severity !== 'info' && a.worker_id).map(a => a.worker_id));
+  const { list: wanted, counts, regions, statuses } = listing.look(workers, filter, { now, alerted });
   const [list, holding] = useOrder(wanted, filter.sort + query);
-  const counts = count(workers, context);
   cost.current = performance.now() - began;
   const box = useRef(), [active, setActive] = useState(null), [exporting, setExporting] = useState(false), cards = useMedia(NARROW), height = cards ? CARD : ROW;
   const [from, to] = useWindow(box, list.length, height);
-  const regions = useMemo(() => [...new Set(all.map(w => w.region))].sort(), [all.length]);
-  const statuses = [...new Set(all.map(w => w.status))].sort();
   const at = list.findIndex(w => w.worker_id === active), first = at < 0 ? from : at;
 
   const move = to => {
@@ -141,7 +157,7 @@ export function Fleet() {
       <div class="filters">
         <${Choice} name="region" label="Region" values=${regions} query=${query}/><${Choice} name="status" label="Status" values=${statuses} query=${query}/>
         <label>Tag <input id="tag" value=${query.get('tag') ?? ''} placeholder="key=value" onInput=${e => narrow({ tag: e.target.value })}/></label>
-        <span id="shown" role="status">${list.length === all.length ? plural(all.length, 'worker') : `${number(list.length)} of ${plural(all.length, 'worker')}`}</span>
+        <span id="shown" role="status">${list.length === workers.size ? plural(workers.size, 'worker') : `${number(list.length)} of ${plural(workers.size, 'worker')}`}</span>
         <details class="export" onToggle=${event => setExporting(event.target.open)}><summary>export</summary>${exporting ? html`<${Export} list=${list} filter=${filter}/>` : null}</details>
       </div>
       <table role="table" aria-rowcount=${list.length + 1} class=${cards ? 'cards' : ''} onKeyDown=${onKey} onClick=${onClick} ...${holding}>
@@ -154,6 +170,6 @@ export function Fleet() {
           ${to < list.length ? html`<tr aria-hidden="true" class="space" style=${{ height: `${(list.length - to) * height}px` }}></tr>` : null}
         </tbody>
       </table>
-      ${list.length ? null : html`<p class="empty">${!client.status.synced ? 'Waiting for the fleet…' : all.length ? 'No worker fits these filters.' : 'No workers yet: a collector tells of them when it has found some.'}</p>`}
+      ${list.length ? null : html`<p class="empty">${!client.status.synced ? 'Waiting for the fleet…' : workers.size ? 'No worker fits these filters.' : 'No workers yet: a collector tells of them when it has found some.'}</p>`}
     </section>`;
 }

@@ -1,7 +1,7 @@
 // frame.js - what stands around each view: name, tabs, search, badge, pause, looks, keys; and one line when
 // something is to be said. A view's code is fetched when it is first looked at. SPDX-License-Identifier: MIT
 import { html, lazy, sheet, useEffect, useLive, useState } from '../lib/ui.js';
-import { activeAlerts, ask, client, jobs, login, session, workers } from '../lib/live.js';
+import { activeAlerts, client, gone, jobs, login, workers } from '../lib/live.js';
 import { go, link, narrow, route, VIEWS } from '../lib/route.js';
 import { set, setting } from '../lib/settings.js';
 import { duration, plural } from '../lib/format.js';
@@ -16,7 +16,7 @@ const LOADERS = {
   system: () => import('./system.js').then(m => m.System),
 };
 const loaded = { workers: Fleet };
-const Help = lazy(() => import('./help.js'), 'Help'), Login = lazy(() => import('./login.js'), 'Login'), Toasts = lazy(() => import('./toasts.js'), 'Toasts');
+const Help = lazy(() => import('./help.js'), 'Help'), [Account, Icon] = ['Account', 'Icon'].map(name => lazy(() => import('./account.js'), name)), Login = lazy(() => import('./login.js'), 'Login'), Toasts = lazy(() => import('./toasts.js'), 'Toasts');
 
 function View() {
   useLive(['route']);
@@ -29,7 +29,7 @@ function View() {
   }, [view, isLive]); // what could not be fetched is asked for again when the gateway is back
   const Shown = loaded[view];
   if (!Shown) return html`<p class="empty" role="status">${failed?.view === view ? `This view could not be loaded: ${failed.message}` : '…'}</p>`;
-  return html`<${Shown} key=${view + (id ?? '')} id=${id}/>`;
+  return html`<${Shown} key=${view + (id ?? '') + gone.users} id=${id}/>`;
 }
 
 const nextTheme = () => set('theme', { auto: 'light', light: 'dark', dark: 'auto' }[setting('theme')]);
@@ -40,7 +40,7 @@ const pause = () => (client.status.paused ? client.resume() : client.pause());
 function useKeys(help) {
   useEffect(() => {
     const onKey = event => {
-      const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName) || event.target.isContentEditable;
+      const { tagName, type, isContentEditable } = event.target, typing = isContentEditable || (/^(INPUT|SELECT|TEXTAREA)$/.test(tagName) && type !== 'checkbox');
       if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return;
       if (event.key === 'Escape' && event.target.id === 'find') { event.target.blur(); return; }
       if (typing) return;
@@ -79,13 +79,6 @@ function Banner() {
     ${status.paused ? html` <button type="button" onClick=${() => client.resume()}>go on</button>` : null}</p>`;
 }
 
-function Account() {
-  useLive(['session']);
-  if (!session.user) return null;
-  const out = async () => { await ask('/api/session', { method: 'DELETE' }).catch(() => {}); Object.assign(session, { user: null }); client.forget(); };
-  return html`<span id="account">${session.user} <small>${session.role}</small> <button type="button" onClick=${out}>log out</button></span>`;
-}
-
 function Tabs() {
   useLive(['route']);
   useLive(['workers', 'jobs', 'alerts'], 500);
@@ -104,22 +97,16 @@ function Search() {
     <input id="find" type="search" aria-label="Find" placeholder="Find  ( / )" autocomplete="off" value=${query.get('q') ?? ''} onInput=${type}/></form>`;
 }
 
-function favicon(troubles) {
-  const picture = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><circle cx="16" cy="16" r="15" fill="#bd2130"/><text x="16" y="22" font-size="16" text-anchor="middle" fill="#fff" font-family="sans-serif">${troubles > 99 ? '99' : troubles}</text></svg>`;
-  const wanted = troubles ? `data:image/svg+xml,${encodeURIComponent(picture)}` : '/icon.svg';
-  const icon = document.querySelector('link[rel=icon]');
-  if (icon.getAttribute('href') !== wanted) icon.setAttribute('href', wanted);
-  document.title = troubles ? `(${troubles}) cmlwatch` : 'cmlwatch';
-}
-
 export function Frame() {
   useLive(['login']);
   useLive(['settings', 'status', 'alerts'], 250);
   const [help, setHelp] = useState(false), [quiet, setQuiet] = useState(false);
-  useEffect(() => { const timer = setTimeout(() => setQuiet(true), 1500); return () => clearTimeout(timer); }, []); // toasts are not for the first look
   useKeys(() => setHelp(true));
-  const { status } = client;
-  favicon(activeAlerts().filter(alert => alert.severity !== 'info').length);
+  const { status } = client, { synced } = status, more = synced || (status.state !== 'connected' && status.reason !== 'opening'); // what is not for the first rows
+  useEffect(() => {
+    const timer = synced && setTimeout(() => setQuiet(true), 1500); // toasts are not for the first look
+    return () => clearTimeout(timer);
+  }, [synced]);
   return html`
     <a class="skip" href="#content" onClick=${event => { event.preventDefault(); document.getElementById('content').focus(); }}>to the content</a>
     <header>
@@ -130,10 +117,10 @@ export function Frame() {
       <button type="button" id="theme" onClick=${nextTheme} title="theme: ${setting('theme')}" aria-label="theme: ${setting('theme')}">${{ auto: '◑', light: '☀', dark: '☾' }[setting('theme')]}</button>
       <button type="button" id="zone" onClick=${nextZone} title="times are ${setting('zone')}">${setting('zone') === 'utc' ? 'UTC' : 'local'}</button>
       <button type="button" id="keys" onClick=${() => setHelp(true)} aria-label="keys and settings">?</button>
-      <${Account}/>
+      ${more ? html`<${Account}/><${Icon}/>` : null}
     </header>
     <${Banner}/>${login.ask ? html`<${Login}/>` : null}
     <main id="content" tabindex="-1" data-away=${status.synced && status.state !== 'connected'}><${View}/></main>
-    ${quiet ? html`<${Toasts}/>` : null}
+    ${quiet ? html`<${Toasts} key=${gone.users}/>` : null}
     ${help ? html`<${Help} close=${() => setHelp(false)}/>` : null}`;
 }

@@ -42,12 +42,12 @@ export function Jobs() {
         ${[...new Set(all.map(job => job.job_type))].sort().map(name => html`<option selected=${name === type}>${name}</option>`)}</select></label>
       <span id="shown" role="status">${list.length > SHOWN ? `the first ${SHOWN} of ${list.length}` : list.length} jobs</span></div>
       ${fault ? html`<p class="empty" role="alert">${fault}</p>` : null}
-      <div class="wide" tabindex="0" role="group" aria-label="Jobs: table"><table><thead><tr><th>Type</th><th>Worker</th><th>Status</th><th>Progress</th><th>Priority</th><th>Attempts</th><th>By</th><th>Asked</th><th>Took</th><td></td></tr></thead>
+      <div class="wide stack" tabindex="0" role="group" aria-label="Jobs: table"><table role="table"><thead><tr><th>Type</th><th>Worker</th><th>Status</th><th>Progress</th><th>Priority</th><th>Attempts</th><th>By</th><th>Asked</th><th>Took</th><td></td></tr></thead>
       <tbody id="jobs">${list.slice(0, SHOWN).map(job => html`<tr key=${job.id} data-job=${job.id} data-status=${job.status}>
         <td>${job.job_type}${job.workflow_id ? html` <small>${job.workflow_id}</small>` : null}</td><td><${WorkerLink} id=${job.worker_id}/></td>
         <td class="message"><${Word} value=${job.status}/>${job.error ? html` <small title=${job.error}>${job.error_code ?? ''} ${job.error.slice(0, 60)}</small>` : null}</td>
-        <td>${isOpen(job) ? html`<${Progress} job=${job}/>` : job.status === 'completed' ? '100 %' : '–'}</td><td>${job.priority}</td><td>${job.attempts}</td>
-        <td>${text(job.submitted_by)}</td><td><${When} time=${job.created_at}/></td><td>${tookWords(took(job))}</td>
+        <td>${isOpen(job) ? html`<${Progress} job=${job}/>` : job.status === 'completed' ? '100 %' : '–'}</td><td data-label="priority">${job.priority}</td><td data-label="attempts">${job.attempts}</td>
+        <td data-label="by">${text(job.submitted_by)}</td><td data-label="asked"><${When} time=${job.created_at}/></td><td data-label="took">${tookWords(took(job))}</td>
         <td>${isOpen(job) && mayCommand() ? html`<button type="button" onClick=${() => askFor(job)}>cancel</button>` : null}</td></tr>`)}</tbody></table></div>
       ${list.length ? null : html`<p class="empty">No jobs. A worker's page can ask for one: refresh, pause, resume.</p>`}
     </section>

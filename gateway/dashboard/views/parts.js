@@ -3,7 +3,8 @@
 import { html, useEffect, useRef } from '../lib/ui.js';
 import { client, workers } from '../lib/live.js';
 import { link } from '../lib/route.js';
-import { ago, dateTime, timeOfDay } from '../lib/format.js';
+import { ago } from '../lib/format.js';
+import { dateTime, timeOfDay } from '../lib/clock.js';
 import { Word } from './cells.js';
 
 export const Progress = ({ job }) => html`<span class="progress"><progress max="100" value=${job.progress ?? 0} aria-label=${`${job.job_type}: ${Math.round(job.progress ?? 0)} %`}></progress>

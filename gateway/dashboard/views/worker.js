@@ -3,7 +3,8 @@
 import { html, useClock, useEffect, useLive, useRef, useState } from '../lib/ui.js';
 import { activeAlerts, alerts, ask, client, jobs, log, mayCommand, workers } from '../lib/live.js';
 import { ACTIONS, act, cancel, isOpen, openJobsOf, setIdleDetection } from '../lib/actions.js';
-import { ago, count, DASH, dateTime, dollars, duration, percent, plural, text, until } from '../lib/format.js';
+import { ago, count, DASH, dollars, duration, percent, plural, text } from '../lib/format.js';
+import { dateTime, until } from '../lib/clock.js';
 import { Load, Word } from './cells.js';
 import { Confirm, EventLine, Progress, When } from './parts.js';
 import { Chart } from './chart.js';
@@ -73,8 +74,8 @@ function Actions({ worker, fault }) {
 function Labs({ worker }) {
   const { value, fault } = useAnswer(`/api/workers/${worker.worker_id}/labs`, `${worker.cml_labs_count}${worker.cml_last_synced_at}`);
   return html`<section aria-label="Labs" id="labs"><h2>Labs <small>${count(value?.labs_count)}</small></h2>${fault ? html`<p class="empty">${fault}</p>` : null}
-    ${value?.labs?.length ? html`<div class="wide" tabindex="0" role="group" aria-label="Labs: table"><table><thead><tr><th>Title</th><th>State</th><th>Owner</th><th>Nodes</th><th>Links</th><th>Changed</th></tr></thead><tbody>${value.labs.map(lab => html`
-      <tr key=${lab.lab_id}><td>${text(lab.title)}</td><td>${text(lab.state)}</td><td>${text(lab.owner)}</td><td>${count(lab.node_count)}</td><td>${count(lab.link_count)}</td><td><${When} time=${lab.modified}/></td></tr>`)}</tbody></table></div>`
+    ${value?.labs?.length ? html`<div class="wide stack" tabindex="0" role="group" aria-label="Labs: table"><table role="table"><thead><tr><th>Title</th><th>State</th><th>Owner</th><th>Nodes</th><th>Links</th><th>Changed</th></tr></thead><tbody>${value.labs.map(lab => html`
+      <tr key=${lab.lab_id}><td class="message">${text(lab.title)}</td><td>${text(lab.state)}</td><td data-label="owner">${text(lab.owner)}</td><td data-label="nodes">${count(lab.node_count)}</td><td data-label="links">${count(lab.link_count)}</td><td data-label="changed"><${When} time=${lab.modified}/></td></tr>`)}</tbody></table></div>`
       : html`<p class="empty">${value ? 'No labs.' : '…'}</p>`}</section>`;
 }
 

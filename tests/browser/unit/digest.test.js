@@ -33,3 +33,13 @@ test('a sum forgets the order, and what was replaced or taken away', () => {
   assert.equal(one.toString(), '0000000000000004');
   assert.equal(other.toString(), one.toString());
 });
+
+test('sums tell of how many workers they say something else', () => {
+  const [one, other] = [new Sum(), new Sum()];
+  one.set('same', 1n); one.set('changed', 2n); one.set('gone', 3n); one.set('terminated', 0n);
+  other.set('same', 1n); other.set('changed', 9n); other.set('new', 4n);
+
+  assert.equal(one.differs(other), 3);
+  assert.equal(other.differs(one), 3);
+  assert.equal(one.differs(one), 0);
+});

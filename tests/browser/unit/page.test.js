@@ -2,24 +2,29 @@
 // SPDX-License-Identifier: MIT
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { count, filterOf, hold, idleSince, matches, needsAttention, order } from '../../../gateway/dashboard/lib/fleet.js';
+import { filterOf, hold, idleSince, Listing, matches, needsAttention } from '../../../gateway/dashboard/lib/fleet.js';
 import { csv, curl } from '../../../gateway/dashboard/lib/export.js';
 import { period, series } from '../../../gateway/dashboard/lib/history.js';
 import { parseMetrics } from '../../../gateway/dashboard/lib/metrics.js';
 import { flood, merge, wanted } from '../../../gateway/dashboard/lib/notices.js';
+import { budgetOf, callsAnHour, sumOf } from '../../../gateway/dashboard/lib/usage.js';
 
 // lib/settings.js reads what a browser kept; here it has kept what `kept` says.
 const kept = { zone: 'utc' };
 globalThis.document = { addEventListener() {}, documentElement: { dataset: {} }, hidden: true };
 globalThis.addEventListener = () => {};
 globalThis.localStorage = { getItem: () => JSON.stringify(kept), setItem() {} };
-const { ago, count: number, DASH, dateTime, dollars, duration, percent, plural, timeOfDay, until } = await import('../../../gateway/dashboard/lib/format.js');
+const { ago, count: number, DASH, dollars, duration, percent, plural } = await import('../../../gateway/dashboard/lib/format.js');
+const { dateTime, timeOfDay, until } = await import('../../../gateway/dashboard/lib/clock.js');
+const { listen, touch } = await import('../../../gateway/dashboard/lib/ui.js');
 
 const NOW = Date.parse('2026-03-01T12:00:00Z');
 const worker = (name, more = {}) => ({ worker_id: `id-${name}`, name, region: 'us-east-1', instance_type: 'm5.metal', aws_instance_id: `i-0${name}`, status: 'running', service_status: 'available',
   cpu_utilization: null, memory_utilization: null, storage_utilization: null, cml_labs_count: null, aws_tags: {}, ec2_freshness: 'fresh', cloudwatch_freshness: 'fresh', cml_freshness: 'fresh', ...more });
 const fits = (w, query, alerted = new Set()) => matches(w, filterOf(new URLSearchParams(query)), { now: NOW, alerted });
 const names = list => list.map(w => w.name);
+const fleetOf = (...list) => new Map(list.map(w => [w.worker_id, w]));
+const look = (listing, fleet, query = {}, { now = NOW, alerted = new Set() } = {}) => listing.look(fleet, filterOf(new URLSearchParams(query)), { now, alerted });
 
 test('words are found anywhere, in any case, and all must be', () => {
   const w = worker('Alpha', { region: 'eu-west-1', aws_tags: { Team: 'Red Cell' }, public_ip: '192.0.2.7' });
@@ -55,16 +60,44 @@ test('a worker wants attention when it failed, its CML is away, its check is imp
 
 test('counters count each worker where it belongs, and what the idle ones cost an hour', () => {
   const idle = { cml_labs_count: 0, last_activity_at: '2026-03-01T08:00:00Z', hourly_cost: 1.25 };
-  const fleet = new Map([worker('a', idle), worker('b', idle), worker('c', { status: 'stopped', hourly_cost: 9 }), worker('d', { cml_freshness: 'stale' })].map(w => [w.worker_id, w]));
-  assert.deepEqual(count(fleet, { now: NOW, alerted: new Set() }), { all: 4, cost: 2.5, running: 3, attention: 0, stale: 1, stopped: 1, idle: 2 });
+  const fleet = fleetOf(worker('a', idle), worker('b', idle), worker('c', { status: 'stopped', hourly_cost: 9 }), worker('d', { cml_freshness: 'stale' }));
+  assert.deepEqual(look(new Listing(), fleet).counts, { all: 4, cost: 2.5, running: 3, attention: 0, stale: 1, stopped: 1, idle: 2 });
 });
 
 test('what nobody knows stands last, whichever way one sorts; ties are by name', () => {
-  const list = [worker('c'), worker('b', { cpu_utilization: 10 }), worker('A', { cpu_utilization: 10 }), worker('d', { cpu_utilization: 90 })];
-  assert.deepEqual(names(order(list, 'cpu')), ['A', 'b', 'd', 'c']);
-  assert.deepEqual(names(order(list, '-cpu')), ['d', 'A', 'b', 'c']);
-  assert.deepEqual(names(order(list, 'no such column')), ['A', 'b', 'c', 'd']);
-  assert.deepEqual(names(list), ['c', 'b', 'A', 'd'], 'the list itself stays');
+  const list = [worker('c'), worker('b', { cpu_utilization: 10 }), worker('A', { cpu_utilization: 10 }), worker('d', { cpu_utilization: 90 })], listing = new Listing();
+  const order = sort => names(look(listing, fleetOf(...list), { sort }).list);
+  assert.deepEqual(order('cpu'), ['A', 'b', 'd', 'c']);
+  assert.deepEqual(order('-cpu'), ['d', 'A', 'b', 'c']);
+  assert.deepEqual(order('no such column'), ['A', 'b', 'c', 'd']);
+});
+
+test('a list that is kept up is the list that is made anew, whatever changes, comes and goes', () => {
+  let seed = 7;
+  const random = n => (seed = seed * 16807 % 2147483647) % n, pick = (...of) => of[random(of.length)];
+  const kept = new Listing(), fleet = new Map();
+  const made = () => worker(`w${random(30)}`, { cpu_utilization: pick(null, 1, 50, 99), region: pick('eu-west-1', 'us-east-1'), status: pick('running', 'stopped', 'failed'),
+    cml_freshness: pick('fresh', 'stale'), cml_labs_count: pick(0, 1), last_activity_at: new Date(NOW - random(120) * 60_000).toISOString(), hourly_cost: pick(null, 2) });
+  let query = {}, context = {};
+  for (let turn = 0; turn < 2000; turn++) {
+    for (let n = random(4); n; n--) { const w = made(); fleet.set(w.worker_id, w); }
+    if (random(5) === 0) fleet.delete(`id-w${random(30)}`);
+    if (random(20) === 0) query = { sort: pick('name', '-cpu', 'status', 'idle'), region: pick('', 'eu-west-1'), group: pick('', 'stale', 'attention') };
+    if (random(20) === 0) context = { now: NOW + random(3) * 60_000, alerted: new Set(pick([], ['id-w1'], ['id-w2', 'id-w3'])) };
+    const { list, counts, regions, statuses } = look(kept, fleet, query, context);
+    const anew = look(new Listing(), fleet, query, context);
+    assert.deepEqual({ list, counts, regions, statuses }, { list: anew.list, counts: anew.counts, regions: anew.regions, statuses: anew.statuses });
+  }
+});
+
+test('of what has not changed nothing is looked at again', () => {
+  let looks = 0;
+  const watched = { ...worker('a'), get cml_freshness() { looks++; return 'fresh'; } }, listing = new Listing(), fleet = fleetOf(watched, worker('b'));
+  const before = look(listing, fleet).list, first = looks;
+  assert.equal(look(listing, fleet).list, before, 'the list is the same, too');
+  fleet.set('id-b', worker('b', { cpu_utilization: 3 }));
+  assert.equal(look(listing, fleet).list[1].cpu_utilization, 3);
+  assert.ok(first > 0 && looks === first);
 });
 
 test('a held order keeps its places: who left goes, who is new stands at the end', () => {
@@ -143,4 +176,39 @@ nonsense
 `);
   assert.deepEqual(found, [{ name: 'a_total', labels: '{kind="x y",le="1"}', value: 3, help: 'What a counts' },
     { name: 'b_seconds_sum', labels: '', value: 0.0015, help: 'How long b took' }, { name: 'b_seconds_count', labels: '', value: 2, help: 'How long b took' }]);
+});
+
+test('what collectors use is summed, judged by its budget, and has a pace only when there is one', () => {
+  const collector = (more = {}) => ({ calls: 60, failed: 1, throttled: 2, billed: 5, lost: 3, rounds_overdue: 0, cost_usd_month: null, budget_usd: null, interval_stretch: 1, ...more });
+  assert.deepEqual(sumOf([collector(), collector({ cost_usd_month: 8 }), collector({ cost_usd_month: 4, interval_stretch: 1.5 })]),
+    { calls: 180, failed: 3, throttled: 6, billed: 15, lost: 9, overdue: 0, cost: 12, stretched: 1 });
+  assert.equal(sumOf([collector()]).cost, null, 'what nobody knows is not free');
+  assert.deepEqual([null, { budget_usd: null }, { budget_usd: 100 }, { budget_usd: 12 }, { budget_usd: 5, interval_stretch: 2 }].map(more => budgetOf(collector(more && { cost_usd_month: 10, ...more }))?.[0]),
+    [undefined, 'none', 'within', 'near', 'beyond']);
+  assert.match(budgetOf(collector({ cost_usd_month: 10, budget_usd: 5, interval_stretch: 2 }))[1], /2\.00 times as long/);
+  const since = '2026-03-01T11:30:00Z';
+  assert.deepEqual([callsAnHour({ calls: 60, since }, NOW), callsAnHour({ calls: 60, since }, Date.parse(since) + 1000), callsAnHour({ calls: 60, since: null }, NOW)], [120, null, null]);
+});
+
+test('a frame is asked for only by what somebody paints at once; who only sets a clock hears without one', () => {
+  const frames = [], heard = [];
+  globalThis.requestAnimationFrame = paint => frames.push(paint);
+  document.hidden = false;
+  const offs = [listen('row', () => heard.push('row')), listen('fleet', () => heard.push('fleet'), true)];
+  touch('row of nobody');
+  touch('fleet', 'row of nobody');
+  assert.deepEqual([frames.length, heard], [0, ['fleet']]);
+  touch('row', 'fleet');
+  touch('row');
+  assert.deepEqual([frames.length, heard], [1, ['fleet', 'fleet']]);
+  frames.pop()();
+  assert.deepEqual(heard, ['fleet', 'fleet', 'row']);
+
+  document.hidden = true;
+  touch('row', 'fleet');
+  assert.deepEqual([frames.length, heard.length], [0, 3], 'a hidden tab does nothing');
+  document.hidden = false;
+  touch();
+  assert.deepEqual([frames.length, heard.at(-1)], [1, 'fleet'], 'and has all of it when it is seen');
+  offs.forEach(off => off());
 });

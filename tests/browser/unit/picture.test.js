@@ -20,6 +20,7 @@ test('a state is seen whole or not at all', async t => {
   await until(() => client.workers.size, 'the state');
   assert.deepEqual(names(client), ['a', 'b']);
   assert.deepEqual(changes.map(each => [[...each.workers], each.whole]), [[['a', 'b'], true]]);
+  assert.equal(client.status.position, `${EPOCH}-5`, 'where it stands is told with it, not only by the next heartbeat');
 });
 
 test('it comes back with the last id, and what was missed comes once, in order', async t => {
@@ -87,10 +88,10 @@ test('a gap is told, and what the state after it corrected is counted', async t 
   assert.ok(changes.every(() => client.workers.size), 'never empty');
 });
 
-test('a picture that differs is fetched anew, once; one that is right is not', async t => {
-  const [a, b] = [worker('a'), worker('b')], right = digestOf(a, b);
+test('a picture that differs is fetched anew, once; one that is right is not, and what no digest counts is not repaired', async t => {
+  const [a, b] = [worker('a'), worker('b')], right = digestOf(a, b), aged = { ...a, ec2_freshness: 'stale' };
   const { client, voices, events } = await start(t, (voice, n) => {
-    voice.begin(0).connected(5).state(5, n === 1 ? [a] : [a, b]);
+    voice.begin(0).connected(5).state(5, n === 1 ? [a] : [aged, b]);
     voice.heartbeat(5, { digest: right }).beats(5, 100, { digest: right });
   });
   await until(() => client.workers.size === 2, 'repaired');

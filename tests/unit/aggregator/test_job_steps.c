@@ -157,6 +157,46 @@ steps_are_skipped_while_the_job_waits_too (void **state)
 }
 
 static void
+result_that_looks_like_the_list_of_skipped_steps_is_none (void **state)
+{
+    (void) state;
+    static const char *const ROWS [][2] = {
+        {"{\"skipped\":[]}", "{\"ec2\":{\"skipped\":[]},\"skipped\":[\"cloudwatch\",\"cml\"]}"},
+        {"{\"skipped\":[\"]\"]}",
+         "{\"ec2\":{\"skipped\":[\"]\"]},\"skipped\":[\"cloudwatch\",\"cml\"]}"}};
+
+    for (size_t i = 0; i < COUNT (ROWS); i++) {
+        _cleanup_ (jobs_destroy) jobs_t *jobs = make_jobs (&RULES);
+        _cleanup_ (worker_destroy) worker_t *worker = worker_that_runs (1, SERVICE_AVAILABLE);
+        const job_t *job = submit (jobs, "metrics.refresh", worker, INTEGER_UNKNOWN);
+        take (jobs, job, "e");
+        jobs_step_done (jobs, job, ROWS [i][0], step_named ("cml"), now);
+        jobs_step_done (jobs, job, NULL, NULL, now);
+        assert_string_equal (job->result, ROWS [i][1]);
+    }
+}
+
+static void
+step_that_is_skipped_while_the_job_rests_makes_it_wait_once (void **state)
+{
+    (void) state;
+    _cleanup_ (jobs_destroy) jobs_t *jobs = make_jobs (&RULES);
+    _cleanup_ (worker_destroy) worker_t *worker = worker_that_runs (1, SERVICE_AVAILABLE);
+    const job_t *job = submit (jobs, "metrics.refresh", worker, INTEGER_UNKNOWN);
+    take (jobs, job, "e");
+    jobs_release (jobs, job, JOB_GIVEN_BACK, "released", SECOND_US, now);
+
+    jobs_step_done (jobs, job, NULL, step_named ("cml"), now);
+    assert_int_equal (job_queue_size (jobs_queue (jobs)), 1);
+    pass (2 * SECOND_US);
+    jobs_do_due (jobs, now);
+
+    assert_int_equal (job_queue_size (jobs_queue (jobs)), 1);
+    take (jobs, job, "m");
+    assert_int_equal (job_queue_size (jobs_queue (jobs)), 0);
+}
+
+static void
 built_in_work_waits_for_the_owner_and_moves_with_the_lease (void **state)
 {
     (void) state;
@@ -219,6 +259,27 @@ jobs_of_a_store_are_as_they_were (void **state)
     assert_int_equal (jobs_find (jobs, "d")->attempt, 1);
 }
 
+//  How long it ran before it came back nobody knows any more: its time to wait begins anew.
+static void
+job_that_came_back_is_not_too_old_for_a_runner_after_a_restart (void **state)
+{
+    (void) state;
+    _cleanup_ (jobs_destroy) jobs_t *jobs = make_jobs (&RULES);
+    now.wall = AT (7200);
+    job_t rows [] = {row ("came-back", JOB_PENDING, AT (0), NULL),
+                     row ("never-taken", JOB_PENDING, AT (0), NULL)};
+    rows [0].assigned_at = AT (100);
+
+    jobs_restore (jobs, rows, COUNT (rows), now);
+    jobs_do_due (jobs, now);
+
+    assert_int_equal (jobs_find (jobs, "came-back")->status, JOB_PENDING);
+    assert_int_equal (jobs_find (jobs, "never-taken")->status, JOB_FAILED);
+    pass (61 * MINUTE_US);
+    jobs_do_due (jobs, now);
+    assert_string_equal (jobs_find (jobs, "came-back")->error_code, "no_runner");
+}
+
 int
 main (void)
 {
@@ -228,8 +289,11 @@ main (void)
         cmocka_unit_test (job_of_three_steps_waits_for_each_runner_in_turn),
         cmocka_unit_test (steps_that_are_skipped_are_named_in_the_result),
         cmocka_unit_test (steps_are_skipped_while_the_job_waits_too),
+        cmocka_unit_test (result_that_looks_like_the_list_of_skipped_steps_is_none),
+        cmocka_unit_test (step_that_is_skipped_while_the_job_rests_makes_it_wait_once),
         cmocka_unit_test (built_in_work_waits_for_the_owner_and_moves_with_the_lease),
-        cmocka_unit_test (jobs_of_a_store_are_as_they_were)};
+        cmocka_unit_test (jobs_of_a_store_are_as_they_were),
+        cmocka_unit_test (job_that_came_back_is_not_too_old_for_a_runner_after_a_restart)};
 
     return cmocka_run_group_tests (TESTS, NULL, NULL);
 }

@@ -205,6 +205,30 @@ a_copy_stays_as_it_was (void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown (name, set_up, tear_down)
 
+static void
+digest_is_the_sum_of_what_was_said_last_of_those_that_are_here (void **state)
+{
+    fleet_t *fleet = *state;
+    uint64_t digest = 0;
+
+    snapshot (fleet, "x", "running", 1);
+    snapshot (fleet, "y", "running", 1);
+    assert_false (fleet_take_digest (fleet, "x", 5));
+    assert_false (fleet_take_digest (fleet, "y", 7));
+    assert_false (fleet_take_digest (fleet, "x", 6));  //  an event: nothing was wrong
+    assert_false (fleet_take_digest (fleet, "nobody", 99));
+    assert_true (fleet_digest (fleet, &digest));
+    assert_int_equal (digest, 13);
+
+    fleet_begin (fleet);
+    snapshot (fleet, "x", "running", 2);
+    assert_true (fleet_take_digest (fleet, "x", 8));
+    assert_false (fleet_digest (fleet, &digest));  //  half of it is the old one
+    fleet_end (fleet);
+    assert_true (fleet_digest (fleet, &digest));
+    assert_int_equal (digest, 8);
+}
+
 int
 main (void)
 {
@@ -217,6 +241,7 @@ main (void)
         TEST (list_is_searched_filtered_and_sorted),
         TEST (counters_count_what_their_filters_show),
         TEST (a_copy_stays_as_it_was),
+        TEST (digest_is_the_sum_of_what_was_said_last_of_those_that_are_here),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

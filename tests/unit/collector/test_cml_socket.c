@@ -20,7 +20,7 @@
 #include <cmocka.h>  //  needs the three above it
 
 #define GUID        "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-#define PATIENCE_US (10 * SECOND_US)
+#define PATIENCE_US (30 * SECOND_US)
 #define MESSAGE_MAX 1000
 
 typedef struct rig {

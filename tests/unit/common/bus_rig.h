@@ -22,7 +22,7 @@
 
 #include <cmocka.h>  //  needs the three above it
 
-#define PATIENCE_US (10 * SECOND_US)
+#define PATIENCE_US (30 * SECOND_US)
 #define ANY_PORT    "tcp://127.0.0.1:*"
 #define HEARD_MAX   4096
 

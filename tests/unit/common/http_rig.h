@@ -20,7 +20,7 @@
 
 #include <cmocka.h>  //  needs the three above it
 
-#define PATIENCE_US     (10 * SECOND_US)
+#define PATIENCE_US     (30 * SECOND_US)
 #define CONNECTIONS_MAX 16
 
 //  --- the server that says what it is told

@@ -18,7 +18,7 @@
 
 #include <cmocka.h>  //  needs the three above it
 
-#define PATIENCE_US (10 * SECOND_US)
+#define PATIENCE_US (30 * SECOND_US)
 
 typedef struct fixture {
     loop_t *loop;

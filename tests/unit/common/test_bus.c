@@ -96,6 +96,60 @@ only_what_was_subscribed_to_is_heard (void **state)
     assert_string_equal (heard.topic, "labs.observed|r|w");
 }
 
+//  --- a connection that is given up
+
+static void
+bind_raw_to_a_port (char endpoint [64])
+{
+    bind_raw (ANY_PORT);
+    _cleanup_ (string_destroy) char *bound = zsock_last_endpoint (raw);
+    snprintf (endpoint, 64, "%s", bound);
+}
+
+//  libzmq aborts the process when it is not so.
+static void
+message_that_was_begun_is_taken_whole_before_its_connection_is_given_up (void **state)
+{
+    (void) state;
+    char endpoint [64];
+    bind_raw_to_a_port (endpoint);
+    zsock_t *out = bus_socket (ZMQ_SUB, BUS_CONNECT, endpoint, 10, 0, NULL);
+    zsock_set_subscribe (out, "");
+    await_subscription ("");
+    send_frames (2, "old");
+    zmq_pollitem_t has_input = {.socket = zsock_resolve (out), .events = ZMQ_POLLIN};
+    assert_int_equal (zmq_poll (&has_input, 1, PATIENCE_US / MS_US), 1);  //  takes the first frame
+
+    bus_socket_reconnect (out, endpoint);
+    zsock_set_rcvtimeo (out, 10);
+    _cleanup_ (zmsg_destroy) zmsg_t *msg = NULL;
+    time_us_t end = clock_now ().steady + PATIENCE_US;
+    while (!(msg = zmsg_recv (out)) && clock_now ().steady < end) {
+        send_frames (2, "new");
+    }
+
+    assert_non_null (msg);
+    assert_int_equal (zmsg_size (msg), 2);
+    assert_true (zframe_streq (zmsg_first (msg), "new"));
+    zsock_destroy (&out);
+}
+
+//  Nothing was read for a while, but it is this process that stood still.
+static void
+connection_is_kept_while_a_message_waits_on_it (void **state)
+{
+    (void) state;
+    bind_raw ("inproc://waits");
+    subscribe (BUS_CONNECT, "inproc://waits", EVERYTHING, 10);
+    await_subscription ("");
+    send_frames (2, "x");
+
+    assert_false (bus_subscriber_reconnect (in));
+    loop_turn (loop, 0);
+    assert_int_equal (heard.count, 1);
+    assert_true (bus_subscriber_reconnect (in));
+}
+
 //  --- addresses
 
 static void
@@ -147,6 +201,8 @@ main (void)
         TEST (turn_takes_a_batch_and_the_next_turn_the_rest),
         TEST (message_of_more_than_two_frames_is_counted_and_dropped),
         TEST (only_what_was_subscribed_to_is_heard),
+        TEST (message_that_was_begun_is_taken_whole_before_its_connection_is_given_up),
+        TEST (connection_is_kept_while_a_message_waits_on_it),
         TEST (address_in_use_is_told_with_the_address),
         TEST (what_is_no_address_is_refused_with_a_reason),
     };

@@ -131,6 +131,8 @@ text_up_to_its_bound_is_taken_and_beyond_refused (void **state)
 {
     fixture_t *self = *state;
     char longest [CONFIG_TEXT_SIZE + 1];
+    assert_true (config_set (KEYS, &self->settings, "listen", "a\nb", "x", &self->why) < 0);
+    SAYS (self, "one line");
     memset (longest, 'x', sizeof longest);
 
     longest [CONFIG_TEXT_SIZE] = '\0';
@@ -396,26 +398,49 @@ wrong_flags_are_named (void **state)
 }
 
 static void
+print_and_read (fixture_t *self, settings_t *other)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream (&text, &size);
+
+    config_print (KEYS, &self->settings, SECTION, out);
+    fclose (out);
+    write_file (self, text, size);
+    config_init (KEYS, other);
+    assert_int_equal (config_read_file (KEYS, other, SECTION, self->path, &self->why), 0);
+    free (text);
+}
+
+static void
 printed_values_can_be_read_back (void **state)
 {
     fixture_t *self = *state;
-    settings_t other;
-    char *text = NULL;
-    size_t size;
-    read_flags (self, 4,
-                (char *[]){"--listen=[::]:1", "--quiet", "--format=json", "--interval-ms=3"});
-    FILE *out = open_memstream (&text, &size);
-    config_print (KEYS, &self->settings, SECTION, out);
-    fclose (out);
+    static const char *const TEXTS [] = {
+        "a ;b", "a\t; b", "; a",        ";",        " begins", "ends ", "a;b", "\"",    "\"whole\"",
+        "# a",  "[a]",    "a \"b\" ;c", "\"a\" ;b", "a = b",   "a:b",   "",    "\";\"", "\\ ;"};
 
-    write_file (self, text, size);
-    config_init (KEYS, &other);
-    assert_int_equal (config_read_file (KEYS, &other, SECTION, self->path, &self->why), 0);
+    read_flags (self, 3, (char *[]){"--quiet", "--format=json", "--interval-ms=3"});
+    for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++) {
+        settings_t other;
+        snprintf (self->settings.listen, sizeof self->settings.listen, "%s", TEXTS [i]);
+        print_and_read (self, &other);
+        assert_string_equal (other.listen, TEXTS [i]);
+        assert_true (other.quiet && other.format == 1 && other.interval_ms == 3);
+    }
+}
 
-    assert_string_equal (other.listen, "[::]:1");
-    assert_int_equal (other.interval_ms, 3);
-    assert_true (other.quiet && other.format == 1);
-    free (text);
+static void
+value_in_quotes_is_what_stands_between_them (void **state)
+{
+    fixture_t *self = *state;
+
+    assert_int_equal (read_file (self, "[" SECTION "]\nlisten = \" a ;b \" ; why\n"), 0);
+    assert_string_equal (self->settings.listen, "\" a");  //  a comment's begin all the same
+    assert_int_equal (read_file (self, "[" SECTION "]\nlisten = \" a ;b \"  \n"), 0);
+    assert_string_equal (self->settings.listen, " a ;b ");
+    assert_int_equal (read_file (self, "[" SECTION "]\nlisten = \"a\" ; why\n"), 0);
+    assert_string_equal (self->settings.listen, "a");
 }
 
 static void
@@ -460,6 +485,7 @@ main (void)
         TEST (flag_of_a_yes_or_no_takes_a_value_too),
         TEST (wrong_flags_are_named),
         TEST (printed_values_can_be_read_back),
+        TEST (value_in_quotes_is_what_stands_between_them),
         TEST (help_tells_flag_default_variable_and_meaning_of_each_key),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -16,7 +16,7 @@
 
 #include <cmocka.h>  //  needs the three above it
 
-#define PATIENCE_US (10 * SECOND_US)
+#define PATIENCE_US (30 * SECOND_US)
 
 static loop_t *loop;
 static char told [256];  //  what was called, a letter each

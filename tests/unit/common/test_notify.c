@@ -14,7 +14,7 @@
 
 #include <cmocka.h>  //  needs the four above it
 
-#define PATIENCE_US (10 * SECOND_US)
+#define PATIENCE_US (30 * SECOND_US)
 
 static loop_t *loop;
 static notify_t *notify;

@@ -13,6 +13,11 @@
 
 #define HEARD_TEXT_BYTES HEARD_BYTES
 
+#define HEARTBEAT   "{\"type\":\"heartbeat\",\"monitor_id\":\"m\"}"
+#define SEQ(number) "\"event_id\":\"" EPOCH "-" number "\""
+
+#define TEST(name) cmocka_unit_test_setup_teardown (name, monitor_setup, rig_teardown)
+
 //  The connection's descriptor is the peer's; to close it is to give it back.
 enum MHD_Result
 MHD_upgrade_action (struct MHD_UpgradeResponseHandle *handle, enum MHD_UpgradeAction action, ...)

@@ -104,17 +104,54 @@ file_is_read_again_when_it_is_another_and_a_wrong_one_changes_nothing (void **st
 
     write_file (&file, "ops operator sha256:" HASH "\n");
     _cleanup_ (tokens_destroy) tokens_t *tokens = tokens_new (file.path, &why);
+    _cleanup_ (identity_release) identity_t *ops =
+        identity_hold (tokens_find (tokens, TOKEN, strlen (TOKEN)));
     assert_int_equal (tokens_refresh (tokens, &why), 0);
 
     write_file (&file, "nonsense\n");
     assert_true (tokens_refresh (tokens, &why) < 0);
-    assert_true (tokens_have (tokens, HASH));
+    assert_true (tokens_stand_for (tokens, ops));
 
     write_file (&file, "\n");
     assert_int_equal (tokens_refresh (tokens, &why), 1);
-    assert_false (tokens_have (tokens, HASH));
+    assert_false (tokens_stand_for (tokens, ops));
     unlink (file.path);
     assert_true (tokens_refresh (tokens, &why) < 0);
+}
+
+static void
+token_stands_for_no_more_than_its_line_says_now (void **state)
+{
+    (void) state;
+    static const struct {
+        const char *line;
+        bool stands;
+    } LINES [] = {
+        {"ops operator sha256:" HASH " regions=b,a expires=2027-01-01T00:00:00Z\n", true},
+        {"ops operator sha256:" HASH " regions=a,b expires=2028-01-01T00:00:00Z\n", true},
+        {"ops operator sha256:" HASH " regions=a,b\n", true},
+        {"ops operator sha256:" HASH " regions=a,b expires=2026-12-31T00:00:00Z\n", false},
+        {"ops viewer sha256:" HASH " regions=a,b\n", false},
+        {"ada operator sha256:" HASH " regions=a,b\n", false},
+        {"ops operator sha256:" HASH " regions=a\n", false},
+        {"ops operator sha256:" HASH " regions=a,c\n", false},
+        {"ops operator sha256:" HASH " regions=a,b worker_ids=" WORKER_A "\n", false},
+        {"ops operator sha256:" HASH "\n", false},
+    };
+    file_t file = {""};
+    reason_t why = {""};
+
+    write_file (&file, "ops operator sha256:" HASH " regions=a,b expires=2027-01-01T00:00:00Z\n");
+    _cleanup_ (tokens_destroy) tokens_t *tokens = tokens_new (file.path, &why);
+    _cleanup_ (identity_release) identity_t *ops =
+        identity_hold (tokens_find (tokens, TOKEN, strlen (TOKEN)));
+
+    for (size_t i = 0; i < COUNT (LINES); i++) {
+        write_file (&file, LINES [i].line);
+        assert_int_equal (tokens_refresh (tokens, &why), 1);
+        assert_int_equal (tokens_stand_for (tokens, ops), LINES [i].stands);
+    }
+    unlink (file.path);
 }
 
 static identity_t *
@@ -326,6 +363,7 @@ main (void)
         cmocka_unit_test (token_is_known_by_its_hash),
         cmocka_unit_test (wrong_line_is_named_and_nothing_is_taken),
         cmocka_unit_test (file_is_read_again_when_it_is_another_and_a_wrong_one_changes_nothing),
+        cmocka_unit_test (token_stands_for_no_more_than_its_line_says_now),
         cmocka_unit_test (session_gives_back_who_it_was_until_its_end),
         cmocka_unit_test (session_never_outlives_its_token),
         cmocka_unit_test (changed_foreign_or_cut_cookie_is_refused),

@@ -4,8 +4,6 @@
 
 #define CONNECT         "{\"type\":\"monitor_connect\",\"monitor_id\":\"m\",\"request_full_state\":true}"
 #define SUBSCRIBE(what) "{\"type\":\"subscribe\",\"monitor_id\":\"m\",\"topics\":[" what "]}"
-#define HEARTBEAT       "{\"type\":\"heartbeat\",\"monitor_id\":\"m\"}"
-#define SEQ(number)     "\"event_id\":\"" EPOCH "-" number "\""
 
 static void
 nothing_is_said_to_one_that_asked_for_nothing (void **state)
@@ -271,63 +269,6 @@ messages_beyond_those_of_a_second_wait (void **state)
 }
 
 static void
-answers_that_nobody_takes_are_bounded (void **state)
-{
-    (void) state;
-    for (int i = 0; i < 10; i++) {
-        say (EVENT_WORKER_SNAPSHOT, WORKER_A, "large", 6000);
-    }
-    peer_t *peer = open_monitor ();
-    for (int i = 0; i < 40; i++) {
-        tell (peer, "{\"type\":\"resync_request\",\"last_event_id\":\"" EPOCH "-0\"}");
-        turn ();
-    }
-
-    _cleanup_ (buffer_clear) buffer_t out = {0};
-    json_writer_t json = json_writer (&out);
-    hub_write_clients (rig.hub, NULL, &json);
-    const char *queued = strstr (out.data, "\"queued_bytes\":");
-    assert_non_null (queued);
-    //  An answer has 60 KB: those of one piece at most, of 40.
-    assert_in_range (atoi (queued + strlen ("\"queued_bytes\":")), 65536, 65536 + 10 * 65000);
-
-    assert_true (times (heard (peer), "resync_data") > 0);
-    while (times (heard (peer), "resync_data") > 0) {
-    }
-    tell (peer, HEARTBEAT);
-    assert_int_equal (times (heard (peer), "heartbeat_ack"), 1);
-}
-
-static void
-resync_is_bounded_and_goes_on (void **state)
-{
-    (void) state;
-    for (int i = 0; i < 25; i++) {
-        say (EVENT_WORKER_SNAPSHOT, i % 2 ? WORKER_A : WORKER_B, "x", 0);
-    }
-    peer_t *peer = open_monitor ();
-
-    tell (peer, "{\"type\":\"resync_request\",\"monitor_id\":\"m\",\"last_event_id\":\"" EPOCH
-                "-3\",\"topics\":[\"workers\"]}");
-    const char *text = heard (peer);
-    assert_int_equal (times (text, "\"type\":\"worker_snapshot\""), 10);
-    assert_true (has_in_order (
-        text, IN_ORDER ("{\"type\":\"resync_data\",\"monitor_id\":\"m\",\"events\":[{", SEQ ("4"),
-                        SEQ ("13"),
-                        "],\"truncated\":false,\"more\":true,\"last_event_id\":\"" EPOCH "-13\"")));
-
-    tell (peer, "{\"type\":\"resync_request\",\"last_event_id\":\"deadbeef-3\","
-                "\"filters\":{\"worker_ids\":[\"" WORKER_A "\"]}}");
-    text = heard (peer);
-    assert_int_equal (times (text, "\"type\":\"worker_snapshot\""), 10);
-    assert_int_equal (times (text, "\"worker_id\":\"" WORKER_B "\""), 0);
-    assert_int_equal (times (text, "\"truncated\":true"), 1);
-
-    tell (peer, "{\"type\":\"resync_request\",\"last_event_id\":\"" EPOCH "-99\"}");
-    assert_int_equal (times (heard (peer), "\"code\":\"invalid\""), 1);
-}
-
-static void
 new_epoch_gives_joined_ones_the_state_anew (void **state)
 {
     (void) state;
@@ -447,8 +388,6 @@ streams_and_monitors_hear_the_same (void **state)
     assert_int_equal (times (hear (stream), "worker_metrics"), 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown (name, monitor_setup, rig_teardown)
-
 int
 main (void)
 {
@@ -467,8 +406,6 @@ main (void)
         TEST (what_comes_before_the_handshake_is_answered_is_a_mistake),
         TEST (its_own_close_is_answered_and_ends_it),
         TEST (messages_beyond_those_of_a_second_wait),
-        TEST (answers_that_nobody_takes_are_bounded),
-        TEST (resync_is_bounded_and_goes_on),
         TEST (new_epoch_gives_joined_ones_the_state_anew),
         TEST (one_that_is_too_far_behind_gets_the_state_anew),
         TEST (monitors_that_come_together_share_one_state),

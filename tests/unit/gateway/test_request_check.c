@@ -123,6 +123,30 @@ escapes_are_undone_but_a_nul_and_what_is_none (void **state)
     }
 }
 
+static void
+path_is_that_of_the_origin_whatever_the_form (void **state)
+{
+    (void) state;
+    static const struct {
+        const char *target, *path;
+    } ROWS [] = {{"/", "/"},
+                 {"/api/workers", "/api/workers"},
+                 {"//x/y", "//x/y"},
+                 {"/a http://b", "/a http://b"},
+                 {"http://h", "/"},
+                 {"http://h/", "/"},
+                 {"HTTPS://h:8443/api/state", "/api/state"},
+                 {"http:///x", "/x"},
+                 {"*", "*"},
+                 {"h:443", "h:443"},
+                 {"ftp://h/x", "ftp://h/x"},
+                 {"", ""}};
+
+    for (size_t i = 0; i < COUNT (ROWS); i++) {
+        assert_string_equal (request_path (ROWS [i].target), ROWS [i].path);
+    }
+}
+
 int
 main (void)
 {
@@ -130,7 +154,8 @@ main (void)
         cmocka_unit_test (head_that_two_readers_would_understand_alike_is_taken),
         cmocka_unit_test (head_that_would_be_understood_in_two_ways_is_refused),
         cmocka_unit_test (another_version_is_refused),
-        cmocka_unit_test (escapes_are_undone_but_a_nul_and_what_is_none)};
+        cmocka_unit_test (escapes_are_undone_but_a_nul_and_what_is_none),
+        cmocka_unit_test (path_is_that_of_the_origin_whatever_the_form)};
 
     return cmocka_run_group_tests (TESTS, NULL, NULL);
 }

@@ -1,8 +1,10 @@
-"""middle - a web proxy between browser and gateway, with the faults that such have.
+"""middle - a web proxy before a gateway, with the faults that such have.
 
 It carries one request a connection. `mode` says what becomes of those to come and of those under way:
 pass; down (502 for everybody, open streams are cut); hold (of streams, gives on what has come each `hold_seconds` only).
-`change(bytes)` may lie about what goes by; nothing is compressed, so that it can be read.
+Of streams alone, `change(bytes)` is given what goes by and returns what goes on now (it may lie, keep or raise OSError), `head(lines)` what
+stands before it; nothing is compressed, so that it can be read, unless `coding` says how.
+`answers` has what each path was answered, head and all, as often as it was; a stream's is not kept.
 SPDX-License-Identifier: MIT"""
 import re
 import socket
@@ -12,10 +14,25 @@ import time
 import harness
 
 
+class Lie:
+    """A change: one text for another in all that a stream brings, until it brings a state anew."""
+
+    def __init__(self, true, false):
+        self.true, self.false, self.told, self.over = true, false, 0, False
+
+    def __call__(self, data):
+        self.over |= bool(self.told) and b"event: system.state.begin" in data
+        if self.over or self.true not in data:
+            return data
+        self.told += 1
+        return data.replace(self.true, self.false)
+
+
 class Middle:
-    def __init__(self, gateway):
+    def __init__(self, gateway, change=None, head=None, coding="identity"):
+        self.answers, self.coding = [], coding
         self.target = ("127.0.0.1", gateway.port)
-        self.mode, self.hold_seconds, self.change, self.refused = "pass", 1.0, None, 0
+        self.mode, self.hold_seconds, self.change, self.head, self.refused = "pass", 1.0, change, head, 0
         self.listener = socket.create_server(("127.0.0.1", harness.free_port()))
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
         self.ends = set()
@@ -45,7 +62,8 @@ class Middle:
             if self.mode == "down":
                 self.refuse(near)
                 return
-            head = re.sub(rb"(?i)\r\n(accept-encoding|connection):[^\r]*", b"", head).replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
+            head = re.sub(rb"(?i)\r\n(accept-encoding|connection):[^\r]*", b"", head)
+            head = head.replace(b"\r\n", b"\r\nConnection: close\r\nAccept-Encoding: %s\r\n" % self.coding.encode(), 1)
             try:
                 far = socket.create_connection(self.target, timeout=5)
             except OSError:
@@ -55,18 +73,35 @@ class Middle:
             self.ends |= {near, far}
             far.sendall(head)
             stream = head.startswith(b"GET /api/events/stream")
+            answer = bytearray()
+            if not stream:
+                self.answers.append((head.split(b" ")[1].decode(), answer))
             threading.Thread(target=self.watch, args=(near, far), daemon=True).start()
-            while data := far.recv(65536):
+            data = self.answer_head(far) if stream and self.head else far.recv(65536)
+            while data:
                 if stream and self.mode == "hold":
                     data = self.gather(far, data)
+                if not stream:
+                    answer += data
                 near.sendall(self.change(data) if stream and self.change else data)
+                data = far.recv(65536)
         except OSError:
             pass
         finally:
             for end in (near, far):
                 if end:
                     self.ends.discard(end)
+                    self.shut(end)  #  a thread that still reads it would keep it open
                     end.close()
+
+    def answer_head(self, far):
+        answer = b""
+        while b"\r\n\r\n" not in answer:
+            if not (more := far.recv(65536)):
+                return answer
+            answer += more
+        top, _, rest = answer.partition(b"\r\n\r\n")
+        return b"\r\n".join(self.head(top.split(b"\r\n"))) + b"\r\n\r\n" + rest
 
     def gather(self, far, data):
         end = time.monotonic() + self.hold_seconds
@@ -88,13 +123,17 @@ class Middle:
         except OSError:
             pass
 
+    @staticmethod
+    def shut(end):
+        try:
+            end.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
     def down(self):
         self.mode = "down"
         for end in list(self.ends):
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+            self.shut(end)
 
     def close(self):
         self.down()
