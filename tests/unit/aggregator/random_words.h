@@ -71,7 +71,15 @@ static const char *const POOLS [POOL_COUNT][POOL_SIZE] = {
          "[5]"},
     [POOL_EVENTS] = {"[]", "[{\"category\":\"start_lab\"}]", "[{\"category\":\"stop_lab\"}]", "[1]",
                      "[2]"}};
-static struct json_object *trees [POOL_COUNT][POOL_SIZE];
+static json_doc_t trees [POOL_COUNT][POOL_SIZE];
+
+static inline void
+parse (json_doc_t *doc, const char *text)
+{
+    reason_t why = {0};
+
+    assert_int_equal (json_doc_read (doc, text, strlen (text), strlen (text), &why), 0);
+}
 
 static inline int
 parse_pools (void **state)
@@ -79,8 +87,7 @@ parse_pools (void **state)
     (void) state;
     for (int pool = 0; pool < POOL_COUNT; pool++) {
         for (int i = 0; i < POOL_SIZE; i++) {
-            trees [pool][i] = json_tokener_parse (POOLS [pool][i]);
-            assert_non_null (trees [pool][i]);
+            parse (&trees [pool][i], POOLS [pool][i]);
         }
     }
     return 0;
@@ -92,17 +99,18 @@ put_pools (void **state)
     (void) state;
     for (int pool = 0; pool < POOL_COUNT; pool++) {
         for (int i = 0; i < POOL_SIZE; i++) {
-            json_destroy (&trees [pool][i]);
+            json_doc_clear (&trees [pool][i]);
         }
     }
     return 0;
 }
 
 //  Null as often as not.
-static inline struct json_object *
+static inline observation_tree_t
 tree_of (uint64_t *number, pool_t pool)
 {
-    return pick (number, 2) ? trees [pool][pick (number, POOL_SIZE)] : NULL;
+    return (observation_tree_t){
+        .node = pick (number, 2) ? json_doc_root (&trees [pool][pick (number, POOL_SIZE)]) : NULL};
 }
 
 static inline const char *
@@ -211,14 +219,13 @@ say_cml (worker_t *worker, uint64_t *number, const word_t *word)
     seen->system_stats = tree_of (number, POOL_STATS);
     seen->system_health = tree_of (number, POOL_HEALTH);
     seen->error_code = error_of (number);
+    _cleanup_ (json_doc_clear) json_doc_t licensing = {0};
     if (pick (number, 16) == 0) {  //  of its own: the token in it is masked where it lies
-        seen->licensing = json_tokener_parse (
-            pick (number, 2) ? "{\"token\":\"AAAA-BBBB-CCCC\"}"
-                             : "{\"registration\":{\"status\":\"EVALUATION\"}}");
+        parse (&licensing, pick (number, 2) ? "{\"token\":\"AAAA-BBBB-CCCC\"}"
+                                            : "{\"registration\":{\"status\":\"EVALUATION\"}}");
+        seen->licensing.node = json_doc_root (&licensing);
     }
-    worker_change_t change = worker_update_cml (worker, seen, word->at.wall);
-    json_destroy (&seen->licensing);
-    return change;
+    return worker_update_cml (worker, seen, word->at.wall);
 }
 
 static inline worker_change_t

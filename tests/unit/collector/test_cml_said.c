@@ -84,7 +84,7 @@ pushed_load_makes_the_observation_that_an_asked_one_makes (void **state)
     assert_int_equal (out->ready, FLAG_UNKNOWN);
     assert_null (out->version);
     assert_null (out->error_code);
-    assert_non_null (json_get_object (out->system_stats, "computes"));
+    assert_non_null (json_get_object (out->system_stats.tree, "computes"));
     cml_found_clear (&found);
 }
 
