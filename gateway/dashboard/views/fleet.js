@@ -27,9 +27,23 @@ const COLUMNS = [
   ['event', 'Last event', w => { const e = lastEvents.get(w.worker_id); return e ? html`${e.type.replace('worker.', '')} <small>${ago(e.time, client.now())}</small>` : DASH; }],
 ];
 
+//  Marks go several at once. As animations each would end in a frame of its own: that was a third of what the page cost.
+const MARK_MS = 1200, SWEEP_MS = 300, marked = new Map(); // row -> since when, oldest first
+let sweeping = 0;
+function sweep() {
+  sweeping = 0;
+  for (const [row, since] of marked) {
+    if (performance.now() - since < MARK_MS) break;
+    row.base?.removeAttribute('data-changed');
+    marked.delete(row);
+  }
+  if (marked.size) sweepSoon();
+}
+const sweepSoon = () => { sweeping ||= setTimeout(() => requestAnimationFrame(sweep), SWEEP_MS); };
+
 class Row extends Component {
   componentDidMount() { this.off = listen(this.props.worker.worker_id, () => this.setState({})); }
-  componentWillUnmount() { this.off(); }
+  componentWillUnmount() { this.off(); marked.delete(this); }
   now(props) { return workers.get(props.worker.worker_id) ?? props.worker; }
   shouldComponentUpdate(next) {
     const { at, active, minute } = this.props;
@@ -38,12 +52,18 @@ class Row extends Component {
   render(props) {
     const { at, active } = props, worker = this.now(props);
     this.event = lastEvents.get(worker.worker_id);
-    const before = this.shown, turn = (this.turn = (this.turn ?? 0) ^ 1);
+    const before = this.shown;
     const changed = COLUMNS.map(([, , , ...fields]) => before && fields.some(field => before[field] !== worker[field]));
     this.shown = worker;
+    marked.delete(this);
+    if (changed.includes(true)) {
+      marked.set(this, performance.now());
+      this.turn = (this.turn ?? 0) + 1; // another value each time, for the last one may have been swept away
+      sweepSoon();
+    }
     return html`<tr role="row" aria-rowindex=${at + 2} id=${`row-${worker.worker_id}`} tabindex=${active ? 0 : -1} data-id=${worker.worker_id}
-        data-instance=${worker.aws_instance_id} data-status=${worker.status} class=${worker.status === 'running' ? '' : 'resting'}>
-      ${COLUMNS.map(([name, heading, show], i) => html`<td role=${i ? 'cell' : 'rowheader'} data-label=${heading} class=${`${name}${changed[i] ? ` changed${turn}` : ''}`}>${show(worker)}</td>`)}</tr>`;
+        data-instance=${worker.aws_instance_id} data-status=${worker.status} data-changed=${marked.has(this) ? this.turn : null} class=${worker.status === 'running' ? '' : 'resting'}>
+      ${COLUMNS.map(([name, heading, show], i) => html`<td role=${i ? 'cell' : 'rowheader'} data-label=${heading} class=${`${name}${changed[i] ? ' changed' : ''}`}>${show(worker)}</td>`)}</tr>`;
   }
 }
 

@@ -20,13 +20,13 @@ tells (usage_t *usage, time_us_t steady, collector_heartbeat_t *beat)
     observation_init (&observation, EVENT_COLLECTOR_HEARTBEAT);
     usage_tell (usage, &observation.collector_heartbeat, steady);
     *beat = observation.collector_heartbeat;
-    return beat->usage;
+    return beat->usage.tree != NULL;
 }
 
 static struct json_object *
 row (const collector_heartbeat_t *beat, size_t number)
 {
-    return json_object_array_get_idx (beat->usage, number);
+    return json_object_array_get_idx (beat->usage.tree, number);
 }
 
 static int64_t
@@ -55,7 +55,7 @@ requests_are_counted_by_account_and_region_and_by_how_they_ended (void **state)
     usage_bill (usage, "lab", "us-east-1", 4);
 
     assert_true (tells (usage, T0, &beat));
-    assert_int_equal (json_object_array_length (beat.usage), 3);
+    assert_int_equal (json_object_array_length (beat.usage.tree), 3);
     assert_string_equal (json_get_text (row (&beat, 0), "account"), "lab");
     assert_string_equal (json_get_text (row (&beat, 1), "region"), "eu-west-1");
     assert_int_equal (number (row (&beat, 0), "calls"), 3);
@@ -103,7 +103,7 @@ more_accounts_and_regions_than_there_are_rows_are_one_together (void **state)
     usage_count (usage, "", region, USAGE_ANSWERED);
 
     assert_true (tells (usage, T0, &beat));
-    assert_int_equal (json_object_array_length (beat.usage), USAGE_ROWS_MAX);
+    assert_int_equal (json_object_array_length (beat.usage.tree), USAGE_ROWS_MAX);
     struct json_object *last = row (&beat, USAGE_ROWS_MAX - 1);
     assert_string_equal (json_get_text (last, "region"), USAGE_OTHERS);
     assert_int_equal (number (last, "calls"), USAGE_ROWS_MAX + 2);
