@@ -281,6 +281,8 @@ def test_the_state_outlives_the_containers(stack):
     wait_until(lambda: stack.get("/readyz", token=False).status == 200, "it is served", 60)
     epoch = stack.state()["last_event_id"].split("-")[0]
     stack.compose("rm", "--stop", "--force", "aggregator")
+    gateway = stack.containers("gateway")[0]
+    wait_until(lambda: stack.inspect(gateway)["State"]["Health"]["FailingStreak"] > 3, "the gateway has missed it for longer than others are given", 60)
 
     stack.up()
 
