@@ -17,7 +17,7 @@
 #include <immintrin.h>
 
 #define FOLD_LEAST 64
-#define BLOCK      16
+#define BLOCK      ((size_t) 16)
 #define CARRYLESS  __attribute__ ((target ("pclmul,sse4.1")))
 
 //  The two halves of x, each multiplied by its constant.
@@ -60,16 +60,16 @@ sum_blocks (uint32_t sum, const unsigned char *bytes, size_t size)
     const unsigned char *end = bytes + size;
     __m128i x [4];
 
-    for (int i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 4; i++) {
         x [i] = block_at (bytes + i * BLOCK);
     }
     x [0] = _mm_xor_si128 (x [0], _mm_cvtsi32_si128 ((int) sum));
     for (bytes += FOLD_LEAST; end - bytes >= FOLD_LEAST; bytes += FOLD_LEAST) {
-        for (int i = 0; i < 4; i++) {
+        for (size_t i = 0; i < 4; i++) {
             x [i] = _mm_xor_si128 (fold (x [i], by_64), block_at (bytes + i * BLOCK));
         }
     }
-    for (int i = 1; i < 4; i++) {
+    for (size_t i = 1; i < 4; i++) {
         x [0] = _mm_xor_si128 (fold (x [0], by_16), x [i]);
     }
     for (; bytes < end; bytes += BLOCK) {
@@ -81,7 +81,7 @@ sum_blocks (uint32_t sum, const unsigned char *bytes, size_t size)
 uint32_t
 store_crc (uint32_t sum, const void *bytes, size_t size)
 {
-    size_t blocks = size & ~(size_t) (BLOCK - 1);
+    size_t blocks = size & ~(BLOCK - 1);
 
     if (blocks < FOLD_LEAST || !__builtin_cpu_supports ("pclmul") ||
         !__builtin_cpu_supports ("sse4.1")) {

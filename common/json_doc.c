@@ -432,12 +432,13 @@ json_doc_read (json_doc_t *self, const void *bytes, size_t size, size_t size_max
     json_doc_t doc = {.bytes = malloc (size + 1),
                       .nodes = malloc (capacity * sizeof *doc.nodes),
                       .capacity = capacity};
-    int rc = doc.bytes && doc.nodes ? 0 : reason_set (why, -ENOMEM, "out of memory");
-    if (rc == 0) {
-        memcpy (doc.bytes, bytes, size);
-        doc.bytes [size] = '\0';
-        rc = read_whole (&doc, size, why);
+    if (!doc.bytes || !doc.nodes) {
+        json_doc_clear (&doc);
+        return reason_set (why, -ENOMEM, "out of memory");
     }
+    memcpy (doc.bytes, bytes, size);
+    doc.bytes [size] = '\0';
+    int rc = read_whole (&doc, size, why);
     if (rc < 0) {
         json_doc_clear (&doc);
         return rc;
