@@ -204,15 +204,15 @@ by_value (const void *a, const void *b)
 static void
 report (load_t *self, double seconds)
 {
-    size_t marks = self->said / MARK_EVERY;
+    size_t marks = self->said / MARK_EVERY, half = 1 + marks / 2, most = 1 + marks * 99 / 100;
 
     qsort (self->marks + 1, marks, sizeof *self->marks, by_value);
     printf ("{\"observations\":%zu,\"seconds\":%.4f,\"per_second\":%.0f,\"in_bytes\":%" PRIu64
             ",\"feed_messages\":%" PRIu64 ",\"feed_bytes\":%" PRIu64 ",\"gaps\":%" PRIu64
             ",\"p50_ms\":%.2f,\"p99_ms\":%.2f}\n",
             self->said, seconds, (double) self->said / seconds, self->in_bytes, self->feed_messages,
-            self->feed_bytes, self->gaps, (double) self->marks [1 + marks / 2] / 1000,
-            (double) self->marks [1 + marks * 99 / 100] / 1000);
+            self->feed_bytes, self->gaps, (double) self->marks [half] / 1000,
+            (double) self->marks [most] / 1000);
 }
 
 static int
