@@ -106,7 +106,9 @@ def test_what_is_shown_is_copied_as_curl_and_saved_as_csv_and_json(fleet, tab):
     page = tab(fleet.gateway.url, "#/workers?region=us-east-1&status=running", permissions=["clipboard-read", "clipboard-write"])
     page.shows("alpha", "bravo", "charlie")
     page.click(".export summary")
-    page.run("[...document.querySelectorAll('.export button')].find(b => b.textContent.includes('curl')).focus()")
+    curl = "[...document.querySelectorAll('.export button')].find(b => b.textContent.includes('curl'))"
+    page.wait(curl + " !== undefined", "what it can be taken away as")
+    page.run(curl + ".focus()")
     page.press("Enter")
     page.reads(".export code", "copied")
     command = page.run("navigator.clipboard.readText()")
