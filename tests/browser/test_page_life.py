@@ -195,7 +195,8 @@ def test_tab_and_enter_alone_reach_and_do_everything(fleet, tab):
     """By the tabulator, as one without a mouse: the way goes through everything that can be done, and nothing holds it."""
     page = tab(fleet.gateway.url)
     page.shows(*Fleet.NAMES)
-    what = "(() => { const e = document.activeElement; return e === document.body ? '' : `${e.tagName} ${e.id || e.className || ''} ${e.textContent.trim().slice(0, 20)}`; })()"
+    name = "(e => e === document.body ? '' : `${e.tagName} ${e.id || e.className || ''} ${e.textContent.trim().slice(0, 20)}`)"
+    what = f"{name}(document.activeElement)"
     all_of_it, here = [], None
     while here != "" and len(all_of_it) < 80:
         page.press("Tab")
@@ -207,6 +208,7 @@ def test_tab_and_enter_alone_reach_and_do_everything(fleet, tab):
     assert len(all_of_it) < 80, "it comes to an end"
 
     def tab_to(words):
+        page.wait(f"[...document.querySelectorAll('a, button, input, select, summary, [tabindex]')].some(e => {name}(e).includes({json.dumps(words)}))", words)
         for _ in range(80):
             page.press("Tab")
             if words in page.run(what):
