@@ -19,6 +19,13 @@ write_whole (const observation_t *self, buffer_t *out)
     CHECK (!buffer_failed (out));
 }
 
+static bool
+is_utf8 (const uint8_t *data, size_t size)
+{
+    _cleanup_ (string_destroy) char *text = strndup ((const char *) data, size);
+    return text && json_text_fit (text, size) == size;
+}
+
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
@@ -47,7 +54,10 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
         abort ();
     }
     write_whole (&again, &second);
-    CHECK (first.size == second.size && memcmp (first.data, second.data, first.size) == 0);
+    //  Of names that are not UTF-8 several may be one as they are written, of which a reader has the last.
+    CHECK (second.size <= first.size);
+    CHECK (!is_utf8 (data, size) ||
+           (first.size == second.size && memcmp (first.data, second.data, first.size) == 0));
     observation_clear (&again);
     observation_clear (&observation);
     return 0;
