@@ -14,6 +14,7 @@
 
 #include "../../common/log.h"
 #include "../../gateway/http.h"
+#include "../../gateway/request_check.h"
 
 #define EPOCH        "0badcafe"
 #define WORKER       "aaaaaaaa-0000-5000-8000-000000000001"
@@ -204,7 +205,7 @@ connect_pair (struct MHD_Connection *connection)
 static bool
 is_stream (const char *url)
 {
-    return strcmp (url, "/api/events/stream") == 0;
+    return strcmp (request_path (url), "/api/events/stream") == 0;
 }
 
 //  The peer goes away: a stream is over then, and an ask is let go of.
