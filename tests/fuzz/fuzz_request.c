@@ -15,6 +15,7 @@
 #include "../../common/log.h"
 #include "../../gateway/http.h"
 #include "../../gateway/request_check.h"
+#include "../../gateway/text_page.h"
 
 #define EPOCH        "0badcafe"
 #define WORKER       "aaaaaaaa-0000-5000-8000-000000000001"
@@ -297,7 +298,8 @@ start (void)
                              .session_seconds = 60};
     auth_t *auth = mask ? auth_new (world.loop, &login, mask, metrics, &why) : NULL;
     proxies_t *proxies = proxies_new ("127.0.0.0/8", &why);
-    CHECK (auth && proxies);
+    text_page_t *text_page = text_page_new (10, metrics);
+    CHECK (auth && proxies && text_page);
     http_parts_t parts = {
         .loop = world.loop,
         .hub = hub,
@@ -306,6 +308,7 @@ start (void)
         .asks = asks,
         .auth = auth,
         .audit = audit,
+        .text_page = text_page,
         .head_max_bytes = URL_MAX,
         .metrics = metrics,
         .clients_max = 8,
