@@ -104,12 +104,6 @@ static apply_fn *const APPLY [EVENT_TYPE_COUNT] = {
 };
 // clang-format on
 
-bool
-ingest_handles (event_type_t type)
-{
-    return type >= 0 && type < EVENT_TYPE_COUNT && APPLY [type];
-}
-
 static const char *
 reason_label (int rc)
 {

@@ -31,7 +31,4 @@ void ingest_destroy (ingest_t **self_p);
 //  The last number heard of this source in this epoch of it; 0: none.
 uint64_t ingest_heard (const ingest_t *self, const char *source, const char *epoch);
 
-//  True when the type has a handler; a test walks the catalogue.
-bool ingest_handles (event_type_t type);
-
 #endif

@@ -2,6 +2,19 @@
 
 #include "monitor_rig.h"
 
+//  Of the one client there is.
+static int
+queued_bytes (void)
+{
+    _cleanup_ (buffer_clear) buffer_t out = {0};
+    json_writer_t json = json_writer (&out);
+
+    hub_write_clients (rig.hub, NULL, &json);
+    const char *queued = strstr (out.data, "\"queued_bytes\":");
+    assert_non_null (queued);
+    return atoi (queued + strlen ("\"queued_bytes\":"));
+}
+
 static void
 answers_that_nobody_takes_are_bounded (void **state)
 {
@@ -15,13 +28,8 @@ answers_that_nobody_takes_are_bounded (void **state)
         turn ();
     }
 
-    _cleanup_ (buffer_clear) buffer_t out = {0};
-    json_writer_t json = json_writer (&out);
-    hub_write_clients (rig.hub, NULL, &json);
-    const char *queued = strstr (out.data, "\"queued_bytes\":");
-    assert_non_null (queued);
     //  An answer has 60 KB: those of one piece at most, of 40.
-    assert_in_range (atoi (queued + strlen ("\"queued_bytes\":")), 65536, 65536 + 10 * 65000);
+    assert_in_range (queued_bytes (), 65536, 65536 + 10 * 65000);
 
     assert_true (times (heard (peer), "resync_data") > 0);
     while (times (heard (peer), "resync_data") > 0) {
@@ -55,12 +63,7 @@ answers_to_what_was_asked_in_one_breath_are_bounded_together (void **state)
     }
     turn ();
 
-    _cleanup_ (buffer_clear) buffer_t out = {0};
-    json_writer_t json = json_writer (&out);
-    hub_write_clients (rig.hub, NULL, &json);
-    const char *queued = strstr (out.data, "\"queued_bytes\":");
-    assert_non_null (queued);
-    assert_in_range (atoi (queued + strlen ("\"queued_bytes\":")), 512 * 1024, 1200000);
+    assert_in_range (queued_bytes (), 512 * 1024, 1200000);
     assert_true (has_in_order (
         heard (peer), IN_ORDER ("\"more\":true", "\"events\":[],", "\"more\":true", EPOCH "-0\"")));
 }
