@@ -138,7 +138,9 @@ monitor_on_second (client_t *client)
     bool listened = monitor_listens (client);
 
     self->frames_left = client->shared->settings.monitor_messages_per_second;
-    self->heard = listened ? self->heard : now;
+    if (!listened || client->watched_for_room) {
+        self->heard = now;  //  it could not be heard, or asked: the stall timeout judges this one
+    }
     if (self->linger_until > 0) {
         if (now >= self->linger_until) {
             fanout_close (client, monitor_end_of (client));
