@@ -7,6 +7,10 @@ import html
 import math
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM, HEAD, GAP = 320, 240, 52, 12, 30, 44, 84, 8
+RING, LETTER, LINE = 8, 7, 12  # a ring's radius; about how wide and high a letter is
+#  where a knee's words may stand: from its point, and how they are anchored; the first of them that covers least
+PLACES = ((0, -13, "middle"), (0, 22, "middle"), (12, 4, "start"), (-12, 4, "end"), (10, -10, "start"), (10, 18, "start"), (-10, -10, "end"),
+          (-10, 18, "end"), (0, -27, "middle"), (0, 36, "middle"))
 #  name → colour on light, on dark, mark
 LOOKS = {"gateway": ("#1d4ed8", "#7aa5ff", "circle"), "bare": ("#6b7280", "#a8b0bd", "square"), "nchan": ("#b45309", "#f0a04b", "triangle"),
          "chain": ("#15803d", "#5fce85", "diamond"), "aggregator": ("#15803d", "#5fce85", "diamond"), "raw": ("#6b7280", "#a8b0bd", "square"),
@@ -70,11 +74,49 @@ def curve(name, series, across, up):
     drawn += [mark(LOOKS[name][2], x, y, name) for x, y in at]
     if series.get("knee"):
         x, y = across.at(series["knee"][0]), up.at(series["knee"][1])
-        drawn.append(f'<circle class="ring c-{name}" cx="{x:.1f}" cy="{y:.1f}" r="8"/>')
-        drawn.append(text(x, y - 13, short(series["knee"][0]), anchor="middle"))
+        drawn.append(f'<circle class="ring c-{name}" cx="{x:.1f}" cy="{y:.1f}" r="{RING}"/>')
     if series.get("saturated"):
         x, y = at[-1]
         drawn.append(f'<path class="line c-{name}" d="M{x - 6:.1f},{y - 6:.1f}l12,12m0,-12l-12,12"/>')
+    return drawn
+
+
+def box_of(words, x, y, anchor):
+    """left, top, right, bottom of a text."""
+    width = LETTER * len(words)
+    left = {"start": x, "middle": x - width / 2, "end": x - width}[anchor]
+    return left, y - LINE + 2, left + width, y + 2
+
+
+def covered(one, other):
+    return max(0, min(one[2], other[2]) - max(one[0], other[0])) * max(0, min(one[3], other[3]) - max(one[1], other[1]))
+
+
+def along(points, step=4):
+    """The points and, every few units, those of the lines between them."""
+    for (x, y), (to_x, to_y) in zip(points, points[1:]):
+        parts = max(1, round(math.hypot(to_x - x, to_y - y) / step))
+        yield from ((x + (to_x - x) * part / parts, y + (to_y - y) * part / parts) for part in range(parts))
+    yield points[-1]
+
+
+def knees(series, across, up, inner):
+    """Each knee's words in its curve's colour, where they cover least of the other words, of rings and of points."""
+    rings = {name: (across.at(each["knee"][0]), up.at(each["knee"][1])) for name, each in series.items() if each.get("knee")}
+    taken = [((x - RING, y - RING, x + RING, y + RING), 1) for x, y in rings.values()]
+    for each in series.values():
+        taken += [((x - 2, y - 2, x + 2, y + 2), 1) for x, y in along([(across.at(x), up.at(y)) for x, y in each["points"]])]
+    drawn = []
+    for name, (x, y) in rings.items():
+        words = short(series[name]["knee"][0])
+
+        def cost(place):
+            box = box_of(words, x + place[0], y + place[1], place[2])
+            size = (box[2] - box[0]) * (box[3] - box[1])
+            return sum(weight * covered(box, other) for other, weight in taken) + 2 * (size - covered(box, (inner[0], inner[2], inner[1], inner[3])))
+        right, down, anchor = min(PLACES, key=cost)
+        taken.append((box_of(words, x + right, y + down, anchor), 4))
+        drawn.append(text(x + right, y + down, words, f"f-{name}", anchor))
     return drawn
 
 
@@ -93,7 +135,7 @@ def panel(left, top, what):
     drawn.append(text((inner[0] + inner[1]) / 2, inner[3] + 34, what["x"], anchor="middle"))
     for name, series in what["series"].items():
         drawn += curve(name, series, across, up)
-    return drawn
+    return drawn + knees(what["series"], across, up, inner)
 
 
 def svg(title, panels, columns=3):

@@ -123,6 +123,19 @@ def test_picture_is_whole_and_legible_on_light_and_dark():
         assert contrast(light, "#ffffff") >= 4.5 and contrast(dark, "#0d1117") >= 4.5
 
 
+def test_words_of_knees_that_are_close_stand_beside_each_other_within_the_picture():
+    near = {name: {"points": [(1, 90 + up), (10, 100 + up), (100, 10)], "knee": (10, 100 + up), "saturated": None}
+            for up, name in enumerate(("gateway", "bare", "nchan", "chain"))}
+
+    text = chart.svg("Knees", [{"title": "p99, ms", "x": "clients", "series": near}])
+
+    said = re.findall(r'class="f-\w+" x="([\d.]+)" y="([\d.]+)" text-anchor="(\w+)">(10)<', text)
+    boxes = [chart.box_of(words, float(x), float(y), anchor) for x, y, anchor, words in said]
+    assert len(boxes) == 4
+    assert all(chart.covered(one, other) == 0 for at, one in enumerate(boxes) for other in boxes[:at])
+    assert all(left >= 0 and top >= 0 and right <= chart.WIDTH + chart.GAP for left, top, right, _ in boxes)
+
+
 def contrast(one, other):
     """WCAG 2.1's."""
     def luminance(colour):
