@@ -11,6 +11,8 @@
 // J5 of what waits, the higher priority goes first, then the older
 // J6 progress is heard at most once in job_progress_ms, the last word wins, and none after the end
 // J7 what is over stays as it is, until it is forgotten, the one that ended first first
+// J8 what is given back before it was begun has waited on meanwhile, and rests twice as long each time
+//    after JOB_RETURNS_QUICK in a row
 //
 // SPDX-License-Identifier: MIT
 
@@ -23,8 +25,10 @@
 #include "job_types.h"
 #include "worker.h"
 
-#define JOB_ATTEMPTS_MAX 3
-#define JOBS_RECENT      100  //  of each kind of end, in the state
+#define JOB_ATTEMPTS_MAX      3
+#define JOB_RETURNS_QUICK     4  //  a lease that moves settles within a few seconds
+#define JOB_REST_DOUBLED_MOST 6
+#define JOBS_RECENT           100  //  of each kind of end, in the state
 
 typedef struct jobs jobs_t;
 
@@ -110,7 +114,7 @@ void jobs_step_done (jobs_t *self, const job_t *job, const char *result, const j
 void jobs_complete (jobs_t *self, const job_t *job, const char *result, moment_t now);
 void jobs_fail (jobs_t *self, const job_t *job, const char *code, const char *message,
                 moment_t now);
-//  Back to those who wait, after delay_us; or it fails with code, after the last attempt.
+//  Back to those who wait, after delay_us or what J8 makes of it; or it fails with code, after the last attempt.
 typedef enum job_release {
     JOB_LOST,
     JOB_GIVEN_BACK

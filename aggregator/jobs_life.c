@@ -44,6 +44,7 @@ set_deadlines (jobs_t *self, job_entry_t *entry, time_us_t since)
 {
     const job_t *job = &entry->job;
 
+    entry->waits_since = job->status == JOB_PENDING ? since : entry->waits_since;
     entry->wakes = entry->tells = INT64_MAX;
     entry->expires = job->status == JOB_PENDING
                          ? since + self->rules->job_pending_minutes * MINUTE_US
@@ -127,6 +128,7 @@ jobs_start (jobs_t *self, const job_t *job, moment_t now)
     job_entry_t *entry = job_entry (job);
 
     move (self, entry, JOB_IN_PROGRESS, now);
+    entry->returned = 0;
     entry->job.started_at =
         entry->job.started_at == TIME_UNKNOWN ? now.wall : entry->job.started_at;
     tell (self, entry,
@@ -264,6 +266,7 @@ jobs_step_done (jobs_t *self, const job_t *job, const char *result, const job_st
     } else {
         move (self, entry, JOB_PENDING, now);
     }
+    entry->returned = 0;
     own->progress = next->from;
     own->attempts = 0;
     job_set_text (&own->step, next->name);
@@ -314,7 +317,16 @@ sentence_of (const char *code)
     return code;
 }
 
-//  J4.
+//  J8. Its delay when it is given back once more.
+static time_us_t
+rest_of (const job_entry_t *entry, time_us_t delay_us)
+{
+    unsigned more = entry->returned > JOB_RETURNS_QUICK ? entry->returned - JOB_RETURNS_QUICK : 0;
+
+    return delay_us << (more < JOB_REST_DOUBLED_MOST ? more : JOB_REST_DOUBLED_MOST);
+}
+
+//  J4, J8.
 void
 jobs_release (jobs_t *self, const job_t *job, job_release_t how, const char *reason,
               time_us_t delay_us, moment_t now)
@@ -330,10 +342,16 @@ jobs_release (jobs_t *self, const job_t *job, job_release_t how, const char *rea
         .event = EVENT_JOB_STATUS_UPDATED, .old_status = own->status, .reason = reason};
     _cleanup_ (string_destroy) char *runner = take_ptr (own->runner_id);
     change.runner_id = runner;
+    bool unbegun = how == JOB_GIVEN_BACK && own->status == JOB_ASSIGNED;
+    time_us_t since = entry->waits_since;
     move (self, entry, JOB_PENDING, now);
+    if (unbegun) {
+        entry->returned++;
+        set_deadlines (self, entry, since);
+    }
     own->attempts -= how == JOB_GIVEN_BACK;
     if (delay_us > 0) {
-        entry->wakes = now.steady + delay_us;
+        entry->wakes = now.steady + rest_of (entry, delay_us);
         set_due (self, entry);
     } else {
         job_queue_put (self->queue, &entry->queued);

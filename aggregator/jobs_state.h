@@ -22,6 +22,8 @@ typedef struct entry {
     //  Steady; INT64_MAX: never. due is the first of them.
     size_t due_place;
     time_us_t due, expires, wakes, tells;
+    time_us_t waits_since;
+    unsigned returned;  //  so often in a row it was given back before it was begun
     //  What was reported and not told yet (J6).
     bool is_untold;
     double next_progress;

@@ -40,7 +40,7 @@ typedef struct operation {
 // clang-format off
 static const operation_t OPERATIONS [] = {
     {"/api/events/stream", "get", "streamEvents", "The fleet's events as Server-Sent Events; see asyncapi.json for what they say", STREAM_QUERY, NULL, "200", NULL, "text/event-stream", "400"},
-    {"/api/events", "get", "listEvents", "Past events after an id, oldest first; 410 when what followed it is not held any more", "after?:event_id " FILTER_QUERY " limit?:integer", NULL, "200", "rest.events", NULL, "400 410"},
+    {"/api/events", "get", "listEvents", "Past events after an id, oldest first, by pages of about 4 MiB at most: while more is true, ask again after next; 410 when what followed it is not held any more", "after?:event_id " FILTER_QUERY " limit?:integer", NULL, "200", "rest.events", NULL, "400 410"},
     {"/api/clients", "get", "listClients", "Open streams: what each wants, how far it is behind, what it missed", "", NULL, "200", "rest.clients", NULL, "400"},
     {"/api/clients/{id}", "patch", "changeClient", "Another filter for an open stream, named by the id that its connected event told; a merge patch of the stream's parameters. Snapshots of the workers that it lets through and the old one did not follow on the stream", "", "topics?:any event_types?:any worker_ids?:any regions?:any job_types?:any min_priority?:integer|null max_priority?:integer|null max_hz?:number|null batch_ms?:integer|null", "200", "rest.client.change", NULL, "400 404 409 413 415 503"},
     {"/api/workers", "get", "listWorkers", "Canonical snapshots, in the order of their ids", "region?:text status?:status limit?:integer cursor?:uuid", NULL, "200", "rest.workers", NULL, "400"},

@@ -106,22 +106,10 @@ monitor_notice_resync (buffer_t *out, const event_log_t *log, const resync_t *re
 {
     buffer_t text = {0};
     json_writer_t json = begin (&text, "resync_data");
-    uint64_t seq = resync->seq;
-    size_t count = 0;
 
     member_name (&json, resync->monitor_id);
     json_key (&json, "events");
-    json_open_array (&json);
-    while (seq < event_log_last (log) && seq - resync->seq < resync->looks_max &&
-           count < resync->events_max && text.size < resync->bytes_max) {
-        frame_t *frame = event_log_get (log, ++seq);
-        if (filter_wants (resync->filter, frame) && (frame = filter_form (resync->filter, frame))) {
-            json_put_raw (&json, frame->bytes + frame->json_offset,
-                          frame->size - frame->json_offset - 2);
-            count++;
-        }
-    }
-    json_close_array (&json);
+    uint64_t seq = event_page_write (&resync->page, log, &json);
     json_member_bool (&json, "truncated", resync->truncated);
     json_member_bool (&json, "more", seq < event_log_last (log));
     member_id (&json, "last_event_id", log, seq);

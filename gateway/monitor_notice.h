@@ -8,6 +8,7 @@
 #ifndef GATEWAY_MONITOR_NOTICE_H
 #define GATEWAY_MONITOR_NOTICE_H
 
+#include "event_page.h"
 #include "monitor_message.h"
 #include "notice.h"
 
@@ -22,14 +23,11 @@ void monitor_notice_ack (buffer_t *out, const char *monitor_id, const char *at,
 void monitor_notice_reset (buffer_t *out, const event_log_t *log, const char *reason,
                            const char *requested);
 
-//  Past events behind seq that the filter lets through: so many, about so many bytes of them, and of so
-//  many looked at, at most. truncated: some before were asked for and are held no more.
+//  truncated: some before were asked for and are held no more.
 typedef struct resync {
-    const filter_t *filter;
+    event_page_t page;
     const char *monitor_id;
-    uint64_t seq;
     bool truncated;
-    size_t events_max, looks_max, bytes_max;
 } resync_t;
 
 void monitor_notice_resync (buffer_t *out, const event_log_t *log, const resync_t *resync);

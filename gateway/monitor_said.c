@@ -157,17 +157,17 @@ find_begin (const event_log_t *log, const monitor_message_t *message, resync_t *
     uint64_t first = event_log_first (log);
 
     if (!*message->event_id) {
-        resync->seq = before_time (log, message->timestamp_ms);
-        resync->truncated = first > 1 && resync->seq + 1 == first;
+        resync->page.seq = before_time (log, message->timestamp_ms);
+        resync->truncated = first > 1 && resync->page.seq + 1 == first;
         return NULL;
     }
-    const char *bad = event_log_check (log, message->event_id, &resync->seq);
+    const char *bad = event_log_check (log, message->event_id, &resync->page.seq);
     if (bad && (strcmp (bad, "malformed") == 0 || strcmp (bad, EVENT_LOG_AHEAD) == 0)) {
         (void) reason_set (why, -EINVAL, "last_event_id: '%s' is %s", message->event_id, bad);
         return MONITOR_INVALID;
     }
     resync->truncated = bad != NULL;
-    resync->seq = bad ? first - 1 : resync->seq;
+    resync->page.seq = bad ? first - 1 : resync->page.seq;
     return NULL;
 }
 
@@ -178,11 +178,11 @@ on_resync (monitor_t *self, const monitor_message_t *message, reason_t *why)
     filter_t *filter = filter_copy (audience_filter (client->audience));
     size_t most = (size_t) client->shared->settings.resync_max,
            queued = wire_queued (&client->wire);
-    resync_t resync = {.filter = filter,
-                       .monitor_id = self->id,
-                       .events_max = most,
-                       .looks_max = most * RESYNC_LOOKS,
-                       .bytes_max = queued < RESYNC_BYTES ? RESYNC_BYTES - queued : 0};
+    resync_t resync = {.page = {.filter = filter,
+                                .events_max = most,
+                                .looks_max = most * RESYNC_LOOKS,
+                                .bytes_max = queued < RESYNC_BYTES ? RESYNC_BYTES - queued : 0},
+                       .monitor_id = self->id};
 
     if (!filter) {
         return UNAVAILABLE;

@@ -6,7 +6,7 @@
 // SPDX-License-Identifier: MIT
 
 #include "../common/json.h"
-#include "filter.h"
+#include "event_page.h"
 #include "reply.h"
 #include "route.h"
 
@@ -18,6 +18,8 @@
 
 #define LIMIT_DEFAULT 100
 #define LIMIT_MOST    10000
+#define LOOKS_MOST    32768    //  a few ms, in which nobody else is served
+#define BYTES_MOST    4194304  //  about
 #define ID_SIZE       40
 
 typedef struct query {
@@ -78,24 +80,20 @@ put_id (json_writer_t *json, const char *key, const event_log_t *log, uint64_t s
     json_member_text (json, key, id);
 }
 
-//  next is the id to go on after; more says whether there is anything then.
+//  next is the id to go on after; more says whether there is anything then. A page may hold less than
+//  limit, or nothing, and there are others.
 static void
 write_events (const event_log_t *log, const query_t *query, uint64_t seq, json_writer_t *json)
 {
-    int64_t count = 0;
+    const event_page_t page = {.filter = query->filter,
+                               .seq = seq,
+                               .events_max = (size_t) query->limit,
+                               .bytes_max = BYTES_MOST,
+                               .looks_max = LOOKS_MOST};
 
     json_open_object (json);
     json_key (json, "events");
-    json_open_array (json);
-    while (seq < event_log_last (log) && count < query->limit) {
-        frame_t *frame = event_log_get (log, ++seq);
-        if (filter_wants (query->filter, frame) && (frame = filter_form (query->filter, frame))) {
-            json_put_raw (json, frame->bytes + frame->json_offset,
-                          frame->size - frame->json_offset - 2);
-            count++;
-        }
-    }
-    json_close_array (json);
+    seq = event_page_write (&page, log, json);
     put_id (json, "next", log, seq);
     json_member_bool (json, "more", seq < event_log_last (log));
     put_id (json, "last_event_id", log, event_log_last (log));

@@ -101,6 +101,18 @@ pace_take (pace_lane_t *self, time_us_t steady, time_us_t *rest_us)
     return self->tokens >= 0 ? 0 : (time_us_t) (-self->tokens / self->rate * (double) SECOND_US);
 }
 
+bool
+pace_probes (const pace_lane_t *self)
+{
+    return self->probing;
+}
+
+void
+pace_forgo (pace_lane_t *self)
+{
+    self->probing = false;
+}
+
 static void
 slow_down (pace_lane_t *self, time_us_t steady)
 {

@@ -38,6 +38,10 @@ pace_lane_t *pace_lane (pace_t *self, const char *service, const char *region, c
 //  Microseconds to wait before the call, whose token is taken; or -1: the service is being left
 //  alone, and *rest_us says for how long.
 time_us_t pace_take (pace_lane_t *self, time_us_t steady, time_us_t *rest_us);
+//  A call goes to see, and the others wait for what it finds. One that went and never got as far as an
+//  answer gives its place to the next.
+bool pace_probes (const pace_lane_t *self);
+void pace_forgo (pace_lane_t *self);
 //  How a call ended: AWS_THROTTLED and AWS_NETWORK count against the service, all else is an answer.
 void pace_tell (pace_lane_t *self, aws_fault_t fault, time_us_t steady);
 

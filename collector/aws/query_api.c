@@ -67,6 +67,9 @@ call_destroy (aws_call_t **self_p)
         if (self->http) {
             http_call_cancel (&self->http);
         }
+        if (self->probes) {
+            pace_forgo (self->lane);
+        }
         loop_timer_destroy (&self->timer);
         free (self->token_read);
         free (self->token);
@@ -205,6 +208,7 @@ account (aws_call_t *self, aws_fault_t fault, const http_answer_t *answer)
                  fault == AWS_OK          ? USAGE_ANSWERED
                  : fault == AWS_THROTTLED ? USAGE_THROTTLED
                                           : USAGE_FAILED);
+    self->probes = false;
     if (self->lane) {
         pace_tell (self->lane, fault, collector_now (self->api->core).steady);
         pace_show (self->lane, collector_metrics (self->api->core), false);
@@ -215,13 +219,22 @@ account (aws_call_t *self, aws_fault_t fault, const http_answer_t *answer)
     }
 }
 
+static time_us_t
+take_turn (aws_call_t *self, time_us_t *rest_us)
+{
+    bool probed = pace_probes (self->lane);
+    time_us_t wait = pace_take (self->lane, collector_now (self->api->core).steady, rest_us);
+
+    self->probes = !probed && pace_probes (self->lane);
+    return wait;
+}
+
 //  True when the call may leave now; else it waits for its turn, or was ended.
 static bool
 is_its_turn (aws_call_t *self)
 {
     verdict_t verdict = {.fault = AWS_OK};
-    time_us_t now = collector_now (self->api->core).steady, rest = 0;
-    time_us_t wait = self->lane && !self->paced ? pace_take (self->lane, now, &rest) : 0;
+    time_us_t rest = 0, wait = self->lane && !self->paced ? take_turn (self, &rest) : 0;
 
     self->paced = wait > 0;
     if (wait > 0) {
@@ -356,7 +369,8 @@ attempt_once (aws_call_t *self)
         return;
     }
     int rc = get_keys (self, &keys, &why);
-    if (rc == -EAGAIN || !is_its_turn (self)) {
+    //  What has no keys does not leave: it takes no turn.
+    if (rc == -EAGAIN || (rc == 0 && !is_its_turn (self))) {
         return;
     }
     free (self->token_read);

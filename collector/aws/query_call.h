@@ -39,6 +39,7 @@ struct aws_call {
     bool doubted;          //  other keys were looked for: once
     pace_lane_t *lane;     //  null: memory was out, it is not paced
     bool paced;            //  it has its token
+    bool probes;           //  it goes to see whether the service answers again
     retry_call_t retry;
     http_call_t *http;
     tracing_scope_t scope;  //  of the round that asks

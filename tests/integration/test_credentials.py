@@ -292,6 +292,21 @@ def test_failed_refresh_keeps_the_keys_until_they_end_and_recovers(start, bus, l
     program.wait_log("AWS keys again")
 
 
+def test_outage_that_outlives_the_keys_is_got_over(start, bus, listener, home):
+    sim = start(harness.Simulator, "--key-seconds", 10)
+    program = collector(start, bus, sim, home, AWS_CONTAINER_CREDENTIALS_FULL_URI=f"{sim.aws_url}/container/credentials")
+    reads(listener)
+
+    sim.kill()
+    wait_until(lambda: listener.turn() or metric(program.url, "cmlwatch_aws_circuit_open", service="ec2") == 1, "the circuit opens")
+    wait_until(lambda: listener.turn() or metric(program.url, "cmlwatch_aws_calls_total", outcome="auth") >= 2, "the keys have ended", 60)
+    sim.start()
+    wait_until(sim.answers, "it is there again")
+
+    wait_until(lambda: listener.turn() or metric(program.url, "cmlwatch_aws_circuit_open", service="ec2") == 0, "one call goes to see", 60)
+    assert reads(listener)
+
+
 def test_call_waits_for_its_keys(start, bus, sim, listener, home):
     sim.fault(api="container", kind="slow", delay_ms=1500, count=1)
     program = collector(start, bus, sim, home, AWS_CONTAINER_CREDENTIALS_FULL_URI=f"{sim.aws_url}/container/credentials")

@@ -167,20 +167,59 @@ static void
 what_is_given_back_is_no_attempt_but_another_assignment_and_waits_its_time (void **state)
 {
     (void) state;
+    static const time_us_t RESTS [] = {1, 1, 1, 1, 2, 4, 8, 16, 32, 64, 64, 64};
     _cleanup_ (jobs_destroy) jobs_t *jobs = make_jobs (&RULES);
     const job_t *job = submit (jobs, "build", NULL, 5);
 
-    for (int times = 0; times < 10; times++) {
+    for (size_t times = 0; times < COUNT (RESTS); times++) {
         jobs_assign (jobs, job, "a", now);
         jobs_release (jobs, job, JOB_GIVEN_BACK, "released", SECOND_US, now);
         assert_int_equal (job->attempts, 0);
         assert_int_equal (job->attempt, times + 1);
         assert_null (first_of (jobs, "build"));
-        assert_true (jobs_due_at (jobs) == now.steady + SECOND_US);
-        pass (SECOND_US);
+        assert_true (jobs_due_at (jobs) == now.steady + RESTS [times] * SECOND_US);
+        pass (RESTS [times] * SECOND_US);
         jobs_do_due (jobs, now);
         assert_ptr_equal (first_of (jobs, "build"), job);
     }
+}
+
+static void
+what_everybody_gives_back_ends_as_what_nobody_takes (void **state)
+{
+    (void) state;
+    _cleanup_ (jobs_destroy) jobs_t *jobs = make_jobs (&RULES);
+    const job_t *job = submit (jobs, "build", NULL, 5);
+
+    for (int times = 0; times < 100 && job->status != JOB_FAILED; times++) {
+        jobs_assign (jobs, job, "a", now);
+        jobs_release (jobs, job, JOB_GIVEN_BACK, "released", SECOND_US, now);
+        heard_count = 0;
+        now = (moment_t){.wall = now.wall, .steady = jobs_due_at (jobs)};
+        jobs_do_due (jobs, now);
+    }
+
+    assert_int_equal (job->status, JOB_FAILED);
+    assert_string_equal (job->error_code, "no_runner");
+    assert_true (now.steady == (5 + 60 * 60) * SECOND_US);
+}
+
+static void
+what_is_given_back_when_it_was_begun_has_all_its_time_again (void **state)
+{
+    (void) state;
+    _cleanup_ (jobs_destroy) jobs_t *jobs = make_jobs (&RULES);
+    const job_t *job = submit (jobs, "build", NULL, 5);
+
+    pass (59 * MINUTE_US);
+    jobs_assign (jobs, job, "a", now);
+    jobs_start (jobs, job, now);
+    pass (2 * MINUTE_US);
+    jobs_release (jobs, job, JOB_GIVEN_BACK, "released", 0, now);
+    jobs_do_due (jobs, now);
+
+    assert_int_equal (job->status, JOB_PENDING);
+    assert_true (jobs_due_at (jobs) == now.steady + 60 * MINUTE_US);
 }
 
 static void
@@ -374,6 +413,8 @@ main (void)
         cmocka_unit_test (lost_job_is_tried_three_times_in_all),
         cmocka_unit_test (
             what_is_given_back_is_no_attempt_but_another_assignment_and_waits_its_time),
+        cmocka_unit_test (what_everybody_gives_back_ends_as_what_nobody_takes),
+        cmocka_unit_test (what_is_given_back_when_it_was_begun_has_all_its_time_again),
         cmocka_unit_test (
             attempt_that_takes_too_long_is_over_and_the_time_begins_with_the_assignment),
         cmocka_unit_test (job_that_nobody_takes_fails),

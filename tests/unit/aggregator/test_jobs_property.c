@@ -17,7 +17,9 @@ typedef struct model {
     uint64_t order;
     int64_t attempts, attempt;
     time_us_t expires, ready, ended;  //  steady; ready: when it may be taken
-    size_t heard;                     //  transitions
+    time_us_t since;                  //  when its wait began
+    unsigned returned;
+    size_t heard;  //  transitions
 } model_t;
 
 typedef struct world {
@@ -123,6 +125,7 @@ ask_for_one (world_t *world)
                        .worker = worker,
                        .priority = (int) order.priority,
                        .order = ++world->order,
+                       .since = now.steady,
                        .expires = now.steady + world->rules.job_pending_minutes * MINUTE_US};
     memcpy (model->id, job->id, sizeof model->id);
 }
@@ -181,6 +184,7 @@ static void
 back_in_model (world_t *world, model_t *model, time_us_t delay)
 {
     if (model->status == JOB_PENDING) {
+        model->since = now.steady;
         model->expires = now.steady + world->rules.job_pending_minutes * MINUTE_US;
         model->ready = now.steady + delay;
     }
@@ -199,11 +203,20 @@ lose (world_t *world, model_t *model, const job_t *job)
 static void
 give_back (world_t *world, model_t *model, const job_t *job)
 {
-    time_us_t delay = draw (world, 2) * SECOND_US;
+    time_us_t delay = draw (world, 2) * SECOND_US, since = model->since;
+    bool unbegun = model->status == JOB_ASSIGNED;
 
     jobs_release (world->jobs, job, JOB_GIVEN_BACK, "released", delay, now);
     model->attempts--;
+    model->returned += unbegun;
+    for (unsigned times = 5; times <= model->returned && times <= 10; times++) {
+        delay *= 2;
+    }
     back_in_model (world, model, delay);
+    if (unbegun) {
+        model->since = since;
+        model->expires = since + world->rules.job_pending_minutes * MINUTE_US;
+    }
 }
 
 static void
@@ -250,6 +263,7 @@ happen_to_one (world_t *world)
     default:
         if (model && model->status == JOB_ASSIGNED) {
             jobs_start (world->jobs, job, now);
+            model->returned = 0;
         }
         break;
     }

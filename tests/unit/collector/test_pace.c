@@ -122,6 +122,30 @@ service_that_does_not_answer_is_left_alone_and_then_one_call_goes_to_see (void *
 }
 
 static void
+call_that_went_to_see_and_never_told_holds_nobody_up (void **state)
+{
+    (void) state;
+    pace_t *pace = pace_of (100);
+    pace_lane_t *lane = pace_lane (pace, "ec2", "us-east-1", "");
+    time_us_t rest = 0, now = T0;
+
+    for (int i = 0; i < PACE_DEAD_AFTER; i++) {
+        pace_tell (lane, AWS_NETWORK, now);
+    }
+    assert_int_equal (pace_take (lane, now, &rest), -1);
+    assert_false (pace_probes (lane));
+    now += rest;
+    assert_int_equal (pace_take (lane, now, &rest), 0);
+    assert_true (pace_probes (lane));
+
+    pace_forgo (lane);
+    assert_true (pace_rests (lane));
+    assert_int_equal (pace_take (lane, now, &rest), 0);
+    assert_int_equal (pace_take (lane, now, &rest), -1);
+    pace_destroy (&pace);
+}
+
+static void
 rest_is_bounded_however_long_it_lasts (void **state)
 {
     (void) state;
@@ -149,6 +173,7 @@ main (void)
         cmocka_unit_test (throttling_halves_the_rate_once_a_second_down_to_the_least),
         cmocka_unit_test (success_brings_the_rate_back_and_no_further),
         cmocka_unit_test (service_that_does_not_answer_is_left_alone_and_then_one_call_goes_to_see),
+        cmocka_unit_test (call_that_went_to_see_and_never_told_holds_nobody_up),
         cmocka_unit_test (rest_is_bounded_however_long_it_lasts),
     };
 
