@@ -128,14 +128,23 @@ broker_cancel (broker_t *self, const job_t *job, const char *by, const char *rea
 }
 
 //  Of one that waits, a step whose gate has shut is skipped; one without steps has nothing left.
-static void
-follow_gate (broker_t *self, const job_type_t *type, const job_t *job, const worker_t *worker)
+bool
+broker_follow_gate (broker_t *self, const job_t *job)
 {
+    const job_type_t *type = job_type_find (job->type);
+    const worker_t *worker = type ? worker_of (self, job) : NULL;
+
+    if (!type) {
+        return true;
+    }
+    if (!job_gate_is_open (GATE_THERE, worker)) {
+        jobs_fail (self->jobs, job, "worker_gone", "the worker is terminated", broker_now (self));
+        return false;
+    }
     const job_step_t *step = job_type_step (type, job->step),
                      *open = job_type_open_step (step, worker);
-
     if (job->status != JOB_PENDING || open == step) {
-        return;
+        return true;
     }
     if (step->name) {
         jobs_step_done (self->jobs, job, NULL, open, broker_now (self));
@@ -143,6 +152,7 @@ follow_gate (broker_t *self, const job_type_t *type, const job_t *job, const wor
         jobs_fail (self->jobs, job, "not_running", "the worker does not run any more",
                    broker_now (self));
     }
+    return false;
 }
 
 void
@@ -152,11 +162,8 @@ broker_follow_worker (broker_t *self, const worker_t *worker)
 
     for (size_t i = 0; (type = job_type_at (i)); i++) {
         const job_t *job = jobs_open_of (self->jobs, type->name, worker_id (worker));
-        if (job && !job_gate_is_open (GATE_THERE, worker)) {
-            jobs_fail (self->jobs, job, "worker_gone", "the worker is terminated",
-                       broker_now (self));
-        } else if (job) {
-            follow_gate (self, type, job, worker);
+        if (job) {
+            (void) broker_follow_gate (self, job);
         }
     }
 }

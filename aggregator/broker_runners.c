@@ -105,14 +105,22 @@ answer (broker_t *self, runner_t *runner)
 //  --- matching
 
 static void
+serve_anew (broker_t *self)
+{
+    for (runner_t *runner = runners_waiting (self->runners); runner; runner = runner->next) {
+        runner->is_served = false;
+    }
+}
+
+//  A gate may have shut while somebody had the job, who has given it back: then it is nobody's work,
+//  and its next step may be that of one that had nothing to do.
+static void
 hand_out (broker_t *self)
 {
     job_queue_t *queue = jobs_queue (self->jobs);
     bool again = true;
 
-    for (runner_t *runner = runners_waiting (self->runners); runner; runner = runner->next) {
-        runner->is_served = false;
-    }
+    serve_anew (self);
     while (again && job_queue_size (queue) > 0) {
         again = false;
         for (runner_t *runner = runners_waiting (self->runners); runner; runner = runner->next) {
@@ -120,10 +128,12 @@ hand_out (broker_t *self)
                                    ? runner_choose (runner, queue)
                                    : NULL;
             runner->is_served = !job;  //  what waits only gets less here
-            if (job) {
+            again = again || job;
+            if (job && !broker_follow_gate (self, job)) {
+                serve_anew (self);
+            } else if (job) {
                 jobs_assign (self->jobs, job, runner->id, broker_now (self));
                 zlistx_add_end (runner->given, (void *) (uintptr_t) job);
-                again = true;
             }
         }
     }

@@ -27,6 +27,8 @@ struct broker {
     const char *reporting;  //  the runner whose report is being applied; null: none
 };
 
+//  broker.c: false when a gate of the job's has shut; it has ended then, or waits for another step.
+bool broker_follow_gate (broker_t *self, const job_t *job);
 //  broker_runners.c: what waits is matched with who waits; whose answer is due gets it.
 void broker_match (broker_t *self);
 //  Runners that were silent for too long lose what they have; those that left are forgotten.

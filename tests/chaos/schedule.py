@@ -10,7 +10,8 @@ import random
 import signal
 
 from hook import Hook
-from world import BUS_LINKS, CLOCKED, LINKS, PROGRAMS
+from proxy import SIDES, Proxy
+from world import BUS_LINKS, CLOCKED, HOSTS, KEYS_SECONDS, LINKS, PROGRAMS, links_of
 
 Fault = collections.namedtuple("Fault", "at seconds name what")
 Kind = collections.namedtuple("Kind", "name weight draw begin end concerns")
@@ -21,6 +22,8 @@ APIS = [(api, kind, 4) for api in ("DescribeInstances", "DescribeInstanceStatus"
 APIS += [("DescribeInstances", "huge", 1), ("GetMetricData", "huge", 1), ("/system_stats", "huge", 1), ("*", "skew", 0),
          ("cml", "wrong_certificate", 0), ("cml", "deny_login", 0), ("cml", "expire_tokens", 0), ("cml", "push_absent", 0),
          ("DescribeInstances", "deny", 0), ("DescribeInstanceStatus", "deny", 0), ("GetMetricData", "deny", 0)]
+#  Of who takes its keys from the instance's metadata: whom that answers wrongly, it has none to sign with.
+APIS += [("imds", kind, 4) for kind in ("throttle", "error500", "cut", "html", "slow", "unreachable")] + [("imds", "huge", 1)]
 APIS += [("/ws/ui", f"push_{kind}", 3) for kind in ("refuse", "garbage", "text", "fragment", "huge", "cut")] + [("/ws/ui", "push_silent", 0)]
 
 OFFSETS = (-3600, -60, -2, 2, 60, 3600)  # seconds
@@ -45,12 +48,42 @@ def late(world, link, most):
     world.links[link].delay = lambda: chance.uniform(0, most)
 
 
+def part(world, host, how):
+    """A machine off the net: all links between its programs and others at once; those among its own stay."""
+    for link in links_of(host):
+        {"cut": Proxy.cut, "half_open": Proxy.half_open, "freeze": Proxy.freeze}[how](world.links[link])
+
+
+def join(world, host):
+    for link in links_of(host):
+        world.links[link].mend()
+
+
+def power(world, host):
+    for victim in HOSTS[host]:
+        world.kill(victim)
+
+
+def light(world, host):
+    for victim in HOSTS[host]:
+        world.restart(victim)
+
+
+def expire(world, again):
+    """All temporary keys given so far end, and those given from now on hold only so many seconds."""
+    world.sim.control("keys", {"expire": True, "seconds": again})
+
+
 def hook(world, kind):
     world.hook.kind = kind
 
 
 def of_program(what):
     return {what["victim"]}
+
+
+def of_host(what):
+    return set(HOSTS[what["host"]])
 
 
 def of_link(what):
@@ -69,6 +102,12 @@ KINDS = {kind.name: kind for kind in (
          lambda world, seconds, link: world.links[link].cut(), lambda world, link: world.links[link].mend(), of_link),
     Kind("half_open", 4, lambda chance: {"link": chance.choice(LINKS)},
          lambda world, seconds, link: world.links[link].half_open(), lambda world, link: world.links[link].mend(), of_link),
+    Kind("one_way", 4, lambda chance: {"link": chance.choice(LINKS), "dumb": chance.choice(SIDES)},
+         lambda world, seconds, link, dumb: world.links[link].one_way(dumb), lambda world, link, dumb: world.links[link].mend(), of_link),
+    Kind("partition", 3, lambda chance: {"host": chance.choice(list(HOSTS)), "how": chance.choice(("cut", "half_open", "freeze"))},
+         lambda world, seconds, host, how: part(world, host, how), lambda world, host, how: join(world, host), of_host),
+    Kind("power", 2, lambda chance: {"host": chance.choice(list(HOSTS))},
+         lambda world, seconds, host: power(world, host), lambda world, host: light(world, host), of_host),
     Kind("freeze", 4, lambda chance: {"link": chance.choice(LINKS)},
          lambda world, seconds, link: world.links[link].freeze(), lambda world, link: world.links[link].mend(), of_link),
     Kind("late", 5, lambda chance: {"link": chance.choice(LINKS), "most": round(chance.uniform(0.02, 0.4), 3)},
@@ -85,6 +124,8 @@ KINDS = {kind.name: kind for kind in (
          lambda what: {"aggregator"}),
     Kind("api", 14, lambda chance: dict(zip(("api", "kind", "count"), chance.choice(APIS))),
          api_begin, lambda world, api, kind, count: None, lambda what: set()),
+    Kind("expire_keys", 3, lambda chance: {"again": chance.choice((1, KEYS_SECONDS))},
+         lambda world, seconds, again: expire(world, again), lambda world, again: expire(world, KEYS_SECONDS), lambda what: set()),
     Kind("garbage", 5, lambda chance: {"seed": chance.randrange(1 << 30), "count": chance.randrange(1, 300)},
          lambda world, seconds, seed, count: world.garbage(seed, count), lambda world, seed, count: None, lambda what: set()),
 )}

@@ -3,7 +3,7 @@
 Throughout: every program that was not killed lives; no worker is without a collector for longer than a lease needs to move, as
 long as one of its kind is well; a gateway that says it is ready shows nothing as fresh whose last word is older than a source may
 be silent; no follower misses an event or has one twice. A look that is slow, or that something disturbs which makes the answer
-worthless (the aggregator was killed a moment ago; the clock that a time was written by is wrong), is no look.
+worthless (the aggregator was killed a moment ago; the clock that a time was written by was wrong), is no look.
 In the end: the fleet is as the simulator has it, each job that was accepted has ended once, each alert was told to everybody
 and to the hook, all pictures have one digest, each program ends with code 0, and no log has an error that no fault explains.
 SPDX-License-Identifier: MIT"""
@@ -27,6 +27,7 @@ LEASE_MOVES = 3 * RENEW_MS / 1000 + 2 * RENEW_MS / 1000 + 4  # it runs out, the 
 SILENCE = {"ec2": 3, "cloudwatch": 3, "cml": 6}              # three intervals, in whole seconds (a CML that pushes: twice)
 SEEN_AT = {"ec2": "ec2_last_checked_at", "cloudwatch": "cloudwatch_last_collected_at", "cml": "cml_last_synced_at"}
 SLACK = 4                                                    # a read begins when it is stamped and may take as long as it may
+CLOCK_SEEN = 1                                               # seconds after which a process looks at its clock's file anew (world.py)
 ERRORS = {"nothing is told until the store takes it": "disk_full"}  # a log line of level error, and which fault it is the answer to
 
 
@@ -35,6 +36,7 @@ class Watch(threading.Thread):
         super().__init__(daemon=True, name="watch")
         self.world, self.over, self.faults, self.looks = world, threading.Event(), [], {"alive": 0, "owned": 0, "fresh": 0}
         self.under, self.well_since = {}, {}     # how many faults a program is under; since when none
+        self.clock_set_back = 0.0                # when a clock was put right the last time
         self.unowned_since, self.suspects, self.longest = {}, {}, 0.0
 
     def begins(self, fault):
@@ -45,6 +47,14 @@ class Watch(threading.Thread):
         for name in KINDS[fault.name].concerns(fault.what):
             self.under[name] -= 1
             self.well_since[name] = time.monotonic()
+        if fault.name == "clock":
+            self.clock_set_back = time.monotonic()
+
+    def clocks_right_for(self):
+        """Seconds for which no program has written a wrong time."""
+        if any(each.read_text() != "+0" for each in self.world.clocks.values()):
+            return 0
+        return time.monotonic() - self.clock_set_back - CLOCK_SEEN
 
     def well_for(self, name):
         """Seconds; 0 while a fault concerns it."""
@@ -102,8 +112,7 @@ class Watch(threading.Thread):
                     self.suspects.pop(place, None)
                     continue
                 age = (now - datetime.datetime.fromisoformat(worker[at].replace("Z", "+00:00"))).total_seconds()
-                disturbed = min(self.well_for("aggregator"), self.well_for(name)) < bound or \
-                    any(each.read_text() != "+0" for each in self.world.clocks.values())
+                disturbed = min(self.well_for("aggregator"), self.well_for(name), self.clocks_right_for()) < bound
                 if age <= bound or disturbed:
                     self.suspects.pop(place, None)
                     continue

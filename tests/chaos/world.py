@@ -1,7 +1,7 @@
 """world - the whole stack with each of its links through a proxy of ours, and who uses it meanwhile.
 
 Two regions on the simulator, an aggregator whose store lies on a small disk, two gateways, four collectors; every third seed
-has keys on the bus. Beside them: a Hook that is told of alerts,
+has keys on the bus, every second one has collectors whose AWS keys are of the metadata service. Beside them: a Hook that is told of alerts,
 Churn (people who start, stop and terminate instances and labs), Words (an outsider who publishes what it measures), Asking
 (jobs of a type of ours and refreshes) and two Runners, who vanish now and then.
 SPDX-License-Identifier: MIT"""
@@ -32,9 +32,13 @@ PROGRAMS = ("aggregator", "aggregator", *GATEWAYS, *COLLECTORS)  # the aggregato
 LINKS = (*(f"{name}.{way}" for name in COLLECTORS for way in ("ingest", "control")),
          *(f"{name}.{way}" for name in GATEWAYS for way in ("feed", "control", "http")), "words.ingest", "runners.control")
 BUS_LINKS = tuple(link for link in LINKS if not link.endswith(".http"))
-CLOCKED = ("aggregator", "ec2-1", "cml-1")
+CLOCKED = ("aggregator", "gateway-1", "ec2-1", "cloudwatch-1", "cml-1")
+#  What is lost at once when a machine, or the switch between two, is: the programs that run there.
+HOSTS = {"owner": ("aggregator",), "edge": GATEWAYS, "ears": COLLECTORS, "first": ("aggregator", "gateway-1", "ec2-1", "cml-1"),
+         "second": ("gateway-2", "cml-2"), "all": ("aggregator", *GATEWAYS, *COLLECTORS)}
 REGIONS, OURS = "us-east-1,eu-west-1", "us-east-1"
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
+KEYS_SECONDS = 8  # those of the metadata service hold so long, so that it is asked all the time
 RENEW_MS, INSTANCES, FOLLOWERS, WORDS = 1000, 6, 6, 4
 ENDS = (b"job.completed", b"job.failed", b"job.cancelled")
 ALERTS = (b"alert.raised", b"alert.acknowledged", b"alert.cleared")
@@ -46,6 +50,12 @@ severity = info
 """
 #  Who they are on a bus with keys.
 OTHERS = {"words": "collector", "garbage": "collector", "noise": "operator", "asking": "operator", "runners": "runner", "digest": "operator"}
+
+
+def links_of(host):
+    """Each link that has one end on a machine and the other elsewhere."""
+    inside, ends = HOSTS[host], {link: link.split(".") for link in LINKS}
+    return [link for link, (name, way) in ends.items() if (name in inside) != (way != "http" and "aggregator" in inside)]
 
 
 class Follows(Follower):
@@ -216,12 +226,15 @@ class Runs(Use):
 class World:
     def __init__(self, folder, seed):
         self.folder, self.seed, self.down, self.links, self.clocks, self.programs, self.bad_ends = folder, seed, set(), {}, {}, {}, []
+        self.metadata = seed % 2 == 0
         self.bus, self.sim, self.hook, self.stop, self.small, self.uses, self.followers = harness.Bus(), None, None, threading.Event(), False, [], []
 
     def build(self):
         folder, seed = self.folder, self.seed
         self.sim = harness.Simulator(folder, "--regions", REGIONS, "--seed", seed, instances=INSTANCES)
         (folder / "pins").write_text(self.sim.control("pins"))
+        if self.metadata:
+            self.sim.control("keys", {"seconds": KEYS_SECONDS})
         self.keys, self.hook = self.make_keys(seed), Hook()
         (folder / "rules").write_text(RULES)
         self.disk = folder / "disk"
@@ -232,7 +245,8 @@ class World:
                                                          "--webhook-url", self.hook.url, "--webhook-timeout-seconds", 2,
                                                          *(keys.locked(self.keys) if self.keys else ()), environment=self.clock_of("aggregator"))
         for name in GATEWAYS:
-            self.programs[name] = gateway = harness.Gateway(folder, self.path(name, "feed", "control"), *self.key_of(name), log_name=name)
+            self.programs[name] = gateway = harness.Gateway(folder, self.path(name, "feed", "control"), *self.key_of(name), log_name=name,
+                                                            environment=self.clock_of(name))
             self.links[f"{name}.http"] = Proxy(gateway.url)
         for name in COLLECTORS:
             self.programs[name] = self.collector(name)
@@ -280,12 +294,21 @@ class World:
                "cml": ("--interval-ms", 1000, "--activity-interval-ms", 1000, "--push-poll-ms", 1000, "--report-interval-ms", 1000,
                        "--connect-ms", 1000, "--total-ms", 3000, "--push-idle-ms", 4000, "--push-again-ms", 3000,
                        "--port", port, "--verify", "fingerprint", "--fingerprints", self.folder / "pins", "--username", "cmlwatch")}[kind]
-        environment = {**self.sim.environment(), **self.clock_of(name)}
+        environment = {**(self.metadata_of() if self.metadata else self.sim.environment()), **self.clock_of(name)}
         if kind == "cml":
             environment["CMLWATCH_COLLECTOR_CML_PASSWORD"] = "cmlwatch-demo"
         return harness.Collector(self.folder, kind, self.path(name, "ingest", "control"), *own, *self.key_of(name), environment=environment, collector_id=name)
 
+    def metadata_of(self):
+        """The environment of a collector whose keys are its machine's: nothing says them but the metadata service."""
+        home = self.folder / "home"
+        home.mkdir(exist_ok=True)
+        return {"AWS_ENDPOINT_URL": self.sim.aws_url, "HOME": str(home), "AWS_EC2_METADATA_DISABLED": "false",
+                "AWS_EC2_METADATA_SERVICE_ENDPOINT": self.sim.aws_url}
+
     def possible(self, fault):
+        if fault.name == "expire_keys" or fault.what.get("api") == "imds":
+            return self.metadata
         return {"disk_full": self.small, "clock": bool(self.clocks), "messages": not self.keys}.get(fault.name, True)
 
     def begin(self):
@@ -365,6 +388,7 @@ class World:
         for path in self.clocks.values():
             path.write_text("+0")
         self.sim.control("reset", {})
+        self.sim.control("keys", {"seconds": 0})
         for name, program in self.programs.items():
             if program.alive():
                 program.process.send_signal(signal.SIGCONT)

@@ -1,10 +1,13 @@
-"""proxy - a loopback TCP link between two programs that a test can cut, half open or freeze.
+"""proxy - a loopback TCP link between two programs that a test can cut, half open (both ways, or one) or freeze.
 SPDX-License-Identifier: MIT"""
 import socket
 import threading
 import time
 
 import harness
+
+
+SIDES = ("near", "far")  # who connected; whom it meant
 
 
 class Proxy:
@@ -50,7 +53,7 @@ class Proxy:
             while self.flows.wait() and (data := source.recv(65536)):
                 if (late := self.delay()) > 0:
                     time.sleep(late)
-                if source not in self.swallows and sink not in self.swallows:
+                if source not in self.swallows:
                     sink.sendall(carry(data))
         except OSError:
             pass
@@ -75,6 +78,11 @@ class Proxy:
         self.whole = False
         for pair in self.pairs:
             self.swallows.update(pair)
+
+    def one_way(self, dumb):
+        """As when a route is lost in one direction: what one side says never arrives, what it is told does."""
+        self.whole = False
+        self.swallows.update(pair[SIDES.index(dumb)] for pair in self.pairs)
 
     def freeze(self):
         """As when the far machine has lost its power: nothing is read any more, and nobody is told."""

@@ -124,6 +124,40 @@ def test_gate_that_shuts_while_the_job_waits_skips_too(world):
     assert world.control.job(job["id"])["result"] == {"skipped": ["cloudwatch", "cml"]}
 
 
+def asked_until(world, job, status):
+    """All collectors ask on, as who lives does."""
+    def over():
+        for collector in world.collectors.values():
+            collector.lease()
+            collector.poll(20)
+        return world.told.records[job["id"]]["status"] == status
+    world.told.until(over, f"it is {status}")
+
+
+def test_gate_that_shut_while_somebody_had_the_job_ends_it_when_it_is_given_back(world):
+    job = world.control.submit("labs.refresh", worker=INSTANCE)
+    taken = world.given("cml")
+    world.is_("stopped")
+
+    world.says("cml", taken, "failed", error_code="not_owned", error_message="the worker is read by another collector")
+
+    asked_until(world, job, "failed")
+    assert world.control.job(job["id"])["error_code"] == "not_running"
+
+
+def test_step_that_is_given_back_after_its_gate_has_shut_is_skipped(world):
+    world.cml(True)
+    job = world.control.submit("metrics.refresh", worker=INSTANCE)
+    world.says("ec2", world.given("ec2"), "completed")
+    taken = world.given("cloudwatch")
+    world.is_("stopped")
+
+    world.says("cloudwatch", taken, "failed", error_code="not_owned", error_message="the region is read by another collector")
+
+    asked_until(world, job, "completed")
+    assert world.control.job(job["id"])["result"] == {"skipped": ["cloudwatch", "cml"]}
+
+
 def test_command_for_a_worker_that_does_not_run_is_refused(world):
     world.is_("stopped")
 

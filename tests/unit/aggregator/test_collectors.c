@@ -10,7 +10,7 @@ static void
 says (collectors_t *collectors, const char *source, const char *data, time_us_t at,
       time_us_t steady)
 {
-    char text [20000], own [20000];
+    char own [20000], text [sizeof own + 1000];
     _cleanup_ (observation_clear) observation_t seen = {0};
     reason_t why = {""};
 
