@@ -147,13 +147,18 @@ monitor_on_second (client_t *client)
         }
         return;
     }
-    if (now - self->heard > most) {
+    bool is_asked = self->pinged > self->heard;
+    time_us_t pause = most / PINGS_IN_TIME;
+    //  Who was not asked, for this process stood still meanwhile, is asked first and has time to answer.
+    bool had_time = client->farewell || (is_asked && now - self->asked > pause);
+    if (now - self->heard > most && had_time) {
         fanout_close (client, "silent");
         return;
     }
-    time_us_t last = self->heard > self->pinged ? self->heard : self->pinged;
-    if (now - last > most / PINGS_IN_TIME && !client->farewell && !client->watched_for_room) {
+    time_us_t last = is_asked ? self->pinged : self->heard;
+    if (now - last > pause && !client->farewell && !client->watched_for_room) {
         self->pinged = now;
+        self->asked = is_asked ? self->asked : now;
         websocket_ping (self->socket, &client->shared->words);
         client_say (client);
         client_pump (client);

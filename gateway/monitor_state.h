@@ -25,6 +25,7 @@ struct monitor {
     const char *fault;                     //  why it is to end, by its own doing
     uint64_t missed_told, conflated_told;  //  by the last heartbeat_ack
     time_us_t heard, pinged, linger_until;
+    time_us_t asked;  //  first, since it was heard
 };
 
 //  In monitor_said.c: a whole message has come (websocket.h). It may queue answers and change what the

@@ -85,6 +85,30 @@ def wait_until(condition, what, deadline=PATIENCE):
         time.sleep(0.02)
 
 
+class Hiccups(threading.Thread):
+    """Where the machine stood still, by a clock that looks on: it wants to wake every 20 ms, and notes when it did not."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.over, self.found = threading.Event(), []
+        self.start()
+
+    def run(self):
+        last = time.monotonic()
+        while not self.over.wait(0.02):
+            now = time.monotonic()
+            if now - last > 0.1:
+                self.found.append((last, now))
+            last = now
+
+    def seconds(self):
+        return sum(to - since for since, to in list(self.found))
+
+    def stop(self):
+        self.over.set()
+        self.join()
+
+
 def http(url, method="GET", body=None, headers=None, timeout=PATIENCE):
     """(status, headers, body bytes); an error status is an answer, not an exception."""
     data = json.dumps(body) if isinstance(body, (dict, list)) else body
@@ -247,7 +271,8 @@ class Gateway(Program):
         port = free_port()
         self.port, self.headers, self.tls = port, headers or {}, tls
         self.url = f"http{'s' if tls else ''}://127.0.0.1:{port}"
-        super().__init__(folder, "gateway", "--control", bus.control, "--feed", bus.feed, "--drain-delay-ms", 0,
+        #  An aggregator that stands still for two seconds is no reason to answer 503 here; who tries that says so.
+        super().__init__(folder, "gateway", "--control", bus.control, "--feed", bus.feed, "--drain-delay-ms", 0, "--ask-timeout-ms", 10000,
                          "--listen", f"127.0.0.1:{port}", *arguments, **more)
         if wait:
             wait_ready(self)

@@ -16,6 +16,7 @@ class Proxy:
     def __init__(self, endpoint):
         self.target = ("127.0.0.1", int(endpoint.rsplit(":", 1)[1]))
         self.port, self.whole, self.swallows, self.pairs = harness.free_port(), True, set(), []
+        self.lock = threading.Lock()  # of whole and pairs: a connection that is being made is cut as well
         self.delay = lambda: 0  # of each piece, in seconds; pieces of one connection keep their order, those of two do not
         self.flows = threading.Event()
         self.flows.set()
@@ -39,7 +40,13 @@ class Proxy:
                 near.close()
                 continue
             far.settimeout(None)
-            self.pairs.append((near, far))
+            with self.lock:
+                kept = self.whole
+                self.pairs += [(near, far)] if kept else []
+            if not kept:
+                near.close()
+                far.close()
+                continue
             for source, sink in ((near, far), (far, near)):
                 threading.Thread(target=self.pump, args=(source, sink), daemon=True).start()
 
@@ -64,20 +71,21 @@ class Proxy:
                 pass
 
     def cut(self):
-        self.whole = False
-        for pair in self.pairs:
+        with self.lock:
+            self.whole, pairs, self.pairs = False, self.pairs, []
+        for pair in pairs:
             for end in pair:
                 try:
                     end.shutdown(socket.SHUT_RDWR)
                 except OSError:
                     pass
-        self.pairs = []
 
     def half_open(self):
         """As when a firewall forgets them: connections look open, nothing arrives, nobody is told."""
-        self.whole = False
-        for pair in self.pairs:
-            self.swallows.update(pair)
+        with self.lock:
+            self.whole = False
+            for pair in self.pairs:
+                self.swallows.update(pair)
 
     def one_way(self, dumb):
         """As when a route is lost in one direction: what one side says never arrives, what it is told does."""

@@ -13,11 +13,11 @@ PRICE = dict(entry.split("=") for entry in PRICES.split(","))
 class Fleet:
     """Simulator, aggregator and collectors, a client of control and one of the feed."""
 
-    def __init__(self, start, bus, folder, *aggregator, instances=2, sim=(), kinds=("ec2", "cloudwatch", "cml")):
+    def __init__(self, start, bus, folder, *aggregator, instances=2, sim=(), kinds=("ec2", "cloudwatch", "cml"), renew_ms=4000):
         self.start, self.bus, self.folder = start, bus, folder
         self.sim = start(harness.Simulator, *sim, instances=instances)
         self.store = folder / "store"
-        self.arguments = ("--store", self.store, "--renew-ms", 1000, *aggregator)  # a collector asks thrice as often
+        self.arguments = ("--store", self.store, "--renew-ms", renew_ms, *aggregator)  # a collector asks more often
         self.aggregator = start(harness.Aggregator, bus, *self.arguments)
         self.told, self.control = Told(bus), Control(bus)
         self.pins = folder / "pins"
@@ -52,6 +52,10 @@ class Fleet:
 
     def end(self, job):
         return self.told.until(lambda: next((e for e in self.told.of(job["id"]) if e["type"] in ("job.completed", "job.failed", "job.cancelled")), None), "the job ends")
+
+    def is_now(self, instance, state):
+        """The passage that takes so long here is over."""
+        self.sim.control(f"instances/{instance}", {"state": state})
 
     def state(self, instance):
         return next(i["state"] for i in self.sim.instances() if i["instance_id"] == instance)
@@ -91,7 +95,7 @@ def test_refresh_goes_from_source_to_source_and_ends_with_a_snapshot(fleet):
     at = next(i for i, e in enumerate(events) if e["type"] == "job.completed")
     refreshed = [i for i, e in enumerate(events) if e["type"] == "worker.snapshot" and e["data"]["_reason"] == "refresh"]
     assert len(refreshed) == 1 and refreshed[0] < at and events[refreshed[0]]["data"]["aws_instance_id"] == instance
-    snapshot = own.snapshots()[instance]
+    snapshot = events[refreshed[0]]["data"]
     assert all(snapshot[f"{source}_freshness"] == "fresh" for source in ("ec2", "cloudwatch", "cml"))
 
 
@@ -134,11 +138,13 @@ def test_labs_are_refreshed_on_request(fleet):
 
 
 def test_pause_and_resume_are_told_with_who_asked_and_not_as_external(fleet):
-    own = fleet(kinds=("ec2",))
+    own = fleet(kinds=("ec2",), sim=("--transition-ms", 600000))
     instance = own.ready(status="running")
     own.runners("ec2")
 
     pause = own.control.submit("worker.pause", worker=instance, by="ann")
+    own.ready(aws_instance_id=instance, status="stopping")
+    own.is_now(instance, "stopped")
     paused_end = own.end(pause)
     assert paused_end["type"] == "job.completed" and paused_end["data"]["result"]["state"] == "stopped"
     assert own.state(instance) == "stopped"
@@ -150,6 +156,8 @@ def test_pause_and_resume_are_told_with_who_asked_and_not_as_external(fleet):
     assert [(s["old_status"], s["new_status"]) for s in own.of("worker.status.updated", worker)] == [("running", "stopping"), ("stopping", "stopped")]
 
     resume = own.control.submit("worker.resume", worker=instance, by="bob")
+    own.ready(aws_instance_id=instance, status="pending")
+    own.is_now(instance, "running")
     assert own.end(resume)["type"] == "job.completed"
     own.ready(aws_instance_id=instance, status="running")
     resumed = own.of("worker.resumed", worker)
@@ -208,7 +216,7 @@ def test_throttling_costs_time_and_not_the_job(fleet):
 
 
 def test_a_collector_killed_in_the_middle_of_a_job_has_it_finished_by_another(fleet):
-    own = fleet("--refresh-min-seconds", 0, kinds=("ec2",), sim=("--transition-ms", 6000))
+    own = fleet("--refresh-min-seconds", 0, kinds=("ec2",), sim=("--transition-ms", 600000), renew_ms=1500)
     instance = own.ready(status="running")
     own.runners("ec2")
 
@@ -216,6 +224,8 @@ def test_a_collector_killed_in_the_middle_of_a_job_has_it_finished_by_another(fl
     own.told.until(lambda: own.of("worker.paused", job["worker_id"]), "the stop is seen")
     own.collectors["ec2"].kill()
     own.collector("ec2", name="b")
+    own.told.until(lambda: own.control.job(job["id"])["runner_id"] == "/collector/ec2/b", "the other has it")
+    own.is_now(instance, "stopped")
     end = own.end(job)
 
     assert end["type"] == "job.completed" and end["data"]["runner_id"] == "/collector/ec2/b"
@@ -224,7 +234,7 @@ def test_a_collector_killed_in_the_middle_of_a_job_has_it_finished_by_another(fl
 
 
 def test_a_collector_that_ends_hands_its_job_over_at_once(fleet):
-    own = fleet(kinds=("ec2",), sim=("--transition-ms", 6000))
+    own = fleet(kinds=("ec2",), sim=("--transition-ms", 600000))
     instance = own.ready(status="running")
     own.runners("ec2")
     job = own.control.submit("worker.pause", worker=instance, by="ann")
@@ -232,6 +242,8 @@ def test_a_collector_that_ends_hands_its_job_over_at_once(fleet):
 
     own.collector("ec2", name="b")
     assert own.collectors["ec2"].stop() == 0
+    own.told.until(lambda: own.control.job(job["id"])["runner_id"] == "/collector/ec2/b", "the other has it")
+    own.is_now(instance, "stopped")
     end = own.end(job)
 
     assert end["type"] == "job.completed" and end["data"]["runner_id"] == "/collector/ec2/b"
@@ -247,11 +259,10 @@ def test_an_aggregator_killed_in_the_middle_still_knows_whose_stop_it_is(fleet):
     own.told.until(lambda: own.control.job(job["id"])["status"] == "in_progress", "it is under way")
 
     own.aggregator.kill()
-    own.told.close()
     own.aggregator = own.start(harness.Aggregator, own.bus, *own.arguments)
-    own.told, own.control = Told(own.bus), Control(own.bus)
+    paused = lambda: [e["data"] for e in own.control.ask("events", after=0, limit=1000)[1] if e["type"] == "worker.paused"]  # of the log: also what was said before we heard
 
-    assert own.told.until(lambda: own.of("worker.paused", job["worker_id"]), "the stop is seen")[0]["paused_by"] == "ann"
+    assert wait_until(paused, "the stop is seen")[0]["paused_by"] == "ann"
     wait_until(lambda: own.control.job(job["id"])["status"] == "completed", "the job ends")
     assert own.control.job(job["id"])["attempts"] == 1
 

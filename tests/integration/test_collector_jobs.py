@@ -34,6 +34,11 @@ def observed(router, instance, since=0):
     return [e["data"] for e in router.all[since:] if e["type"] == "instance.observed" and e["data"]["instance_id"] == instance]
 
 
+def is_now(sim, instance, state):
+    """The passage that takes so long here is over: what comes before it has been seen, however slow the machine is."""
+    sim.control(f"instances/{instance}", {"state": state})
+
+
 def settle(router, instances=6):
     """The collector has its lease, and its first round is over."""
     router.wait(lambda: router.runners and sum(e["type"] == "instance.observed" for e in router.all) == instances, "the collector is up")
@@ -88,12 +93,15 @@ def test_refresh_reads_the_instance_then_its_status_and_publishes_before_it_ends
     assert observed(router, instance, since)[0]["system_status"] == "ok"
 
 
-def test_a_pause_stops_the_instance_and_is_done_when_it_is_stopped(start, bus, sim, router):
+def test_a_pause_stops_the_instance_and_is_done_when_it_is_stopped(start, bus, router):
+    sim = start(harness.Simulator, "--transition-ms", 600000)
     program = ec2(start, bus, sim)
     settle(router)
     instance, since = running(sim)["instance_id"], len(router.all)
 
     job = router.give("worker.pause", instance)
+    router.wait(lambda: "the instance is stopping" in [r["data"].get("message") for r in router.reports(job)], "it is on its way")
+    is_now(sim, instance, "stopped")
     end = router.end(job)
 
     assert end["type"] == "job.completed" and end["data"]["result"] == {"state": "stopped", "changed": True}
@@ -117,14 +125,18 @@ def test_a_pause_of_a_stopped_worker_is_done_at_once(start, bus, sim, router):
     assert end["type"] == "job.completed" and end["data"]["result"] == {"state": "stopped", "changed": False}
 
 
-def test_a_resume_starts_the_instance_and_is_done_when_it_runs(start, bus, sim, router):
+def test_a_resume_starts_the_instance_and_is_done_when_it_runs(start, bus, router):
+    sim = start(harness.Simulator, "--transition-ms", 600000)
     ec2(start, bus, sim)
     settle(router)
     instance = running(sim)["instance_id"]
     sim.control(f"instances/{instance}", {"state": "stopped"})
     since = len(router.all)
 
-    end = router.end(router.give("worker.resume", instance))
+    job = router.give("worker.resume", instance)
+    router.wait(lambda: "pending" in [o["state"] for o in observed(router, instance, since)], "it is on its way")
+    is_now(sim, instance, "running")
+    end = router.end(job)
 
     assert end["type"] == "job.completed" and end["data"]["result"] == {"state": "running", "changed": True}
     seen = observed(router, instance, since)

@@ -19,7 +19,7 @@ JOBS, SUBMITTERS, RUNNERS = 120, 24, 4
 class Hub:
     def __init__(self, start, bus, tmp_path):
         self.bus, self.start = bus, start
-        self.arguments = ("--store", tmp_path / "store")
+        self.arguments = ("--store", tmp_path / "store", "--renew-ms", 10000)  # nobody is lost who does not ask for a while
         self.aggregator = start(harness.Aggregator, bus, *self.arguments)
         self.gateways = [start(harness.Gateway, bus, log_name=name) for name in ("one", "two")]
         self.publisher = outside.Publisher(bus.ingest, "/collector/ec2/jobs")

@@ -19,7 +19,7 @@ class World:
 
     def __init__(self, start, bus, folder, *arguments):
         self.bus = bus
-        self.aggregator = start(harness.Aggregator, bus, "--store", folder / "store", "--refresh-min-seconds", 0, *arguments)
+        self.aggregator = start(harness.Aggregator, bus, "--store", folder / "store", "--refresh-min-seconds", 0, "--renew-ms", 10000, *arguments)
         self.control, self.told = Control(bus), Told(bus)
         self.collectors = {kind: Collector(bus, kind, REFRESH[kind], *MORE[kind]) for kind in REFRESH}
         self.mouths = {kind: outside.Publisher(bus.ingest, collector.id).joined() for kind, collector in self.collectors.items()}

@@ -16,7 +16,7 @@ def aggregator(start, bus, tmp_path, request):
     return start(harness.Aggregator, bus, "--store", tmp_path / "store", "--renew-ms", getattr(request, "param", 10000))
 
 
-quickly_lost = pytest.mark.parametrize("aggregator", [300], indirect=True)
+quickly_lost = pytest.mark.parametrize("aggregator", [1500], indirect=True)  # and who lives may stand still for a moment
 
 
 @pytest.fixture
@@ -73,7 +73,6 @@ def test_job_is_told_from_its_submission_to_its_end(control, told, runner):
     assert control.state()["jobs"] == [control.job(job["id"])]
 
 
-@quickly_lost
 def test_question_of_a_runner_waits_for_work_and_is_answered_at_once_then(control, runner):
     build = runner("/runner/a", "build")
     build.poll()
@@ -84,7 +83,7 @@ def test_question_of_a_runner_waits_for_work_and_is_answered_at_once_then(contro
     control.submit("build")
     answer, _ = build.receive(waits)
 
-    assert len(answer["assigned"]) == 1 and answer["renew_ms"] == 300 and answer["ttl_ms"] == 900
+    assert len(answer["assigned"]) == 1 and answer["renew_ms"] == 10000 and answer["ttl_ms"] == 30000
     assert time.monotonic() - started < harness.PATIENCE
 
 

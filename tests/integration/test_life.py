@@ -245,10 +245,11 @@ def test_what_is_not_there_is_404(life, path, status):
 
 def test_parts_are_503_and_the_worker_is_shown_while_the_aggregator_is_away(start, bus):
     life = Life(start, bus)
+    impatient = start(harness.Gateway, bus, "--ask-timeout-ms", 1000, log_name="impatient")
     life.aggregator.kill()
 
-    status, _, answer = http(f"{life.gateway.url}/api/workers/i-0other/labs")
-    whole = http_json(f"{life.gateway.url}/api/workers/i-0other")
+    status, _, answer = http(f"{impatient.url}/api/workers/i-0other/labs")
+    whole = http_json(f"{impatient.url}/api/workers/i-0other")
 
     assert status == 503 and "aggregator" in json.loads(answer)["detail"]
     assert whole["id"] and whole["others"] is None

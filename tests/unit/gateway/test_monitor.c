@@ -360,6 +360,29 @@ end_of_a_login_is_told_with_1008 (void **state)
     assert_string_equal (heard (peer), "<close 1008>\n");
 }
 
+static int
+impatient_setup (void **state)
+{
+    (void) state;
+    hub_settings_t settings = MONITOR_SETTINGS;
+    settings.stall_timeout_seconds = 1;
+    rig_start (&settings);
+    return 0;
+}
+
+static void
+one_that_could_not_be_asked_is_asked_before_it_counts_as_gone (void **state)
+{
+    (void) state;
+    peer_t *peer = open_monitor ();
+
+    (void) sleep (3);  //  no turn meanwhile: as when the machine stands still
+    turn ();
+
+    assert_string_equal (heard (peer), "<ping >\n");
+    assert_false (peer->ended);
+}
+
 static void
 streams_and_monitors_hear_the_same (void **state)
 {
@@ -411,6 +434,9 @@ main (void)
         TEST (monitors_that_come_together_share_one_state),
         TEST (end_of_the_gateway_is_told_with_1001),
         TEST (end_of_a_login_is_told_with_1008),
+        cmocka_unit_test_setup_teardown (
+            one_that_could_not_be_asked_is_asked_before_it_counts_as_gone, impatient_setup,
+            rig_teardown),
         TEST (streams_and_monitors_hear_the_same),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
