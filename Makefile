@@ -130,11 +130,14 @@ MINUTES ?= 10
 
 $B/tests/replay/%: $B/tests/fuzz/%.o $B/tests/fuzz/replay.o $(FUZZED)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter-out $(WITHOUT),$^) $(LDLIBS)
 
 $B/libfuzzer/%: $B/tests/fuzz/%.o $(FUZZED)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter-out $(WITHOUT),$^) $(LDLIBS)
+
+#  The terminal's fleet is another than the aggregator's.
+$B/tests/replay/fuzz_terminal $B/libfuzzer/fuzz_terminal: WITHOUT := $B/lib/aggregator.a
 
 fuzz-targets: $(FUZZ:%=$B/libfuzzer/%)
 

@@ -225,6 +225,10 @@ alert_read (const char *json, size_t size, reason_t *why)
         reason_set (why, -EBADMSG, "an alert without id, rule, severity or state");
         return NULL;
     }
+    if (state == ALERT_PENDING) {
+        reason_set (why, -EBADMSG, "an alert that was never raised");
+        return NULL;
+    }
     self = alert_new (rule, worker ? worker : "");
     if (!self) {
         return NULL;
@@ -242,5 +246,10 @@ alert_read (const char *json, size_t size, reason_t *why)
     self->region = copy_or_null (json_get_text (row, "region"), &ok);
     self->value = copy_json (row, "value");
     self->threshold = copy_json (row, "threshold");
+    if (self->raised_at == TIME_UNKNOWN ||
+        (self->state == ALERT_CLEARED && self->cleared_at == TIME_UNKNOWN)) {
+        reason_set (why, -EBADMSG, "an alert that was raised or cleared at no time");
+        return NULL;
+    }
     return ok && self->value && self->threshold ? take_ptr (self) : NULL;
 }

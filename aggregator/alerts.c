@@ -303,6 +303,10 @@ restore (void *argument, const char *id, const void *bytes, size_t size)
     reason_t why = {0};
     _cleanup_ (alert_destroy) alert_t *alert = alert_read (bytes, size, &why);
 
+    if (alert && strcmp (alert->id, id) != 0) {
+        reason_set (&why, -EBADMSG, "the row of another alert");
+        alert_destroy (&alert);
+    }
     if (!alert) {
         log_warn ("an alert of the store is left there", LOG_TEXT ("alert", id),
                   LOG_TEXT ("reason", why.text));

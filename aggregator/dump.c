@@ -5,6 +5,7 @@
 #include "dump.h"
 
 #include "../common/cleanup.h"
+#include "../common/feed_frame.h"
 #include "../common/json.h"
 #include "../common/program.h"
 
@@ -176,6 +177,19 @@ typedef struct reading {
     bool ended;
 } reading_t;
 
+//  What gateways are sent as it lies here.
+static int
+check_header (const char *text, int64_t seq, reason_t *why)
+{
+    feed_header_t header;
+
+    int rc = feed_header_parse (&header, text, strlen (text), why);
+    if (rc == 0 && (header.kind != FEED_EVENT || header.seq != (uint64_t) seq)) {
+        rc = reason_set (why, -EINVAL, "the header of event %lld is not its own", (long long) seq);
+    }
+    return rc;
+}
+
 static int
 read_event (reading_t *self, struct json_object *line, int64_t seq, reason_t *why)
 {
@@ -191,6 +205,10 @@ read_event (reading_t *self, struct json_object *line, int64_t seq, reason_t *wh
     if (self->next != 0 && (uint64_t) seq != self->next) {
         return reason_set (why, -EINVAL, "event %lld stands where %llu is due", (long long) seq,
                            (unsigned long long) self->next);
+    }
+    int rc = check_header (header, seq, why);
+    if (rc < 0) {
+        return rc;
     }
     json_put_tree (&json, body);
     if (!buffer_failed (&text)) {
@@ -284,6 +302,9 @@ read_line (reading_t *self, const char *text, size_t size, reason_t *why)
     _cleanup_ (json_destroy) struct json_object *line = NULL;
     int64_t number;
 
+    if (json_text_fit (text, size) < size) {
+        return reason_set (why, -EILSEQ, "it is not UTF-8");
+    }
     int rc = json_parse (&line, text, size, LINE_MOST, why);
     if (rc < 0) {
         return rc;

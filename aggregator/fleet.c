@@ -265,9 +265,11 @@ restore_worker (void *argument, const char *id, const void *bytes, size_t size)
     reason_t why = {0};
 
     if (!entry ||
-        !(entry->worker = worker_restore (bytes, size, loop_now (self->loop).steady, &why))) {
+        !(entry->worker = worker_restore (bytes, size, loop_now (self->loop).steady, &why)) ||
+        strcmp (worker_id (entry->worker), id) != 0) {
         restoring->failed++;
-        reason_set (&restoring->why, -EBADMSG, "the row of worker %s: %.300s", id, why.text);
+        reason_set (&restoring->why, -EBADMSG, "the row of worker %s: %.300s", id,
+                    entry && entry->worker ? "it is of another" : why.text);
         return;
     }
     insert (self, take_ptr (entry));

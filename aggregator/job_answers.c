@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TIMEOUT_MOST  86400
 #define LIMIT_DEFAULT 100
 #define LIMIT_MOST    1000
 
@@ -149,7 +148,7 @@ read_order (broker_t *broker, struct json_object *ask, job_order_t *order, buffe
         (rc = read_short (ask, "by", &order->by, why)) < 0 ||
         (rc = read_integer (ask, "priority", JOB_PRIORITY_LEAST, JOB_PRIORITY_MOST,
                             &order->priority, why)) < 0 ||
-        (rc = read_integer (ask, "timeout_seconds", 1, TIMEOUT_MOST, &order->timeout_seconds,
+        (rc = read_integer (ask, "timeout_seconds", 1, JOB_TIMEOUT_MOST, &order->timeout_seconds,
                             why)) < 0 ||
         (rc = read_payload (ask, payload, why)) < 0) {
         return rc;

@@ -9,6 +9,7 @@
 #include "job_types.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,7 +74,13 @@ read_row (job_t *job, const char *id, const void *bytes, size_t size)
     _cleanup_ (json_destroy) struct json_object *row = NULL;
     reason_t why = {0};
 
-    if (json_parse (&row, bytes, size, size, &why) < 0 || job_restore (job, row, &why) < 0) {
+    int rc = json_parse (&row, bytes, size, size, &why);
+    rc = rc < 0 ? rc : job_restore (job, row, &why);
+    if (rc == 0 && strcmp (job->id, id) != 0) {
+        job_clear (job);
+        rc = reason_set (&why, -EINVAL, "the row of another job");
+    }
+    if (rc < 0) {
         log_warn ("a job of the store is left there", LOG_TEXT ("job", id),
                   LOG_TEXT ("reason", why.text));
         return false;

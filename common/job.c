@@ -13,6 +13,8 @@
 
 #define KEPT "kept"  //  of a row: what the record does not say
 
+#define COUNT_MOST INT64_C (1000000000000)  //  of jobs, and of one's assignments
+
 static const char *const NAMES [JOB_STATUS_COUNT] = {"pending",   "assigned", "in_progress",
                                                      "completed", "failed",   "cancelled"};
 
@@ -219,6 +221,17 @@ read_tree (char **place, struct json_object *row, const char *key)
     }
 }
 
+//  What no program can have written is as if it were not there.
+static void
+read_number (int64_t *place, struct json_object *from, const char *key, int64_t least, int64_t most)
+{
+    int64_t number;
+
+    if (json_get_integer (from, key, &number) && number >= least && number <= most) {
+        *place = number;
+    }
+}
+
 //  Members that an older program did not write are unknown.
 static void
 read_rest (job_t *self, struct json_object *row)
@@ -235,15 +248,15 @@ read_rest (job_t *self, struct json_object *row)
 #undef READ_TEXT
 #undef READ_TREE
 #undef READ_TIME
-    (void) json_get_integer (row, "priority", &priority);
+    read_number (&priority, row, "priority", JOB_PRIORITY_LEAST, JOB_PRIORITY_MOST);
     self->priority = (int) priority;
     (void) json_get_number (row, "progress", &self->progress);
-    (void) json_get_integer (row, "attempts", &self->attempts);
-    (void) json_get_integer (row, "timeout_seconds", &self->timeout_seconds);
+    read_number (&self->attempts, row, "attempts", 0, COUNT_MOST);
+    read_number (&self->timeout_seconds, row, "timeout_seconds", 1, JOB_TIMEOUT_MOST);
     self->attempt = self->attempts;
-    (void) json_get_integer (kept, "attempt", &self->attempt);
-    (void) json_get_integer (kept, "order", &self->order);
-    (void) json_get_integer (kept, "end_order", &self->end_order);
+    read_number (&self->attempt, kept, "attempt", 0, COUNT_MOST);
+    read_number (&self->order, kept, "order", 0, COUNT_MOST);
+    read_number (&self->end_order, kept, "end_order", 0, COUNT_MOST);
     read_tree (&self->gathered, kept, "gathered");
 }
 
@@ -264,5 +277,10 @@ job_restore (job_t *self, struct json_object *row, reason_t *why)
         return reason_set (why, -EINVAL, "not the row of a job");
     }
     read_rest (self, row);
+    if (self->created_at == TIME_UNKNOWN ||
+        (job_status_is_over (self->status) && job_ended_at (self) == TIME_UNKNOWN)) {
+        job_clear (self);
+        return reason_set (why, -EINVAL, "a job that was never asked for, or ended at no time");
+    }
     return 0;
 }

@@ -28,6 +28,7 @@
 #define JOB_PRIORITY_LEAST   (-1000)
 #define JOB_PRIORITY_MOST    1000
 #define JOB_PRIORITY_DEFAULT 5
+#define JOB_TIMEOUT_MOST     86400  //  seconds
 
 typedef enum job_status {
     JOB_PENDING,

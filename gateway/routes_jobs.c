@@ -7,6 +7,7 @@
 // SPDX-License-Identifier: MIT
 
 #include "../common/cleanup.h"
+#include "../common/job.h"
 #include "api.h"
 #include "body.h"
 #include "command.h"
@@ -21,7 +22,6 @@
 #define LIMIT_MOST    1000
 #define TEXT_MOST     128
 #define PAYLOAD_MOST  16384
-#define TIMEOUT_MOST  86400
 #define PRIORITY_MOST 1000
 #define TYPE_MOST     (FEED_JOB_TYPE_SIZE - 1)
 #define TYPE_SIGNS    "abcdefghijklmnopqrstuvwxyz0123456789._-"
@@ -33,7 +33,7 @@ static const body_member_t BODY [] = {
     {"workflow_id", BODY_TEXT, false, 1, TEXT_MOST},
     {"payload", BODY_OBJECT, false, 0, PAYLOAD_MOST},
     {"client_key", BODY_TEXT, false, 1, TEXT_MOST},
-    {"timeout_seconds", BODY_INTEGER, false, 1, TIMEOUT_MOST},
+    {"timeout_seconds", BODY_INTEGER, false, 1, JOB_TIMEOUT_MOST},
     {0}};
 
 static bool

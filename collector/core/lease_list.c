@@ -176,7 +176,9 @@ lease_list_decode (lease_list_t *self, struct json_object *answer, reason_t *why
     list.ttl_ms = time_or (answer, "ttl_ms", list.renew_ms, TTL_DEFAULT_MS);
     json_get_bool (answer, "unchanged", &list.unchanged);
     list.heard = -1;
-    (void) json_get_integer (answer, "heard", &list.heard);
+    if (json_get_integer (answer, "heard", &list.heard) && list.heard < 0) {
+        list.heard = -1;
+    }
     json_get_bool (answer, "fresh", &list.fresh);
     decode_resend (&list, json_get_array (answer, "resend"));
     if (decode_regions (&list, json_get_array (answer, "regions")) < 0 ||

@@ -5,6 +5,7 @@
 #include "fleet.h"
 
 #include "../../common/cleanup.h"
+#include "../../common/plain.h"
 
 #include <czmq.h>
 #include <stdlib.h>
@@ -141,13 +142,15 @@ apply_renamed (worker_row_t *row, const char *type, struct json_object *data)
     }
 }
 
-//  A worker begins with a snapshot or its creation; news of one that is not known say too little.
+//  A worker begins with a snapshot or its creation; news of one that is not known say too little. It is found
+//  by what its row shows: an id that cannot be shown as it is, is none.
 static worker_t *
 worker_of (fleet_t *self, const char *id, bool may_begin)
 {
     worker_t *worker = zhashx_lookup (self->workers, id);
+    char plain [WORKER_ROW_TEXT_SIZE];
 
-    if (!worker && may_begin) {
+    if (!worker && may_begin && *id && strcmp (plain_text (plain, sizeof plain, id), id) == 0) {
         worker_t fresh = {0};
         worker_row_init (&fresh.row);
         if (zhashx_insert (self->workers, id, &fresh) == 0) {

@@ -1,5 +1,5 @@
-//  What says who somebody is, by the first line: `claims` (signed here with the issuer's key), `token`,
-//  `cookie`, `seal` (name, regions, workers: what comes back out of a cookie), `tokens` (their file),
+//  What says who somebody is, by the first line: `claims` (signed here with the issuer's key), `signed` (the
+//  token's header, then claims, likewise), `keys` (an issuer's set, then a token), `token`, `cookie`, `seal` (name, regions, workers: what comes back out of a cookie), `tokens` (their file),
 //  `mask` (names, then JSON), `proxies` (list, then X-Forwarded-For). Nobody is let in by chance.
 //  SPDX-License-Identifier: MIT
 
@@ -24,6 +24,7 @@
 #define HEAD     "eyJhbGciOiJIUzI1NiJ9"  //  {"alg":"HS256"}
 #define NOW      ((time_us_t) 1800000000 * SECOND_US)
 #define TEXT_MAX 4096
+#define ALL      (JWS_HS256 | JWS_RS256 | JWS_ES256)
 
 static struct {
     loop_t *loop;
@@ -79,19 +80,27 @@ append_base64 (buffer_t *out, const void *bytes, size_t size)
 }
 
 static void
+append_signed (buffer_t *token, const char *claims)
+{
+    unsigned char mac [32];
+
+    buffer_text (token, ".");
+    append_base64 (token, claims, strlen (claims));
+    CHECK (gnutls_hmac_fast (GNUTLS_MAC_SHA256, KEY, strlen (KEY), token->data, token->size, mac) ==
+           0);
+    buffer_text (token, ".");
+    append_base64 (token, mac, sizeof mac);
+}
+
+static void
 try_claims (const char *claims)
 {
     _cleanup_ (buffer_clear) buffer_t token = {0};
     identity_t *identity = NULL;
-    unsigned char mac [32];
     reason_t why = {""};
 
-    buffer_text (&token, HEAD ".");
-    append_base64 (&token, claims, strlen (claims));
-    CHECK (gnutls_hmac_fast (GNUTLS_MAC_SHA256, KEY, strlen (KEY), token.data, token.size, mac) ==
-           0);
-    buffer_text (&token, ".");
-    append_base64 (&token, mac, sizeof mac);
+    buffer_text (&token, HEAD);
+    append_signed (&token, claims);
     if (issuer_identify (world.issuer, token.data, token.size, NOW, &identity, &why) < 0) {
         CHECK (!identity && why.text [0]);
         return;
@@ -101,14 +110,49 @@ try_claims (const char *claims)
     identity_release (&identity);
 }
 
+//  A right signature is not enough: it is to be of the algorithm that the header says, with nothing demanded.
+static void
+try_signed (char *rest)
+{
+    const char *header = strsep (&rest, "\n");
+    _cleanup_ (buffer_clear) buffer_t token = {0}, claims = {0};
+    _cleanup_ (json_destroy) struct json_object *tree = NULL;
+    reason_t why = {""};
+
+    append_base64 (&token, header, strlen (header));
+    append_signed (&token, rest ? rest : "");
+    if (jws_verify (world.keys, ALL, token.data, token.size, &claims, &why) < 0) {
+        CHECK (claims.size == 0 && why.text [0]);
+        return;
+    }
+    CHECK (json_parse (&tree, header, strlen (header), strlen (header), &why) == 0);
+    const char *algorithm = json_get_text (tree, "alg");
+    CHECK (algorithm && strcmp (algorithm, "HS256") == 0 && !json_get (tree, "crit"));
+    CHECK (claims.size > 0 && claims.data [0] == '{');
+}
+
+static void
+try_keys (char *rest)
+{
+    const char *set = strsep (&rest, "\n");
+    _cleanup_ (buffer_clear) buffer_t claims = {0};
+    reason_t why = {""};
+    jws_keys_t *keys = jws_keys_new (set, &why);
+
+    CHECK (keys ? jws_keys_count (keys) > 0 : why.text [0] != '\0');
+    if (keys && rest && jws_verify (keys, ALL, rest, strlen (rest), &claims, &why) < 0) {
+        CHECK (claims.size == 0 && why.text [0]);
+    }
+    jws_keys_destroy (&keys);
+}
+
 static void
 try_token (const char *token)
 {
     _cleanup_ (buffer_clear) buffer_t claims = {0};
     reason_t why = {""};
 
-    if (jws_verify (world.keys, JWS_HS256 | JWS_RS256 | JWS_ES256, token, strlen (token), &claims,
-                    &why) < 0) {
+    if (jws_verify (world.keys, ALL, token, strlen (token), &claims, &why) < 0) {
         CHECK (claims.size == 0 && why.text [0]);
     }
 }
@@ -213,6 +257,10 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     rest = rest ? rest : text + strlen (text);
     if (strcmp (kind, "claims") == 0) {
         try_claims (rest);
+    } else if (strcmp (kind, "signed") == 0) {
+        try_signed (rest);
+    } else if (strcmp (kind, "keys") == 0) {
+        try_keys (rest);
     } else if (strcmp (kind, "token") == 0) {
         try_token (rest);
     } else if (strcmp (kind, "cookie") == 0) {

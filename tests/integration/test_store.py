@@ -407,6 +407,9 @@ def test_salvage_prints_what_can_be_read_of_a_damaged_store(kept, tmp_path):
 
 
 @pytest.mark.parametrize("line,says", [(b"hello", b"line 2"), (b'{"x":1}', b"line 2"), (b'{"event":3}', b"at_us"),
+                                       (b'{"event":3,"at_us":1,"header":"event|x","json":{}}', b"line 2"),
+                                       (b'{"event":3,"at_us":1,"header":"event|x||||0|0badcafe|4|1|0+0","json":{}}', b"event 3"),
+                                       (b'{"source":"\xff","row":"0badcafe 1"}', b"UTF-8"),
                                        (b'{"epoch":"zz"}', b"8 hex digits")])
 def test_line_that_is_no_dump_is_named_and_nothing_is_loaded(tmp_path, line, says):
     head = b"" if b"epoch" in line else b'{"epoch":"0badcafe"}\n'

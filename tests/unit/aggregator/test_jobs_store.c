@@ -2,6 +2,8 @@
 
 #include "store_rig.h"
 
+#define ASKED_AT "'created_at':'2026-11-20T10:00:00.000Z',"
+
 static const char ID [] = "5f0c1a7e-0000-4000-8000-000000000001";
 
 static void
@@ -43,6 +45,7 @@ job_is_found_again_as_it_was_put (void **state)
     job_set_text (&job.payload, "{\"a\":1}");
     job.timeout_seconds = 5;
     job.order = 9;
+    job.created_at = AT (0);
     jobs_store_put (store, &job);
     commit (store);
     job_save (&before, &job);
@@ -68,15 +71,17 @@ what_is_no_job_is_left_and_the_others_are_read (void **state)
     _cleanup_ (store_destroy) store_t *store = open_store (*state);
 
     put_row (store, "a", "hello");
-    put_row (store, "b", "{'id':'b','job_type':'build','status':'pending'}");
-    put_row (store, "c", "{'id':'c','job_type':'build','status':'unheard of'}");
+    put_row (store, "b", "{" ASKED_AT "'id':'b','job_type':'build','status':'pending'}");
+    put_row (store, "c", "{" ASKED_AT "'id':'c','job_type':'build','status':'unheard of'}");
+    put_row (store, "d", "{" ASKED_AT "'id':'b','job_type':'build','status':'pending'}");
+    put_row (store, "e", "{'id':'e','job_type':'build','status':'pending'}");
     commit (store);
     job_t job = only_job (store);
 
     assert_string_equal (job.id, "b");
     assert_int_equal (job.timeout_seconds, 300);
     assert_string_equal (job.submitted_by, "system");
-    assert_int_equal (store_count (store, STORE_JOBS), 3);
+    assert_int_equal (store_count (store, STORE_JOBS), 5);
     job_clear (&job);
 }
 
@@ -85,11 +90,14 @@ step_that_there_is_not_goes_back_to_the_first (void **state)
 {
     static const struct {
         const char *row, *step;
-    } ROWS [] = {{"{'id':'a','job_type':'metrics.refresh','status':'pending','step':'cml'}", "cml"},
-                 {"{'id':'a','job_type':'metrics.refresh','status':'pending','step':'tea'}", "ec2"},
-                 {"{'id':'a','job_type':'metrics.refresh','status':'pending'}", "ec2"},
-                 {"{'id':'a','job_type':'worker.pause','status':'pending','step':'tea'}", NULL},
-                 {"{'id':'a','job_type':'build','status':'pending','step':'tea'}", "tea"}};
+    } ROWS [] = {
+        {"{" ASKED_AT "'id':'a','job_type':'metrics.refresh','status':'pending','step':'cml'}",
+         "cml"},
+        {"{" ASKED_AT "'id':'a','job_type':'metrics.refresh','status':'pending','step':'tea'}",
+         "ec2"},
+        {"{" ASKED_AT "'id':'a','job_type':'metrics.refresh','status':'pending'}", "ec2"},
+        {"{" ASKED_AT "'id':'a','job_type':'worker.pause','status':'pending','step':'tea'}", NULL},
+        {"{" ASKED_AT "'id':'a','job_type':'build','status':'pending','step':'tea'}", "tea"}};
     _cleanup_ (store_destroy) store_t *store = open_store (*state);
 
     for (size_t i = 0; i < COUNT (ROWS); i++) {

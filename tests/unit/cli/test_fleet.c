@@ -229,6 +229,21 @@ digest_is_the_sum_of_what_was_said_last_of_those_that_are_here (void **state)
     assert_int_equal (digest, 8);
 }
 
+static void
+id_that_cannot_be_shown_as_it_is_is_no_workers (void **state)
+{
+    fleet_t *fleet = *state;
+    size_t before = fleet_size (fleet);
+
+    assert_false (tell (fleet, "worker.snapshot", "{\"worker_id\":\"\"}"));
+    assert_false (tell (fleet, "worker.snapshot", "{\"worker_id\":\"\\u001b[2J\"}"));
+    assert_false (tell (fleet, "worker.snapshot",
+                        "{\"worker_id\":\"0123456789012345678901234567890123456789"
+                        "012345678901234567890123\"}"));
+
+    assert_int_equal (fleet_size (fleet), before);
+}
+
 int
 main (void)
 {
@@ -238,6 +253,7 @@ main (void)
         TEST (events_change_what_they_tell_of),
         TEST (a_terminated_worker_is_none_whoever_says_it),
         TEST (news_of_nobody_make_no_worker),
+        TEST (id_that_cannot_be_shown_as_it_is_is_no_workers),
         TEST (list_is_searched_filtered_and_sorted),
         TEST (counters_count_what_their_filters_show),
         TEST (a_copy_stays_as_it_was),

@@ -145,17 +145,40 @@ row_of_an_older_program_is_understood (void **state)
 }
 
 static void
+number_that_nobody_can_have_written_is_as_none (void **state)
+{
+    (void) state;
+    _cleanup_ (job_clear) job_t job =
+        parse ("{\"id\":\"x\",\"job_type\":\"a\",\"status\":\"pending\",\"priority\":1001,"
+               "\"created_at\":\"2026-11-20T10:00:00.000Z\",\"attempts\":9223372036854775807,"
+               "\"timeout_seconds\":9223372036854775807,\"kept\":{\"attempt\":-1,"
+               "\"order\":9223372036854775807,\"end_order\":-9223372036854775808}}");
+
+    assert_int_equal (job.priority, JOB_PRIORITY_DEFAULT);
+    assert_int_equal (job.attempts, 0);
+    assert_int_equal (job.attempt, 0);
+    assert_int_equal (job.timeout_seconds, 0);
+    assert_int_equal (job.order, 0);
+    assert_int_equal (job.end_order, 0);
+}
+
+static void
 what_is_no_job_is_refused (void **state)
 {
     (void) state;
-    static const char *const WRONG [] = {"{}",
-                                         "[]",
-                                         "{\"id\":\"\",\"job_type\":\"a\",\"status\":\"pending\"}",
-                                         "{\"id\":\"x\",\"job_type\":\"A\",\"status\":\"pending\"}",
-                                         "{\"id\":\"x\",\"job_type\":\"a\",\"status\":\"done\"}",
-                                         "{\"id\":\"0123456789012345678901234567890123456\",\"job_"
-                                         "type\":\"a\",\"status\":\"pending\"}",
-                                         "{\"id\":7,\"job_type\":\"a\",\"status\":\"pending\"}"};
+#define ASKED_AT "\"created_at\":\"2026-11-20T10:00:00.000Z\","
+    static const char *const WRONG [] = {
+        "{}",
+        "[]",
+        "{" ASKED_AT "\"id\":\"\",\"job_type\":\"a\",\"status\":\"pending\"}",
+        "{" ASKED_AT "\"id\":\"x\",\"job_type\":\"A\",\"status\":\"pending\"}",
+        "{" ASKED_AT "\"id\":\"x\",\"job_type\":\"a\",\"status\":\"done\"}",
+        "{\"id\":\"x\",\"job_type\":\"a\",\"status\":\"pending\"}",
+        "{" ASKED_AT "\"id\":\"x\",\"job_type\":\"a\",\"status\":\"completed\",\"failed_at\":"
+                     "\"2026-11-20T10:00:00.000Z\"}",
+        "{" ASKED_AT "\"id\":\"0123456789012345678901234567890123456\",\"job_"
+        "type\":\"a\",\"status\":\"pending\"}",
+        "{" ASKED_AT "\"id\":7,\"job_type\":\"a\",\"status\":\"pending\"}"};
 
     for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; i++) {
         _cleanup_ (json_destroy) struct json_object *row = NULL;
@@ -176,6 +199,7 @@ main (void)
         cmocka_unit_test (what_is_saved_is_restored_to_the_byte),
         cmocka_unit_test (record_is_without_what_only_its_keeper_knows),
         cmocka_unit_test (row_of_an_older_program_is_understood),
+        cmocka_unit_test (number_that_nobody_can_have_written_is_as_none),
         cmocka_unit_test (what_is_no_job_is_refused)};
 
     return cmocka_run_group_tests (TESTS, NULL, NULL);
