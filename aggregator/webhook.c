@@ -119,6 +119,9 @@ forget (webhook_t *self, letter_t *letter)
     if (self->store) {
         store_delete (self->store, STORE_LETTERS, key);
     }
+    if (zlistx_first (self->letters) == letter) {
+        self->attempts = 0;
+    }
     zlistx_delete (self->letters, zlistx_find (self->letters, letter));
     metric_set (self->waiting, (double) zlistx_size (self->letters));
 }
@@ -222,7 +225,6 @@ fail (webhook_t *self, letter_t *letter, const char *why, bool is_final, int64_t
     self->failing = true;
     if (is_final || self->attempts >= self->settings->attempts) {
         drop (self, letter, is_final ? "gone" : "gave_up");
-        self->attempts = 0;
         plan (self, 0);
         return;
     }
@@ -252,7 +254,6 @@ on_answer (void *argument, const http_answer_t *answer)
         log_info ("the webhook takes alerts", LOG_TEXT ("host", self->host));
     }
     metric_increment (self->delivered);
-    self->attempts = 0;
     forget (self, letter);
     plan (self, 0);
 }
@@ -360,6 +361,27 @@ restore (void *argument, const char *key, const void *bytes, size_t size)
     buffer_clear (&body);
 }
 
+static void
+delete_row (void *argument, const char *key, const void *bytes, size_t size)
+{
+    (void) bytes, (void) size;
+    store_delete (argument, STORE_LETTERS, key);
+}
+
+//  There is no webhook any more. What waited for it is not to reach the next one, long after.
+static int
+forget_all (store_t *store, reason_t *why)
+{
+    size_t waiting = store ? store_count (store, STORE_LETTERS) : 0;
+
+    if (waiting == 0) {
+        return 0;
+    }
+    log_warn ("webhook_url is empty: the alerts that waited for it are not told",
+              LOG_INTEGER ("alerts", waiting));
+    return store_each (store, STORE_LETTERS, "", delete_row, store, why);
+}
+
 //  Neither who logs in there nor what stands behind it.
 static void
 read_host (webhook_t *self)
@@ -406,7 +428,7 @@ webhook_open (webhook_t **self_p, loop_t *loop, const webhook_settings_t *settin
               const feed_t *feed, store_t *store, metrics_t *metrics, reason_t *why)
 {
     if (!*settings->url) {
-        return 0;
+        return forget_all (store, why);
     }
     _cleanup_ (webhook_destroy) webhook_t *self = calloc (1, sizeof *self);
     if (!self || !(self->next = loop_timer_new (loop, on_next, self)) ||

@@ -23,6 +23,7 @@ typedef struct identity {
     role_t role;
     view_t *view;
     time_us_t expires_at;                        //  wall; 0: never
+    time_us_t began_at;                          //  wall; of a session, else 0
     char name [IDENTITY_NAME_MOST + 1];          //  printable
     char credential [IDENTITY_CREDENTIAL_SIZE];  //  of a static token: its SHA-256; else ""
     char session [IDENTITY_CREDENTIAL_SIZE];     //  "" unless it came by a session's cookie

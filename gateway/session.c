@@ -17,12 +17,12 @@
 
 #define MAC_BYTES     32
 #define MAC_TEXT_SIZE 43  //  in base64url, without padding
-#define ENDED_MOST    100000
 
 struct sessions {
     unsigned char key [MAC_BYTES];
     int64_t seconds;
-    zhashx_t *ended;  //  by session: when its time is over, as time_us_t *
+    zhashx_t *ended;             //  by session: when its time is over, as time_us_t *
+    time_us_t over, over_began;  //  wall; what had begun by over_began, and ends by over, has ended
 };
 
 static void
@@ -104,7 +104,8 @@ put_names (json_writer_t *json, const char *key, bool limited, const name_set_t 
 }
 
 static void
-write_identity (const identity_t *identity, const char *session, time_us_t expires, buffer_t *out)
+write_identity (const identity_t *identity, const char *session, time_us_t began, time_us_t expires,
+                buffer_t *out)
 {
     json_writer_t json = json_writer (out);
 
@@ -113,6 +114,7 @@ write_identity (const identity_t *identity, const char *session, time_us_t expir
     json_member_text (&json, "name", identity->name);
     json_member_text (&json, "role", role_text (identity->role));
     json_member_text (&json, "credential", identity->credential);
+    json_member_integer (&json, "began", began);
     json_member_integer (&json, "expires", expires);
     put_names (&json, "regions", identity->view->by_region, &identity->view->regions);
     put_names (&json, "worker_ids", identity->view->by_worker, &identity->view->workers);
@@ -135,7 +137,7 @@ sessions_seal (sessions_t *self, const identity_t *identity, time_us_t now, buff
         snprintf (session + 2 * i, 3, "%02x", random [i]);
     }
     end = identity->expires_at > 0 && identity->expires_at < end ? identity->expires_at : end;
-    write_identity (identity, session, end, &json);
+    write_identity (identity, session, now, end, &json);
     append_base64 (&text, json.data, json.size);
     size_t size = text.size;
     buffer_text (&text, ".");
@@ -176,6 +178,7 @@ read_identity (struct json_object *tree, time_us_t now, reason_t *why)
         return NULL;
     }
     self->expires_at = expires;
+    (void) json_get_integer (tree, "began", &self->began_at);  //  an older cookie does not say it
     snprintf (self->session, sizeof self->session, "%s", session);
     snprintf (self->credential, sizeof self->credential, "%s", credential);
     return take_ptr (self);
@@ -220,39 +223,81 @@ sessions_open (const sessions_t *self, const char *text, size_t size, time_us_t 
     return identity;
 }
 
-//  Those whose time is over need not be remembered.
+//  Those whose time is over by then need not be remembered.
 static void
-forget_past (sessions_t *self, time_us_t now)
+forget_until (sessions_t *self, time_us_t until)
 {
     zlistx_t *keys = zhashx_keys (self->ended);
 
     for (const char *key = zlistx_first (keys); key; key = zlistx_next (keys)) {
         const time_us_t *end = zhashx_lookup (self->ended, key);
-        if (*end <= now) {
+        if (*end <= until) {
             zhashx_delete (self->ended, key);
         }
     }
     zlistx_destroy (&keys);
 }
 
+static int
+earlier_first (const void *a, const void *b)
+{
+    const time_us_t *first = a, *second = b;
+
+    return *first < *second ? -1 : *first > *second;
+}
+
+//  When the time is over of the quarter of them that ends first.
+static time_us_t
+end_of_first_quarter (const sessions_t *self, time_us_t otherwise)
+{
+    size_t count = zhashx_size (self->ended), at = 0;
+    time_us_t *ends = calloc (count, sizeof *ends);
+
+    for (const time_us_t *end = ends ? zhashx_first (self->ended) : NULL; end;
+         end = zhashx_next (self->ended)) {
+        ends [at++] = *end;
+    }
+    if (ends) {
+        qsort (ends, count, sizeof *ends, earlier_first);
+        otherwise = ends [count / 4];
+    }
+    free (ends);
+    return otherwise;
+}
+
+static void
+end_all_until (sessions_t *self, time_us_t until, time_us_t now)
+{
+    self->over = until > self->over ? until : self->over;
+    self->over_began = now > self->over_began ? now : self->over_began;
+    forget_until (self, self->over);
+}
+
 void
 sessions_end (sessions_t *self, const identity_t *identity, time_us_t now)
 {
-    time_us_t *end = malloc (sizeof *end);
-
-    if (zhashx_size (self->ended) >= ENDED_MOST) {
-        forget_past (self, now);
+    if (!*identity->session) {
+        return;
     }
-    if (end && *identity->session && zhashx_size (self->ended) < ENDED_MOST) {
+    if (zhashx_size (self->ended) >= SESSIONS_ENDED_MOST) {
+        forget_until (self, now);
+    }
+    if (zhashx_size (self->ended) >= SESSIONS_ENDED_MOST) {
+        end_all_until (self, end_of_first_quarter (self, identity->expires_at), now);
+    }
+    time_us_t *end = malloc (sizeof *end);
+    if (end) {
         *end = identity->expires_at;
         zhashx_update (self->ended, identity->session, end);
     } else {
-        free (end);
+        end_all_until (self, identity->expires_at, now);
     }
 }
 
 bool
 sessions_have_ended (const sessions_t *self, const identity_t *identity)
 {
-    return *identity->session && zhashx_lookup (self->ended, identity->session);
+    bool is_over = identity->began_at <= self->over_began && identity->expires_at <= self->over;
+
+    return *identity->session && (is_over || zhashx_lookup (self->ended, identity->session));
 }

@@ -34,7 +34,10 @@ int sessions_seal (sessions_t *self, const identity_t *identity, time_us_t now, 
 identity_t *sessions_open (const sessions_t *self, const char *text, size_t size, time_us_t now,
                            reason_t *why);
 
-//  The session is over (identity_t.session).
+#define SESSIONS_ENDED_MOST 100000  //  remembered one by one
+
+//  The session is over (identity_t.session). What is ended stays so: when there are too many to remember,
+//  or no memory, those that have begun by now and whose time is over no later count as ended too.
 void sessions_end (sessions_t *self, const identity_t *identity, time_us_t now);
 bool sessions_have_ended (const sessions_t *self, const identity_t *identity);
 

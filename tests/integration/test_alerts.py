@@ -371,6 +371,36 @@ def test_webhook_gives_up_where_it_must_and_keeps_no_more_than_its_bound(start, 
     assert metric(fleet.aggregator.url, "cmlwatch_webhook_waiting") == 2
 
 
+def test_what_waited_for_a_webhook_is_forgotten_without_one(start, bus, tmp_path, hook):
+    hook.statuses = [503] * 1000
+    fleet = Fleet(start, bus, tmp_path, "--webhook-url", hook.url)
+    fleet.busy("i-0one", cpu_percent=99)
+    fleet.stream.wait(lambda e: e.type == "alert.raised", "it is raised")
+    wait_until(lambda: hook.requests, "it was tried")
+    fleet.aggregator.stop()
+    without = start(harness.Aggregator, bus, *fleet.arguments[:4])
+    without.wait_log("are not told")
+    without.stop()
+    hook.statuses, hook.requests = [], []
+    again = start(harness.Aggregator, bus, *fleet.arguments)
+    harness.wait_ready(again)
+
+    assert metric(again.url, "cmlwatch_webhook_waiting") == 0 and not hook.requests
+
+
+def test_letter_behind_one_that_had_no_room_has_all_its_attempts(start, bus, tmp_path, hook):
+    hook.statuses = [429, 500]  # 429 has it wait for a second
+    fleet = Fleet(start, bus, tmp_path, "--webhook-url", hook.url, "--webhook-queue-max", 1, "--webhook-attempts", 2)
+    fleet.busy("i-0one", cpu_percent=99)
+    fleet.stream.wait(lambda e: e.type == "alert.raised", "it is raised")
+    wait_until(lambda: metric(fleet.aggregator.url, "cmlwatch_webhook_requests_total", outcome="429") == 1, "it was tried")
+    fleet.busy("i-0two", cpu_percent=99)
+    raised = fleet.stream.wait(lambda e: e.type == "alert.raised", "the second takes its place")
+
+    wait_until(lambda: metric(fleet.aggregator.url, "cmlwatch_webhook_delivered_total") == 1, "and is told")
+    assert hook.requests[-1][1]["webhook-id"] == raised.id
+
+
 def test_letter_that_has_no_room_is_not_told_after_a_restart_either(start, bus, tmp_path, hook):
     hook.hold = threading.Event()
     fleet = Fleet(start, bus, tmp_path, "--webhook-url", hook.url, "--webhook-queue-max", 1)

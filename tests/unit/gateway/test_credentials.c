@@ -244,11 +244,47 @@ ended_session_is_over_and_another_of_the_same_user_is_not (void **state)
         sessions_open (sessions, first.data, first.size, NOW, &why);
     _cleanup_ (identity_release) identity_t *two =
         sessions_open (sessions, second.data, second.size, NOW, &why);
+    assert_true (one->began_at == NOW);
     sessions_end (sessions, one, NOW);
 
     assert_true (sessions_have_ended (sessions, one));
     assert_false (sessions_have_ended (sessions, two));
     assert_null (sessions_open (sessions, first.data, first.size, NOW, &why));
+}
+
+static identity_t *
+session_of (int number, time_us_t began)
+{
+    identity_t *self = somebody ();
+
+    self->began_at = began;
+    self->expires_at = began + 3600 * SECOND_US + number;
+    snprintf (self->session, sizeof self->session, "%d", number);
+    return self;
+}
+
+static void
+session_that_was_ended_stays_so_however_many_are (void **state)
+{
+    (void) state;
+    reason_t why = {""};
+    _cleanup_ (sessions_destroy) sessions_t *sessions = sessions_new (KEY, 3600, &why);
+
+    for (int number = 0; number <= SESSIONS_ENDED_MOST; number++) {
+        _cleanup_ (identity_release) identity_t *ended = session_of (number, NOW);
+        sessions_end (sessions, ended, NOW);
+    }
+
+    for (int number = 0; number <= SESSIONS_ENDED_MOST; number++) {
+        _cleanup_ (identity_release) identity_t *ended = session_of (number, NOW);
+        assert_true (sessions_have_ended (sessions, ended));
+    }
+    _cleanup_ (identity_release) identity_t *longest = session_of (SESSIONS_ENDED_MOST + 1, NOW);
+    assert_false (sessions_have_ended (sessions, longest));
+    _cleanup_ (identity_release) identity_t *newer = session_of (1, NOW + 1);
+    newer->expires_at = NOW + SECOND_US;
+    snprintf (newer->session, sizeof newer->session, "of a token that is over soon");
+    assert_false (sessions_have_ended (sessions, newer));
 }
 
 static void
@@ -368,6 +404,7 @@ main (void)
         cmocka_unit_test (session_never_outlives_its_token),
         cmocka_unit_test (changed_foreign_or_cut_cookie_is_refused),
         cmocka_unit_test (ended_session_is_over_and_another_of_the_same_user_is_not),
+        cmocka_unit_test (session_that_was_ended_stays_so_however_many_are),
         cmocka_unit_test (identity_that_does_not_fit_into_a_cookie_is_refused),
         cmocka_unit_test (forwarded_address_is_believed_as_far_as_proxies_reach),
         cmocka_unit_test (wrong_proxy_is_refused),
