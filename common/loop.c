@@ -407,7 +407,7 @@ sleep_ms (const loop_t *self, int timeout_ms)
         ms = timeout_ms;
     }
     //  Sends within a turn eat edges of ZMQ_FD (libzmq's manual): ask before sleeping.
-    return has_input (self) ? 0 : ms > SLEEP_MOST_MS ? SLEEP_MOST_MS : (int) ms;
+    return ms == 0 || has_input (self) ? 0 : ms > SLEEP_MOST_MS ? SLEEP_MOST_MS : (int) ms;
 }
 
 void

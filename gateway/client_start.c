@@ -126,10 +126,25 @@ take_socket (client_t *client, const hub_request_t *request)
     client->wire.tls = tls ? tls->tls_session : NULL;
 }
 
+_Static_assert(offsetof (client_t, wire.sum) <= CLIENT_HOT_BYTES,
+               "what a visit needs lies in the lines that are fetched");
+
+static client_t *
+allocate (void)
+{
+    size_t lines = (sizeof (client_t) + CLIENT_LINE - 1) / CLIENT_LINE;
+    client_t *client = aligned_alloc (CLIENT_LINE, lines * CLIENT_LINE);
+
+    if (client) {
+        memset (client, 0, sizeof *client);
+    }
+    return client;
+}
+
 client_t *
 client_new (fanout_t *shared, const hub_request_t *request)
 {
-    client_t *client = calloc (1, sizeof *client);
+    client_t *client = allocate ();
 
     if (client) {
         client->shared = shared;

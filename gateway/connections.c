@@ -32,7 +32,7 @@ struct connections {
     loop_t *loop;
     loop_timer_t *timer;
     connections_settings_t settings;
-    connection_t *first;
+    connection_t *first, *last;  //  those that owe a request stand in front
     size_t count;
     metric_t *open, *crowded, *slow, *full, *idle;
 };
@@ -82,6 +82,43 @@ is_crowded (const connections_t *self, const struct in6_addr *address)
 }
 
 static void
+unlink_one (connections_t *self, connection_t *one)
+{
+    *(one->before ? &one->before->next : &self->first) = one->next;
+    *(one->next ? &one->next->before : &self->last) = one->before;
+    one->before = one->next = NULL;
+}
+
+static void
+link_in_front (connections_t *self, connection_t *one)
+{
+    one->next = self->first;
+    *(self->first ? &self->first->before : &self->last) = one;
+    self->first = one;
+}
+
+static void
+link_behind (connections_t *self, connection_t *one)
+{
+    one->before = self->last;
+    *(self->last ? &self->last->next : &self->first) = one;
+    self->last = one;
+}
+
+//  Whether it owes a request.
+static void
+set_asked (connection_t *one, bool asked)
+{
+    unlink_one (one->all, one);
+    one->asked = asked;
+    if (asked) {
+        link_behind (one->all, one);
+    } else {
+        link_in_front (one->all, one);
+    }
+}
+
+static void
 begin (connections_t *self, struct MHD_Connection *connection, void **context)
 {
     const union MHD_ConnectionInfo *info =
@@ -92,7 +129,6 @@ begin (connections_t *self, struct MHD_Connection *connection, void **context)
         return;
     }
     *one = (connection_t){.all = self,
-                          .next = self->first,
                           .fd = info->connect_fd,
                           .waits_since = loop_now (self->loop).steady,
                           .address = address_of (connection)};
@@ -101,10 +137,7 @@ begin (connections_t *self, struct MHD_Connection *connection, void **context)
         (void) shutdown (one->fd, SHUT_RDWR);  //  the daemon sees that it has ended
         one->address = (struct in6_addr){0};   //  and it does not count against the others
     }
-    if (self->first) {
-        self->first->before = one;
-    }
-    self->first = one;
+    link_in_front (self, one);
     metric_set (self->open, (double) ++self->count);
     *context = one;
 }
@@ -112,14 +145,7 @@ begin (connections_t *self, struct MHD_Connection *connection, void **context)
 static void
 end (connections_t *self, connection_t *one)
 {
-    if (one->next) {
-        one->next->before = one->before;
-    }
-    if (one->before) {
-        one->before->next = one->next;
-    } else {
-        self->first = one->next;
-    }
+    unlink_one (self, one);
     metric_set (self->open, (double) --self->count);
     free (one);
 }
@@ -142,7 +168,7 @@ connections_asked (struct MHD_Connection *connection)
     connection_t *one = context_of (connection);
 
     if (one) {
-        one->asked = true;
+        set_asked (one, true);
     }
 }
 
@@ -152,7 +178,7 @@ connections_answered (struct MHD_Connection *connection)
     connection_t *one = context_of (connection);
 
     if (one) {
-        one->asked = false;
+        set_asked (one, false);
         one->status = 0;
         one->answered = true;
         one->waits_since = loop_now (one->all->loop).steady;
@@ -254,9 +280,10 @@ on_timer (void *argument)
     connections_t *self = argument;
     time_us_t before = loop_now (self->loop).steady - self->settings.request_seconds * SECOND_US;
 
-    for (connection_t *one = self->first; one; one = one->next) {
-        if (!one->asked && one->waits_since < before) {
-            one->asked = true;  //  told once
+    for (connection_t *one = self->first, *next; one && !one->asked; one = next) {
+        next = one->next;
+        if (one->waits_since < before) {
+            set_asked (one, true);  //  told once
             metric_increment (one->answered ? self->idle : self->slow);
             (void) shutdown (one->fd, SHUT_RDWR);
         }

@@ -152,6 +152,7 @@ sweep_go (sweep_t *self, fanout_t *shared, const filter_t *filter, client_t *con
         self->next = self->next < *count ? self->next : 0;
         client_t *client = live [self->next];
         self->todo--;
+        client_fetch (live [self->next + 1 < *count ? self->next + 1 : 0]);
         any |= visit (self, shared, filter, client, *count);
         self->next += self->next < *count && live [self->next] == client;
     }

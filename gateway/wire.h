@@ -19,9 +19,9 @@ typedef enum wire_result { WIRE_GONE = -1, WIRE_FULL = 0, WIRE_CLEAR = 1 } wire_
 
 typedef struct wire {
     int fd;
-    void *tls;  //  gnutls_session_t, or null
     bool gzip;
     bool flushing;    //  GnuTLS holds a record that the socket did not take
+    void *tls;        //  gnutls_session_t, or null
     time_us_t moved;  //  steady, when it last took something
     uint64_t sent;
     frame_t *held;  //  whose bytes rest points into
