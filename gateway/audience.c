@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK_BYTES  262144  //  of one write to all
+#define BLOCK_BYTES  65536  //  of one write to all; who cannot take it holds it
 #define ID_PERIOD_US (5 * SECOND_US)
 #define NOT_LIVE     SIZE_MAX
 
@@ -182,6 +182,23 @@ send_direct (audience_t *self, uint64_t last)
     }
 }
 
+//  Its last piece may wait in the block, for what goes with it.
+static void
+send_tick (audience_t *self, lane_t lane)
+{
+    fanout_t *shared = self->shared;
+
+    while (self->base [lane] < self->cursor && self->count > 0) {
+        size_t count = lane_write_tick (shared, self->filter, lane, &self->base [lane],
+                                        self->cursor, &shared->block);
+        metric_count (shared->frames, (double) (count * self->count));
+        if (shared->block.size >= BLOCK_BYTES) {
+            audience_send_bytes (self, &shared->block, false);
+        }
+    }
+    self->base [lane] = self->cursor;
+}
+
 static void
 send_ticks (audience_t *self)
 {
@@ -193,11 +210,8 @@ send_ticks (audience_t *self)
             continue;
         }
         if (now >= self->due [lane]) {
-            size_t count = lane_write_tick (shared, self->filter, (lane_t) lane, self->base [lane],
-                                            self->cursor, &shared->block);
-            self->base [lane] = self->cursor;
+            send_tick (self, (lane_t) lane);
             self->due [lane] = now + lane_period (self->filter, (lane_t) lane);
-            metric_count (shared->frames, (double) (count * self->count));
         } else if (next == 0 || self->due [lane] < next) {
             next = self->due [lane];
         }

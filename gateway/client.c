@@ -11,7 +11,10 @@
 
 #include <string.h>
 
-#define TURN_BYTES 262144  //  one client's, in one turn; the rest in the next
+//  One client's, in one turn; the rest in the next.
+#define TURN_BYTES 262144
+#define TURN_STEPS 32
+#define STEP_LOOKS 4096  //  at events, which its filter may all pass over
 
 void
 client_say (client_t *self)
@@ -249,6 +252,7 @@ gather (client_t *self, gathered_t *out)
 
     out->count = 0;
     out->left_out [0] = 0;
+    target = target - seq < STEP_LOOKS ? target : seq + STEP_LOOKS;
     while (seq < target && out->count < WIRE_FRAMES_MAX) {
         frame_t *frame = event_log_get (self->shared->log, ++seq);
         if (!filter_wants (filter, frame) || lane_of (filter, frame) != LANE_DIRECT) {
@@ -299,7 +303,8 @@ write_frames (client_t *self)
     return result;
 }
 
-static void
+//  A piece of it; false: that was the last.
+static bool
 write_tick (client_t *self, lane_t lane, uint64_t to)
 {
     fanout_t *shared = self->shared;
@@ -307,10 +312,11 @@ write_tick (client_t *self, lane_t lane, uint64_t to)
 
     if (lane_is_used (filter, lane) && self->cursor [lane] < to) {
         size_t count =
-            lane_write_tick (shared, filter, lane, self->cursor [lane], to, &shared->words);
+            lane_write_tick (shared, filter, lane, &self->cursor [lane], to, &shared->words);
         metric_count (shared->frames, (double) count);
-        self->cursor [lane] = to;
+        return self->cursor [lane] < to;
     }
+    return false;
 }
 
 //  What its ticks have told, as far as it has had the rest: a job's progress never comes before it.
@@ -322,7 +328,7 @@ write_ticks (client_t *self)
     for (int lane = LANE_SNAPSHOTS; lane < LANE_COUNT; lane++) {
         uint64_t base = audience_base (self->audience, (lane_t) lane),
                  had = self->cursor [LANE_DIRECT];
-        write_tick (self, (lane_t) lane, base < had ? base : had);
+        (void) write_tick (self, (lane_t) lane, base < had ? base : had);
         if (!lane_is_used (filter, (lane_t) lane)) {
             self->cursor [lane] = base;
         }
@@ -333,7 +339,8 @@ void
 client_tell_rest (client_t *self)
 {
     for (int lane = LANE_SNAPSHOTS; lane < LANE_COUNT; lane++) {
-        write_tick (self, (lane_t) lane, self->cursor [LANE_DIRECT]);
+        while (write_tick (self, (lane_t) lane, self->cursor [LANE_DIRECT])) {
+        }
     }
     if (self->shared->words.size > 0) {
         client_say (self);
@@ -474,7 +481,9 @@ client_pump (client_t *self)
     wire_result_t result = wire_flush (&self->wire, loop_now (self->shared->loop).steady);
     bool more = true;
 
-    while (result == WIRE_CLEAR && more && self->wire.sent - sent < TURN_BYTES) {
+    for (int steps = TURN_STEPS;
+         result == WIRE_CLEAR && more && steps > 0 && self->wire.sent - sent < TURN_BYTES;
+         steps--) {
         more = write_next (self, &result);
     }
     if (result == WIRE_GONE) {

@@ -151,6 +151,7 @@ client_new (fanout_t *shared, const hub_request_t *request)
         client->connection = request->connection;
         take_socket (client, request);
         client->wire.gzip = request->gzip;
+        client->wire.all_held = &shared->held;
         client->wire.moved = client->began = loop_now (shared->loop).steady;
         client->beat_second = shared->second + request->heartbeat_seconds;
         client->retry_ms = client_choose_retry (CLIENT_RETRY_SPREAD_MS);

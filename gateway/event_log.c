@@ -48,7 +48,7 @@ drop_oldest (event_log_t *self)
 {
     frame_t **slot = &self->ring [self->first++ % self->max];
 
-    self->bytes -= (*slot)->size;
+    frame_forget (*slot);
     frame_release (slot);
 }
 
@@ -94,7 +94,7 @@ event_log_append (event_log_t *self, const feed_header_t *header, const void *js
         drop_oldest (self);
     }
     self->ring [frame->seq % self->max] = frame;
-    self->bytes += frame->size;
+    frame_keep (frame, &self->bytes);
     frame->end = self->end += frame->size;
     self->last = frame->seq;
     return true;
@@ -167,6 +167,6 @@ event_log_bytes_after (const event_log_t *self, uint64_t seq)
     if (seq >= self->last) {
         return 0;
     }
-    return seq < self->first ? self->bytes
-                             : (size_t) (self->end - self->ring [seq % self->max]->end);
+    const frame_t *next = event_log_get (self, seq < self->first ? self->first : seq + 1);
+    return (size_t) (self->end - next->end) + next->size;
 }

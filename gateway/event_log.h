@@ -1,6 +1,7 @@
 // event_log.h - the recent events as frames that all clients share.
 //
-// A ring of frames (frame.h) by sequence number, bounded by count and bytes: the oldest go first.
+// A ring of frames (frame.h) by sequence number, bounded by count and bytes, with those of their other forms (packed,
+// masked, for monitors): the oldest go first.
 // A client holds a cursor into it, and a reference only to what it has written a part of.
 //
 // SPDX-License-Identifier: MIT

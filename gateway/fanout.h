@@ -29,6 +29,7 @@ typedef struct fanout {
     packer_t *alone;  //  makes runs that fit every client
     buffer_t words;   //  what is being said to one client
     buffer_t block;   //  what an audience gets in one write
+    size_t held;      //  bytes of memory for what connections did not take yet (wire.h)
     size_t packers;   //  of audiences
     int64_t second;   //  whole ones since the hub began: heartbeats are due in these (hub.c)
     metrics_t *metrics;

@@ -139,11 +139,71 @@ frame_release (frame_t **self_p)
     *self_p = NULL;
 }
 
+//  --- what the log holds of it
+
+static size_t
+weight_of (const frame_t *self)
+{
+    return self->size + (self->packed ? self->packed->size : 0);
+}
+
+static size_t
+forms_of (const frame_t *self, frame_t *forms [3])
+{
+    frame_t *const all [] = {self->masked != self ? self->masked : NULL, self->monitor [0],
+                             self->monitor [1]};
+    size_t count = 0;
+
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        if (all [i]) {
+            forms [count++] = all [i];
+        }
+    }
+    return count;
+}
+
+void
+frame_keep (frame_t *self, size_t *kept)
+{
+    frame_t *forms [3];
+
+    self->kept = kept;
+    *kept += weight_of (self);
+    for (size_t i = forms_of (self, forms); i-- > 0;) {
+        frame_keep (forms [i], kept);
+    }
+}
+
+void
+frame_forget (frame_t *self)
+{
+    frame_t *forms [3];
+
+    *self->kept -= weight_of (self);
+    self->kept = NULL;
+    for (size_t i = forms_of (self, forms); i-- > 0;) {
+        frame_forget (forms [i]);
+    }
+}
+
+void
+frame_keep_form (const frame_t *self, frame_t *form)
+{
+    if (self->kept && form) {
+        frame_keep (form, self->kept);
+    }
+}
+
+//  --- its forms
+
 const packed_t *
 frame_packed (frame_t *self, packer_t *packer)
 {
     if (!self->packed) {
         self->packed = packer_alone (packer, self->bytes, self->size);
+        if (self->packed && self->kept) {
+            *self->kept += self->packed->size;
+        }
     }
     return self->packed;
 }
@@ -168,6 +228,7 @@ frame_masked (frame_t *self, const mask_t *mask)
             sibling->masked = sibling;
         }
         self->masked = sibling;
+        frame_keep_form (self, sibling);
     }
     buffer_clear (&json);
     return self->masked;

@@ -34,7 +34,10 @@ typedef struct frame {
     struct frame *masked;  //  null: not made yet; itself: there is nothing to mask
     //  As monitors get it, null: not made yet; the second for those who are told less.
     struct frame *monitor [2];
+    size_t *
+        kept;  //  what the log holds, in bytes, while it holds this one or the one that it is a form of
     unsigned references;
+    unsigned wires;  //  of the references, those of wires that have sent a part of it (wire.h)
     event_type_t type;
     event_type_t superseded_by;  //  of a job's progress: what came of the job next; or unknown
     int priority;
@@ -59,6 +62,12 @@ frame_t *frame_sibling (const frame_t *self, const void *head, size_t head_size,
 frame_t *frame_of_bytes (const void *bytes, size_t size);
 
 frame_t *frame_hold (frame_t *self);
+
+//  A log's sum counts it and its forms from now on, also those that are made later; or no more.
+void frame_keep (frame_t *self, size_t *kept);
+void frame_forget (frame_t *self);
+//  It has one more form, which is in no sum yet.
+void frame_keep_form (const frame_t *self, frame_t *form);
 void frame_release (frame_t **self_p);
 
 //  The deflated form, made alone (pack.h) and kept with the frame; null when memory is out.

@@ -47,9 +47,9 @@ fanout_close (client_t *client, const char *reason)
 {
     hub_t *self = client->shared->hub;
 
-    metric_increment (metrics_with (self->shared.metrics, METRIC_COUNTER,
-                                    "cmlwatch_gateway_closed_total", "Streams closed, by reason",
-                                    METRIC_LABELS ("reason", reason)));
+    metric_increment (metrics_with (
+        self->shared.metrics, METRIC_COUNTER, "cmlwatch_gateway_closed_total",
+        "Streams closed, by reason; memory: held_max_bytes", METRIC_LABELS ("reason", reason)));
     admission_forget (self->admission, client);
     self->ahead -= client->ahead != NULL;
     audience_dismiss (client);
@@ -183,6 +183,7 @@ on_turn_end (void *argument)
     audiences_turn (self->audiences);
     serve_ahead (self);
     admission_serve (self->admission);
+    hub_bound_memory (self);
 }
 
 //  A client that has had something to take, and took nothing.
@@ -217,6 +218,7 @@ on_beat (void *argument)
         }
     }
     admission_tidy (self->admission);
+    hub_give_back_memory (self);
 }
 
 //  All come back to some gateway: not faster than it can give states.
@@ -282,6 +284,7 @@ on_collect (void *argument)
     metric_count (self->bytes, (double) (sent - self->counted));
     self->counted = sent;
     metric_set (self->queued, (double) queued);
+    metric_set (self->held_now, (double) self->shared.held);
     metric_set (self->behind, (double) behind);
     metric_set (self->monitors, (double) monitors);
     metric_set (self->waiting, (double) admission_waiting (self->admission));
@@ -302,6 +305,8 @@ add_gauges (hub_t *self, metrics_t *metrics)
         {&self->monitors, "cmlwatch_gateway_monitors", "Open streams that are monitors'"},
         {&self->queued, "cmlwatch_gateway_queued_bytes",
          "Bytes handed to streams' connections that their sockets did not take yet"},
+        {&self->held_now, "cmlwatch_gateway_held_bytes",
+         "Memory held for what sockets did not take; held_max_bytes bounds it, by closing streams"},
         {&self->audiences_now, "cmlwatch_gateway_audiences", "Distinct wishes among the streams"},
         {&self->images, "cmlwatch_gateway_images", "Full states held for streams to read"},
     };

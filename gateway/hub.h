@@ -27,8 +27,8 @@ typedef struct hub hub_t;
 
 typedef struct hub_settings {
     int64_t clients_max, heartbeat_seconds, stall_timeout_seconds, send_buffer_bytes,
-        queue_max_bytes, slow_after_ms, states_per_second, ahead_wait_ms, images_max,
-        stream_lifetime_seconds, packers_max, drain_delay_ms, monitor_message_max_bytes,
+        queue_max_bytes, held_max_bytes, slow_after_ms, states_per_second, ahead_wait_ms,
+        images_max, stream_lifetime_seconds, packers_max, drain_delay_ms, monitor_message_max_bytes,
         monitor_messages_per_second, monitor_errors_max, resync_max;
     bool compression;
 } hub_settings_t;

@@ -1,4 +1,4 @@
-// hub_state.h - what hub.c and hub_clients.c share; nobody else includes it.
+// hub_state.h - what hub.c, hub_clients.c and hub_memory.c share; nobody else includes it.
 //
 // SPDX-License-Identifier: MIT
 
@@ -20,10 +20,17 @@ struct hub {
     zhashx_t *by_user;  //  how many streams each has, as a size_t *
     loop_fn *on_resumed;
     void *resumed_argument;
+    size_t held_most;        //  of bytes held since memory was last given back (hub_memory.c)
     uint64_t sent, counted;  //  bytes of streams that are closed; and what the counter says
-    metric_t *clients_now, *waiting, *audiences_now, *images, *queued, *behind, *monitors, *bytes;
+    metric_t *clients_now, *waiting, *audiences_now, *images, *queued, *held_now, *behind,
+        *monitors, *bytes;
     bool delayed;  //  the drain has begun, the streams' end has not
     bool held;     //  the loop, until the last client has had its farewell
 };
+
+//  In hub_memory.c, at a turn's end: while more than held_max_bytes are held, those clients that hold most are
+//  closed; and once a second: what was held, and is no more, goes back to the system.
+void hub_bound_memory (hub_t *self);
+void hub_give_back_memory (hub_t *self);
 
 #endif

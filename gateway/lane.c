@@ -7,6 +7,9 @@
 #include <czmq.h>
 #include <string.h>
 
+#define PIECE_BYTES  32768
+#define PIECE_EVENTS 4096
+
 bool
 lane_is_used (const filter_t *filter, lane_t lane)
 {
@@ -68,13 +71,13 @@ is_over (const filter_t *filter, const frame_t *frame)
 }
 
 static size_t
-write_newest (const fanout_t *shared, const filter_t *filter, uint64_t from, uint64_t to,
+write_newest (const fanout_t *shared, const filter_t *filter, uint64_t *at, uint64_t to,
               buffer_t *out)
 {
-    size_t count = 0;
+    size_t count = 0, begin = out->size;
 
-    while (from < to) {
-        frame_t *frame = event_log_get (shared->log, ++from);
+    while (*at < to && out->size - begin < PIECE_BYTES) {
+        frame_t *frame = event_log_get (shared->log, ++*at);
         if (frame && lane_of_type (frame->type) == LANE_SNAPSHOTS && filter_wants (filter, frame) &&
             !is_over (filter, frame) && !lane_is_superseded (shared->replica, filter, frame) &&
             (frame = filter_form (filter, frame))) {
@@ -133,9 +136,15 @@ write_batch (const fanout_t *shared, const filter_t *filter, uint64_t from, uint
 }
 
 size_t
-lane_write_tick (const fanout_t *shared, const filter_t *filter, lane_t lane, uint64_t from,
+lane_write_tick (const fanout_t *shared, const filter_t *filter, lane_t lane, uint64_t *at,
                  uint64_t to, buffer_t *out)
 {
-    return lane == LANE_SNAPSHOTS ? write_newest (shared, filter, from, to, out)
-                                  : write_batch (shared, filter, from, to, out);
+    uint64_t from = *at;
+
+    to = to - from < PIECE_EVENTS ? to : from + PIECE_EVENTS;
+    if (lane == LANE_SNAPSHOTS) {
+        return write_newest (shared, filter, at, to, out);
+    }
+    *at = to;
+    return write_batch (shared, filter, from, to, out);
 }

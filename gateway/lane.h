@@ -24,9 +24,11 @@ time_us_t lane_period (const filter_t *filter, lane_t lane);
 //  through.
 bool lane_is_superseded (replica_t *replica, const filter_t *filter, const frame_t *frame);
 
-//  What a tick tells of the events in (from, to]: appended as whole frames without ids. The number
-//  of these.
-size_t lane_write_tick (const fanout_t *shared, const filter_t *filter, lane_t lane, uint64_t from,
+//  The next piece of what a tick tells of the events in (*at, to]: appended as whole frames without
+//  ids. The number of these; *at is where the piece ends. A piece is some tens of KiB or thousands of
+//  events, so that neither what one client holds nor the time until others have their turn grows
+//  with the fleet.
+size_t lane_write_tick (const fanout_t *shared, const filter_t *filter, lane_t lane, uint64_t *at,
                         uint64_t to, buffer_t *out);
 
 #endif

@@ -221,6 +221,7 @@ monitor_form (frame_t *frame, replica_t *replica, const mask_t *mask)
             //  Any frame ends with two line ends; behind JSON they mean nothing.
             size_t size = websocket_write_head (head, json.size + 2);
             *slot = frame_sibling (frame, head, size, json.data, json.size);
+            frame_keep_form (frame, *slot);
         }
         buffer_clear (&json);
     }

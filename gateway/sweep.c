@@ -6,7 +6,7 @@
 
 #include "audience.h"
 
-#define RUN_BYTES 262144  //  of one write
+#define RUN_BYTES 65536  //  of one write; who cannot take it holds it
 
 void
 sweep_clear (sweep_t *self)

@@ -12,11 +12,49 @@
 
 #define RECORD_MAX 16384  //  of TLS
 
+//  --- the sum of what all wires hold
+
+static void
+count_own (wire_t *self)
+{
+    if (self->all_held) {
+        *self->all_held += self->own.capacity - self->own_counted;  //  modulo: may be less
+    }
+    self->own_counted = self->own.capacity;
+}
+
+static void
+hold (wire_t *self, frame_t *frame)
+{
+    self->held = frame_hold (frame);
+    if (frame->wires++ == 0 && self->all_held) {
+        *self->all_held += frame->size;
+    }
+}
+
+static void
+let_go (wire_t *self)
+{
+    if (self->held && --self->held->wires == 0 && self->all_held) {
+        *self->all_held -= self->held->size;
+    }
+    frame_release (&self->held);
+}
+
+size_t
+wire_held (const wire_t *self)
+{
+    return self->own.capacity + (self->held ? self->held->size / self->held->wires : 0);
+}
+
+//  --- what it says
+
 void
 wire_clear (wire_t *self)
 {
-    frame_release (&self->held);
+    let_go (self);
     buffer_clear (&self->own);
+    count_own (self);
 }
 
 void
@@ -26,23 +64,24 @@ wire_head (wire_t *self, const void *bytes, size_t size)
     if (self->gzip) {
         buffer_append (&self->own, PACK_HEAD, PACK_HEAD_SIZE);
     }
+    count_own (self);
 }
 
 void
 wire_say (wire_t *self, packer_t *alone, const void *bytes, size_t size)
 {
+    packed_t *packed = self->gzip ? packer_alone (alone, bytes, size) : NULL;
+
     if (!self->gzip) {
         buffer_append (&self->own, bytes, size);
-        return;
-    }
-    packed_t *packed = packer_alone (alone, bytes, size);
-    if (packed) {
+    } else if (packed) {
         buffer_append (&self->own, packed->bytes, packed->size);
         pack_sum_add (&self->sum, packed->crc, size);
     } else {
         self->own.failed = true;
     }
     free (packed);
+    count_own (self);
 }
 
 void
@@ -53,6 +92,7 @@ wire_finish (wire_t *self)
     if (self->gzip) {
         pack_write_tail (tail, &self->sum);
         buffer_append (&self->own, tail, sizeof tail);
+        count_own (self);
     }
 }
 
@@ -123,7 +163,7 @@ flush_rest (wire_t *self, time_us_t now)
         self->rest_size -= (size_t) sent;
     }
     if (self->rest_size == 0) {
-        frame_release (&self->held);
+        let_go (self);
     }
     return result;
 }
@@ -141,6 +181,7 @@ flush_own (wire_t *self, time_us_t now)
     self->own_sent += sent > 0 ? (size_t) sent : 0;
     if (self->own_sent == self->own.size) {
         buffer_clear (&self->own);  //  most clients have nothing of their own most of the time
+        count_own (self);
         self->own_sent = 0;
     }
     return result;
@@ -161,7 +202,7 @@ static void
 hold_rest (wire_t *self, frame_t *frame, const char *bytes, size_t size, size_t sent)
 {
     if (sent < size) {
-        self->held = frame_hold (frame);
+        hold (self, frame);
         self->rest = bytes + sent;
         self->rest_size = size - sent;
     }

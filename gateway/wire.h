@@ -29,7 +29,8 @@ typedef struct wire {
     size_t rest_size;
     buffer_t own;
     size_t own_sent;
-    pack_sum_t sum;  //  gzip: of what was said, whether it is sent or waits
+    pack_sum_t sum;                 //  gzip: of what was said, whether it is sent or waits
+    size_t own_counted, *all_held;  //  of own, what stands in the sum of all wires; or null
 } wire_t;
 
 void wire_clear (wire_t *self);
@@ -56,5 +57,9 @@ wire_result_t wire_send_frames (wire_t *self, packer_t *alone, frame_t *const *f
 
 //  Bytes that wait.
 size_t wire_queued (const wire_t *self);
+
+//  The memory that they are held in: its own, and its part of a frame that others wait for too. All of
+//  these make the sum that all_held points to.
+size_t wire_held (const wire_t *self);
 
 #endif

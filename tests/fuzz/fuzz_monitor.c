@@ -89,6 +89,7 @@ start (void)
                                             .stall_timeout_seconds = 60,
                                             .send_buffer_bytes = 65536,
                                             .queue_max_bytes = 1 << 20,
+                                            .held_max_bytes = 1 << 24,
                                             .states_per_second = 1000000,
                                             .images_max = 4,
                                             .monitor_message_max_bytes = 4096,

@@ -272,6 +272,7 @@ start (void)
                                             .stall_timeout_seconds = 3600,
                                             .send_buffer_bytes = 1 << 20,
                                             .queue_max_bytes = 1 << 20,
+                                            .held_max_bytes = 1 << 24,
                                             .slow_after_ms = 1000,
                                             .states_per_second = 1000000,
                                             .images_max = 2,

@@ -1,4 +1,5 @@
 #include "../../../gateway/event_log.h"
+#include "../../../gateway/pack.h"
 
 #include "gateway_rig.h"
 
@@ -84,6 +85,37 @@ oldest_go_first_when_they_are_too_big (void **state)
 }
 
 static void
+forms_that_are_made_later_count_as_well_and_go_with_their_event (void **state)
+{
+    (void) state;
+    _cleanup_ (event_log_destroy) event_log_t *log = log_after (0, 1000, 5000);
+    _cleanup_ (mask_destroy) mask_t *mask = mask_new ("seq", NULL);
+    packer_t *packer = packer_new ();
+
+    for (uint64_t seq = 1; seq <= 200; seq++) {
+        assert_true (append (log, seq));
+        frame_t *frame = event_log_get (log, seq);
+        size_t before = event_log_bytes (log);
+        frame_t *masked = frame_masked (frame, mask);
+        assert_true (masked && masked != frame);
+        const packed_t *packed = frame_packed (frame, packer);
+        const packed_t *both = frame_packed (masked, packer);
+        assert_int_equal (event_log_bytes (log), before + masked->size + packed->size + both->size);
+    }
+    frame_t *held = frame_hold (event_log_get (log, 200));
+    assert_true (append (log, 201));
+
+    assert_true (event_log_bytes (log) <= 5000);
+    assert_int_equal (event_log_bytes_after (log, 199),
+                      held->size +
+                          event_log_get (log, 201)->size);  //  of the log, not of its forms
+    event_log_reset (log, EPOCH, 500);
+    assert_int_equal (event_log_bytes (log), 0);
+    frame_release (&held);
+    packer_destroy (&packer);
+}
+
+static void
 frame_that_a_client_holds_outlives_the_log (void **state)
 {
     (void) state;
@@ -146,6 +178,7 @@ main (void)
         cmocka_unit_test (number_that_is_not_the_next_is_refused),
         cmocka_unit_test (oldest_go_first_when_there_are_too_many),
         cmocka_unit_test (oldest_go_first_when_they_are_too_big),
+        cmocka_unit_test (forms_that_are_made_later_count_as_well_and_go_with_their_event),
         cmocka_unit_test (frame_that_a_client_holds_outlives_the_log),
         cmocka_unit_test (reset_forgets_all_and_starts_after_its_number),
         cmocka_unit_test (largest_number_there_is_ends_the_log_and_breaks_nothing)};

@@ -17,9 +17,9 @@ setup (void **state)
 {
     static fixture_t self;
 
-    self =
-        (fixture_t){.shared = {.log = event_log_new (100, 1 << 20), .replica = replica_new (NULL)},
-                    .filter = filter_new (64)};
+    self = (fixture_t){
+        .shared = {.log = event_log_new (10000, 1 << 22), .replica = replica_new (NULL)},
+        .filter = filter_new (64)};
     assert_true (self.shared.log && self.shared.replica && self.filter);
     event_log_reset (self.shared.log, EPOCH, 0);
     *state = &self;
@@ -59,6 +59,16 @@ lane_at (const fixture_t *self, uint64_t seq)
     return lane_of (self->filter, event_log_get (self->shared.log, seq));
 }
 
+//  In one piece.
+static size_t
+tick (fixture_t *self, lane_t lane, uint64_t from, uint64_t to)
+{
+    size_t count = lane_write_tick (&self->shared, self->filter, lane, &from, to, &self->out);
+
+    assert_int_equal (from, to);
+    return count;
+}
+
 static void
 everything_is_told_at_once_unless_a_rhythm_is_asked_for (void **state)
 {
@@ -93,8 +103,7 @@ tick_tells_the_newest_snapshot_of_each_worker_without_an_id (void **state)
         say (self, EVENT_WORKER_CREATED, workers [i], "s");
     }
 
-    assert_int_equal (
-        lane_write_tick (&self->shared, self->filter, LANE_SNAPSHOTS, 0, 8, &self->out), 2);
+    assert_int_equal (tick (self, LANE_SNAPSHOTS, 0, 8), 2);
 
     assert_string_equal (self->out.data,
                          "event: worker.snapshot\ndata: {\"source\":\"s\",\"data\":{\"n\":3}}\n\n"
@@ -108,14 +117,33 @@ tick_tells_nothing_twice_and_nothing_that_is_told_later (void **state)
     say (self, EVENT_WORKER_SNAPSHOT, WORKER_A, "s");
     say (self, EVENT_WORKER_SNAPSHOT, WORKER_A, "s");
 
-    assert_int_equal (
-        lane_write_tick (&self->shared, self->filter, LANE_SNAPSHOTS, 0, 1, &self->out), 0);
-    assert_int_equal (
-        lane_write_tick (&self->shared, self->filter, LANE_SNAPSHOTS, 1, 2, &self->out), 1);
-    assert_int_equal (
-        lane_write_tick (&self->shared, self->filter, LANE_SNAPSHOTS, 2, 2, &self->out), 0);
-    assert_int_equal (lane_write_tick (&self->shared, self->filter, LANE_METRICS, 0, 2, &self->out),
-                      0);
+    assert_int_equal (tick (self, LANE_SNAPSHOTS, 0, 1), 0);
+    assert_int_equal (tick (self, LANE_SNAPSHOTS, 1, 2), 1);
+    assert_int_equal (tick (self, LANE_SNAPSHOTS, 2, 2), 0);
+    assert_int_equal (tick (self, LANE_METRICS, 0, 2), 0);
+}
+
+static void
+large_tick_comes_in_pieces_that_are_together_all_of_it (void **state)
+{
+    fixture_t *self = *state;
+    uint64_t at = 0, to = 5000;
+    size_t pieces = 0, count = 0, largest = 0;
+    for (uint64_t i = 0; i < to; i++) {
+        char worker_id [40];
+        snprintf (worker_id, sizeof worker_id, "aaaaaaaa-0000-5000-8000-%012llu",
+                  (unsigned long long) i);
+        say (self, EVENT_WORKER_SNAPSHOT, worker_id, "s");
+    }
+
+    for (; at < to; pieces++) {
+        size_t before = self->out.size;
+        count += lane_write_tick (&self->shared, self->filter, LANE_SNAPSHOTS, &at, to, &self->out);
+        largest = self->out.size - before > largest ? self->out.size - before : largest;
+    }
+
+    assert_int_equal (count, to);
+    assert_true (pieces > 1 && largest < 65536);
 }
 
 static void
@@ -127,11 +155,9 @@ tick_asks_the_filter (void **state)
     say (self, EVENT_WORKER_METRICS_UPDATED, WORKER_B, "s");
     assert_int_equal (filter_set (self->filter, "worker_ids", WORKER_A, NULL), 0);
 
-    assert_int_equal (
-        lane_write_tick (&self->shared, self->filter, LANE_SNAPSHOTS, 0, 3, &self->out), 1);
+    assert_int_equal (tick (self, LANE_SNAPSHOTS, 0, 3), 1);
     assert_non_null (strstr (self->out.data, "\"n\":1"));
-    assert_int_equal (lane_write_tick (&self->shared, self->filter, LANE_METRICS, 0, 3, &self->out),
-                      0);
+    assert_int_equal (tick (self, LANE_METRICS, 0, 3), 0);
 }
 
 static void
@@ -145,8 +171,7 @@ batch_holds_the_newest_of_each_worker_and_source_in_order (void **state)
     say (self, EVENT_WORKER_SNAPSHOT, WORKER_A, "ec2");          //  5: no metrics
     say (self, EVENT_WORKER_METRICS_UPDATED, WORKER_B, "late");  //  6: behind the tick
 
-    assert_int_equal (lane_write_tick (&self->shared, self->filter, LANE_METRICS, 0, 5, &self->out),
-                      1);
+    assert_int_equal (tick (self, LANE_METRICS, 0, 5), 1);
 
     static const char BEFORE [] = "event: worker.metrics.batch\ndata: ";
     assert_memory_equal (self->out.data, BEFORE, strlen (BEFORE));
@@ -198,6 +223,7 @@ main (void)
         WITH_LOG (everything_is_told_at_once_unless_a_rhythm_is_asked_for),
         WITH_LOG (tick_tells_the_newest_snapshot_of_each_worker_without_an_id),
         WITH_LOG (tick_tells_nothing_twice_and_nothing_that_is_told_later),
+        WITH_LOG (large_tick_comes_in_pieces_that_are_together_all_of_it),
         WITH_LOG (tick_asks_the_filter),
         WITH_LOG (batch_holds_the_newest_of_each_worker_and_source_in_order),
         WITH_LOG (newer_snapshot_stands_for_older_events_only_where_it_is_let_through)};
