@@ -376,7 +376,7 @@ one_that_could_not_be_asked_is_asked_before_it_counts_as_gone (void **state)
     (void) state;
     peer_t *peer = open_monitor ();
 
-    (void) sleep (3);  //  no turn meanwhile: as when the machine stands still
+    (void) sleep (3);  // lint:allow: no turn meanwhile, as when the machine stands still
     turn ();
 
     assert_string_equal (heard (peer), "<ping >\n");
