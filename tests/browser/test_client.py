@@ -205,6 +205,7 @@ def test_stall_shows_within_two_and_a_half_heartbeats(fleet, tab):
     #  A timer of the page's own: how long it stands still is the machine's.
     page.run("""(() => { let last = performance.now(); window.stood = 0; setInterval(() => {
         const now = performance.now(); if (now - last > 120) window.stood += now - last - 20; last = now; }, 20); })()""")
+    hiccups = harness.Hiccups()  # and the worker's, which has a thread of its own
     os.kill(fleet.gateway.process.pid, signal.SIGSTOP)
     try:
         page.wait("seen.states.some(s => s.reason === 'silent')", "it shows")
@@ -212,7 +213,8 @@ def test_stall_shows_within_two_and_a_half_heartbeats(fleet, tab):
         os.kill(fleet.gateway.process.pid, signal.SIGCONT)
     after, stood = page.run("[seen.states.find(s => s.reason === 'silent').at - seen.beat, stood]")
 
-    assert after < 2500 + stood, f"{after} ms after the last heartbeat of 1 s"
+    hiccups.stop()
+    assert after < 2500 + stood + 1000 * hiccups.seconds(), f"{after} ms after the last heartbeat of 1 s"
     page.wait(f"{STATUS}.state === 'connected'", "live again")
     fleet.change(5)
     is_marked(page, 5)

@@ -47,6 +47,7 @@ def test_listed_server_is_a_worker_with_a_cml_and_nothing_else(sim, servers, lis
     assert all(worker[field] is None for field in (
         "instance_type", "ami_id", "public_ip", "private_ip", "ec2_last_checked_at", "ec2_system_status_check",
         "cloudwatch_last_collected_at"))
+    wait_until(lambda: len(gateway.workers()) == 2, "the other is there too")
     assert {w["aws_instance_id"] for w in gateway.workers()} == {"lab-one", "two"}
 
 

@@ -197,8 +197,9 @@ def test_close_3000_is_a_reason_to_log_in_again(sim, listener, pushed, workers):
 def test_silent_connection_is_found_dead(sim, listener, pushed, workers):
     program = pushed(idle_ms=1200)
 
-    sim.fault(api="/ws/ui", instance=workers[0]["instance_id"], kind="push_silent", for_ms=1000)
+    sim.fault(api="/ws/ui", instance=workers[0]["instance_id"], kind="push_silent", for_ms=600000)
     until(listener, lambda: reconnects(program, "silent") >= 1, "silence is noticed")
+    sim.control("reset", {})
 
     connected(program, listener, len(workers))
 
@@ -214,7 +215,7 @@ def test_message_that_is_no_json_is_dropped_and_the_connection_kept(sim, listene
 
 
 def test_flood_of_states_is_bounded_and_counted(sim, listener, pushed, workers):
-    program = pushed("--push-events-max", 3)
+    program = pushed("--push-events-max", 3, idle_ms=60000)
     listener.all.clear()
 
     program.process.send_signal(signal.SIGSTOP)  # so many are a flood only when they come within a second

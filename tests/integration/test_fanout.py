@@ -1,5 +1,6 @@
 """Fan-out: rhythm, slow readers, compression, filters changed while the stream is open, drain.
 SPDX-License-Identifier: MIT"""
+import re
 import signal
 import socket
 import time
@@ -192,7 +193,7 @@ def test_slow_reader_gets_the_newest_of_each_worker_and_is_told_so(start, bus):
 
 
 def test_reader_that_the_log_has_left_behind_is_told_how_much_it_missed(start, bus):
-    fleet = Fleet(start, bus, "--event-log-max", 50, "--send-buffer-bytes", 4096)
+    fleet = Fleet(start, bus, "--event-log-max", 50, "--send-buffer-bytes", 4096, "--slow-after-ms", 3600000)
     stream, picture = slow_stream(fleet.gateway, "?heartbeat=1"), Picture()
     follow(stream, picture, lambda e: e.type == "system.state.end", "the state")
 
@@ -377,8 +378,11 @@ def test_states_are_given_at_a_pace_and_nobody_is_refused(start, bus):
     begin = time.monotonic()
     fleet.gateway.process.send_signal(signal.SIGSTOP)  # so that it finds all of them, however long they take to come
     streams = [Unanswered(fleet.gateway.port, "?heartbeat=1") for _ in range(60)]
+    looker = socket.create_connection(("127.0.0.1", fleet.gateway.port), timeout=harness.PATIENCE)
+    looker.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")  # it comes behind them, and at once
     fleet.gateway.process.send_signal(signal.SIGCONT)
-    waiting = metric(fleet.gateway.url, "cmlwatch_gateway_clients_waiting")
+    waiting = int(re.search(rb"\ncmlwatch_gateway_clients_waiting (\d+)", b"".join(iter(lambda: looker.recv(65536), b"")))[1])
+    looker.close()
     for stream in map(Unanswered.begin, streams):
         assert len(stream.state()) == 4
     seconds = time.monotonic() - begin

@@ -65,9 +65,9 @@ class Pulse:
         return self.value % 89 + 0.25
 
 
-def known(start, bus, tmp_path, ingest=None, feed=None, *arguments):
-    aggregator = start(harness.Aggregator, bus, "--store", tmp_path / "store", *arguments)
-    gateway = start(harness.Gateway, Path(bus, feed=feed or bus.feed))
+def known(start, bus, tmp_path, ingest=None, feed=None, ahead_wait_ms=5000):
+    aggregator = start(harness.Aggregator, bus, "--store", tmp_path / "store")
+    gateway = start(harness.Gateway, Path(bus, feed=feed or bus.feed), "--ahead-wait-ms", ahead_wait_ms)
     publisher = outside.Publisher(ingest or bus.ingest, "/collector/cloudwatch/fault")
     publisher.until_heard(gateway, REGION, "i-0fault", interval_seconds=3600)
     publisher.socket.set_hwm(1000000)
@@ -132,7 +132,7 @@ def test_process_that_stalls_goes_on_without_a_gap(start, bus, tmp_path, victim,
 
 def test_cut_between_collector_and_aggregator_loses_nothing(start, sim, bus, tmp_path, proxy):
     link = proxy(bus.ingest)
-    aggregator = start(harness.Aggregator, bus, "--store", tmp_path / "store")
+    aggregator = start(harness.Aggregator, bus, "--store", tmp_path / "store", "--resend-wait-ms", 60000)
     start(harness.Gateway, bus)
     collector = start(harness.Collector, "ec2", Path(bus, ingest=link.endpoint), "--interval-ms", 300,
                       environment=sim.environment())
@@ -429,7 +429,7 @@ def test_full_disk_holds_everything_until_there_is_room(start, bus, small_disk):
 def test_client_that_knows_more_than_a_gateway_waits_for_it_to_catch_up(start, bus, tmp_path, proxy):
     """Two gateways, of which one hears late: who comes from the other to it is shown nothing old, and misses nothing."""
     link = proxy(bus.feed)
-    aggregator, late, publisher = known(start, bus, tmp_path, None, link.endpoint)
+    aggregator, late, publisher = known(start, bus, tmp_path, None, link.endpoint, ahead_wait_ms=12000)
     ahead = start(harness.Gateway, bus)
     say = lambda value: publisher.publish("utilization.observed", SUBJECT, {"cpu_percent": value, "interval_seconds": 3600})
     wait_until(lambda: late.worker("i-0fault"), "both know the worker")

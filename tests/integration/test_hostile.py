@@ -102,7 +102,7 @@ def served(tmp_path_factory):
     """One gateway for all that is broken: what harms it harms the tests behind."""
     folder, bus = tmp_path_factory.mktemp("hostile"), harness.Bus()
     aggregator = harness.Aggregator(folder, bus)
-    gateway = harness.Gateway(folder, bus, "--request-timeout-seconds", 3)
+    gateway = harness.Gateway(folder, bus, "--request-timeout-seconds", 6)  # a machine that stands still for a moment is no slow client
     publisher = outside.Publisher(bus.ingest, "/collector/cloudwatch/hostile")
     publisher.until_heard(gateway, REGION, WORKER, interval_seconds=3600)
     yield gateway
@@ -294,7 +294,7 @@ def test_hundred_slow_requests_are_given_up_and_delay_nobody(start, bus):
 
 
 def test_stopped_readers_change_nothing_for_the_others(start, bus):
-    fleet = Fleet(start, bus, "--send-buffer-bytes", 4096, "--queue-max-bytes", 1 << 30)  # nobody is conflated: a count is a count
+    fleet = Fleet(start, bus, "--send-buffer-bytes", 4096, "--queue-max-bytes", 1 << 30, "--stall-timeout-seconds", 3600)  # nobody is conflated or closed: a count is a count
     live = [fleet.gateway.stream("?heartbeat=1", {"Accept-Encoding": "identity"}) for _ in range(5)]
     for stream in live:
         stream.state()
@@ -334,8 +334,8 @@ def test_peer_that_stands_still_behind_a_link_is_found_and_freed(start, bus):
     through = [harness.Stream(link.port) for _ in range(5)]
     for stream in through:
         stream.state()
-    live = fleet.gateway.stream("?heartbeat=1")
-    live.state()
+    live = fleet.gateway.stream("?heartbeat=1&state=0&event_types=worker.status.updated")  # little: it is behind with nothing when we stand still
+    live.wait("connected", "it is open")
 
     link.freeze()
     closed = lambda: metric(fleet.gateway.url, "cmlwatch_gateway_closed_total", reason="stalled")

@@ -53,21 +53,23 @@ test('a Retry-After by date is too, and none is for ever', async t => {
 });
 
 test('a stream that ends before it began says in retry when to come again', async t => {
-  const { client } = await start(t, voice => { voice.begin(3000); voice.end(); });
-  const status = await until(() => client.status.retryAt !== null && client.status, 'busy');
+  const before = Date.now();
+  const { states } = await start(t, voice => { voice.begin(3000); voice.end(); });
+  const status = await until(() => states.find(each => each.retryAt !== null), 'busy');
 
   assert.equal(status.reason, 'busy');
-  assert.ok(Math.abs(status.retryAt - Date.now() - 3000) < 1000);
+  assert.ok(before + 3000 <= status.retryAt && status.retryAt <= Date.now() + 3000);
 });
 
 test('a shutdown is obeyed: it comes when it was told to', async t => {
-  const { client } = await start(t, (voice, n) => {
+  const before = Date.now();
+  const { client, states } = await start(t, (voice, n) => {
     if (n > 1) { live(voice); return; }
     voice.begin().connected(0).event('system.sse.shutdown', { message: 'the gateway ends', retry_ms: 700 }).end();
   });
-  const status = await until(() => client.status.retryAt !== null && client.status, 'told');
+  const status = await until(() => states.find(each => each.retryAt !== null), 'told');
   assert.deepEqual([status.state, status.reason, status.message], ['reconnecting', 'shutdown', 'the gateway ends']);
-  assert.ok(Math.abs(status.retryAt - Date.now() - 700) < 500);
+  assert.ok(before + 700 <= status.retryAt && status.retryAt <= Date.now() + 700);
 
   await until(() => client.status.state === 'connected', 'live again');
 });
@@ -182,7 +184,7 @@ test('closed at once, before it has begun, it leaves nothing open either', async
 });
 
 test('how old the last heartbeat is, and the server\'s clock, are known', async t => {
-  const ahead = 3_600_000, stamp = () => new Date(Date.now() + ahead).toISOString();
+  const ahead = 3_600_000, stamp = () => new Date(Date.now() + ahead).toISOString(), began = Date.now();
   const { client } = await start(t, voice => {
     voice.begin().connected(0, { server_time: stamp() }).state(0, []);
     voice.heartbeat(0, { server_time: stamp() });
@@ -190,8 +192,9 @@ test('how old the last heartbeat is, and the server\'s clock, are known', async 
   assert.equal(client.age, null);
   await until(() => client.status.beatAt && client.status.synced, 'a heartbeat');
 
-  assert.ok(client.age >= 0 && client.age < 1000);
-  assert.ok(Math.abs(client.now() - Date.now() - ahead) < 1000);
+  const took = () => Date.now() - began + 1;
+  assert.ok(client.age >= 0 && client.age <= took());
+  assert.ok(Math.abs(client.now() - Date.now() - ahead) <= took());
 });
 
 test('a login may bring the header that proves it', async t => {
