@@ -231,13 +231,17 @@ feed_gone (feed_t *self, const worker_t *worker)
     close_message (self, &header);
 }
 
-//  Who subscribes to what: libzmq has it already, and passes it on to an XPUB.
+//  Who subscribes to what: libzmq has it already, and passes it on to an XPUB. Who says it without end
+//  holds nobody up: the rest is heard in the next turn.
 static void
 hear_subscriptions (feed_t *self)
 {
     char byte;
+    int heard = 0;
 
-    while (zmq_recv (zsock_resolve (self->socket), &byte, sizeof byte, ZMQ_DONTWAIT) >= 0) {
+    while (heard < FEED_HEARD_MOST &&
+           zmq_recv (zsock_resolve (self->socket), &byte, sizeof byte, ZMQ_DONTWAIT) >= 0) {
+        heard++;
     }
 }
 

@@ -24,6 +24,8 @@
 #include "store.h"
 #include "worker.h"
 
+#define FEED_HEARD_MOST 1000  //  words of subscribers in a turn
+
 typedef struct feed feed_t;
 
 //  store is borrowed and gives epoch and numbers; null: nothing is kept, and the epoch is new. keys:

@@ -4,6 +4,7 @@
 
 #include "json_doc.h"
 
+#include "json_names.h"
 #include "json_number.h"
 
 #include <assert.h>
@@ -13,9 +14,6 @@
 #include <string.h>
 
 #define NODES_LEAST    32
-#define PAIRWISE_MOST  16  //  members that are compared each with each
-#define HASH_START     2166136261u
-#define HASH_PRIME     16777619u
 #define SURROGATE_MASK 0xfc00u
 
 typedef struct reader {
@@ -270,60 +268,14 @@ read_name (reader_t *self, size_t index)
     return true;
 }
 
+//  For a large object, after its end.
 static bool
-are_alike (const json_node_t *a, const json_node_t *b)
+hide_all (reader_t *self, size_t object, size_t members)
 {
-    return a->name_size == b->name_size && memcmp (a->name, b->name, a->name_size) == 0;
-}
+    const json_doc_t *doc = self->doc;
+    int rc = json_names_hide (&doc->nodes [object + 1], &doc->nodes [doc->count], members);
 
-//  Members from the first up to this one, whose name hides an equal one before it.
-static void
-hide_pairwise (json_node_t *first, json_node_t *last)
-{
-    for (json_node_t *each = first; each < last; each += each->span) {
-        each->hidden |= are_alike (each, last);
-    }
-}
-
-//  FNV-1a.
-static uint32_t
-hash_of (const char *name, uint32_t size)
-{
-    uint32_t hash = HASH_START;
-
-    for (uint32_t i = 0; i < size; i++) {
-        hash = (hash ^ (unsigned char) name [i]) * HASH_PRIME;
-    }
-    return hash;
-}
-
-//  For a large object, after its end: a table of the members that were last seen with a name.
-static bool
-hide_by_table (reader_t *self, size_t object, size_t members)
-{
-    json_node_t *begin = &self->doc->nodes [object + 1], *end = begin;
-    size_t size = 64;
-
-    while (size < members * 2) {
-        size *= 2;
-    }
-    json_node_t **table = calloc (size, sizeof (json_node_t *));
-    if (!table) {
-        return fail (self, "out of memory");
-    }
-    end = &self->doc->nodes [self->doc->count];
-    for (json_node_t *each = begin; each < end; each += each->span) {
-        size_t place = hash_of (each->name, each->name_size) & (size - 1);
-        while (table [place] && !are_alike (table [place], each)) {
-            place = (place + 1) & (size - 1);
-        }
-        if (table [place]) {
-            table [place]->hidden = true;
-        }
-        table [place] = each;
-    }
-    free (table);
-    return true;
+    return rc >= 0 || fail (self, "out of memory");
 }
 
 static bool
@@ -341,8 +293,8 @@ read_object (reader_t *self, size_t object)
         if (member == SIZE_MAX || !read_name (self, member)) {
             return false;
         }
-        if (++members <= PAIRWISE_MOST) {
-            hide_pairwise (&self->doc->nodes [object + 1], &self->doc->nodes [member]);
+        if (++members <= JSON_PAIRWISE_MOST) {
+            json_names_hide_pairwise (&self->doc->nodes [object + 1], &self->doc->nodes [member]);
         }
         skip_blanks (self);
         if (!read_value (self, member)) {
@@ -351,7 +303,7 @@ read_object (reader_t *self, size_t object)
         skip_blanks (self);
         if (*self->at == '}') {
             self->at++;
-            return members <= PAIRWISE_MOST || hide_by_table (self, object, members);
+            return members <= JSON_PAIRWISE_MOST || hide_all (self, object, members);
         }
         if (*self->at++ != ',') {
             self->at--;

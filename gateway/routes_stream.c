@@ -74,12 +74,17 @@ take (query_t *query, const char *name, const char *value)
         query->request.last_event_id = value;
         return 0;
     }
+    if (strcmp (name, "client") == 0) {
+        return take_name (query, value);
+    }
+    //  An escape that is none stands there as it is (request_unescape); and so does %25.
     if (strchr (value, '%')) {
-        return reason_set (&query->why, -EINVAL, "%.60s: a malformed escape", name);
+        return reason_set (
+            &query->why, -EINVAL,
+            "%.60s: a malformed escape, or a '%%', which nothing here has in its name", name);
     }
     return strcmp (name, "heartbeat") == 0 ? take_heartbeat (query, value)
            : strcmp (name, "state") == 0   ? take_state (query, value)
-           : strcmp (name, "client") == 0  ? take_name (query, value)
                                            : filter_set (query->filter, name, value, &query->why);
 }
 

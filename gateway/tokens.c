@@ -100,13 +100,20 @@ take_file (zhashx_t *by_hash, FILE *file, const char *path, reason_t *why)
     size_t room = 0;
     reason_t cause = {0};
 
-    for (int number = 1; getline (&line, &room, file) >= 0; number++) {
+    ssize_t size;
+
+    for (int number = 1; (size = getline (&line, &room, file)) >= 0; number++) {
+        if (strlen (line) != (size_t) size) {
+            return reason_set (why, -EINVAL, "%s, line %d: it has a NUL byte", path, number);
+        }
         line [strcspn (line, "#")] = '\0';
         if (take_line (by_hash, line, &cause) < 0) {
             return reason_set (why, -EINVAL, "%s, line %d: %s", path, number, cause.text);
         }
     }
-    return 0;
+    //  What came before is not all: a directory opens, and fails here.
+    return feof (file) ? 0
+                       : reason_set (why, -EIO, "%s: cannot be read: %s", path, strerror (errno));
 }
 
 static int
@@ -120,8 +127,8 @@ load (tokens_t *self, reason_t *why)
     }
     zhashx_t *by_hash = zhashx_new ();
     zhashx_set_destructor (by_hash, destroy_identity);
-    self->seen = now;
     int rc = take_file (by_hash, file, self->path, why);
+    self->seen = rc == -EIO ? (struct stat){0} : now;  //  which may go better the next time
     if (rc < 0) {
         zhashx_destroy (&by_hash);
         return rc;

@@ -344,7 +344,7 @@ def test_change_of_nobodys_filter_or_of_another_type_is_refused(fleet):
 
 def test_list_of_clients_says_what_each_wants_and_how_it_stands(fleet):
     one = fleet.gateway.stream("?regions=eu-west-1&client=one&heartbeat=7")
-    two = Squeezed(fleet.gateway.port, "?max_hz=2&client=two")
+    two = Squeezed(fleet.gateway.port, "?max_hz=2&client=100%25%20two")
     one.state()
     two.state()
 
@@ -354,7 +354,7 @@ def test_list_of_clients_says_what_each_wants_and_how_it_stands(fleet):
     clients = wait_until(listed, "both are live")
 
     assert clients["one"]["filter"] == "regions=eu-west-1" and clients["one"]["heartbeat_seconds"] == 7
-    assert clients["two"]["filter"] == "max_hz=2" and clients["two"]["compressed"]
+    assert clients["100% two"]["filter"] == "max_hz=2" and clients["100% two"]["compressed"]
     assert clients["one"]["events_behind"] == clients["one"]["queued_bytes"] == 0
     assert clients["one"]["sent_bytes"] > 500
 

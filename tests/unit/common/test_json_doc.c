@@ -1,5 +1,5 @@
 #include "../../../common/cleanup.h"
-#include "../../../common/json_doc.h"
+#include "../../../common/json_names.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -240,6 +240,93 @@ the_last_of_two_members_of_a_name_counts (void **state)
     }
 }
 
+#define MADE_STAGES 11
+#define LOW_BITS    0xffffu
+
+//  As json_names.c has them: the low bits of one hang on the low bits before it alone.
+static uint32_t
+hash_on (uint32_t hash, const char *text)
+{
+    for (; *text; text++) {
+        hash = (hash ^ (unsigned char) *text) * 16777619u;
+    }
+    return hash & LOW_BITS;
+}
+
+//  Two texts of four letters that lead from these low bits to the same others.
+static uint32_t
+find_two (uint32_t hash, char two [2][9])
+{
+    static unsigned last [LOW_BITS + 1];
+
+    memset (last, 0, sizeof last);
+    for (unsigned i = 1; i <= LOW_BITS; i++) {
+        snprintf (two [1], sizeof two [1], "%04x", i);
+        uint32_t next = hash_on (hash, two [1]);
+        if (last [next]) {
+            snprintf (two [0], sizeof two [0], "%04x", last [next]);
+            return next;
+        }
+        last [next] = i;
+    }
+    fail_msg ("no two texts");
+    return 0;
+}
+
+//  An object of 2^MADE_STAGES names that all have the same low bits, the last of which is there twice.
+static void
+write_made_names (buffer_t *out)
+{
+    static char twos [MADE_STAGES][2][9];
+    uint32_t hash = 2166136261u & LOW_BITS;
+
+    for (int stage = 0; stage < MADE_STAGES; stage++) {
+        hash = find_two (hash, twos [stage]);
+    }
+    for (unsigned name = 0; name <= 1u << MADE_STAGES; name++) {
+        buffer_text (out, name == 0 ? "{\"" : ",\"");
+        unsigned choice = name < 1u << MADE_STAGES ? name : name - 1;
+        for (int stage = 0; stage < MADE_STAGES; stage++) {
+            buffer_text (out, twos [stage][choice >> stage & 1]);
+        }
+        buffer_format (out, "\":%u", name);
+    }
+    buffer_text (out, "}");
+}
+
+static int
+hide_again (json_doc_t *doc)
+{
+    for (size_t i = 0; i < doc->count; i++) {
+        doc->nodes [i].hidden = false;
+    }
+    return json_names_hide (&doc->nodes [1], &doc->nodes [doc->count], doc->count - 1);
+}
+
+static void
+names_made_to_fall_on_one_place_are_not_compared_each_with_each (void **state)
+{
+    (void) state;
+    _cleanup_ (json_doc_clear) json_doc_t doc = {0}, chance = {0};
+    _cleanup_ (buffer_clear) buffer_t made = {0}, names = {0};
+
+    write_made_names (&made);
+    assert_int_equal (read_text (&doc, made.data), 0);
+    assert_int_equal (json_node_count (json_doc_root (&doc)), 1u << MADE_STAGES);
+    assert_int_equal (hide_again (&doc), 1);
+    assert_int_equal (json_node_count (json_doc_root (&doc)), 1u << MADE_STAGES);
+    assert_true (doc.nodes [1u << MADE_STAGES].hidden);
+
+    for (int name = 0; name <= 5000; name++) {
+        buffer_format (&names, "%s\"name_%d\":0", name == 0 ? "{" : ",", name % 5000);
+    }
+    buffer_text (&names, "}");
+    assert_int_equal (read_text (&chance, names.data), 0);
+    assert_int_equal (hide_again (&chance), 0);
+    assert_true (chance.nodes [1].hidden);
+    assert_int_equal (json_node_count (json_doc_root (&chance)), 5000);
+}
+
 static void
 members_are_had_by_name_and_type (void **state)
 {
@@ -360,6 +447,7 @@ main (void)
         cmocka_unit_test (every_cut_and_every_nul_is_refused),
         cmocka_unit_test (nesting_is_bounded),
         cmocka_unit_test (the_last_of_two_members_of_a_name_counts),
+        cmocka_unit_test (names_made_to_fall_on_one_place_are_not_compared_each_with_each),
         cmocka_unit_test (members_are_had_by_name_and_type),
         cmocka_unit_test (random_documents_are_read_as_json_c_reads_them),
     };

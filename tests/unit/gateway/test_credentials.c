@@ -120,6 +120,25 @@ file_is_read_again_when_it_is_another_and_a_wrong_one_changes_nothing (void **st
 }
 
 static void
+file_that_cannot_be_read_to_its_end_is_none (void **state)
+{
+    (void) state;
+    static const char CUT [] = "ops operator sha256:" HASH "\0 expires=2020-01-01T00:00:00Z\n";
+    file_t file = {""};
+    reason_t why = {""};
+
+    assert_null (tokens_new ("/", &why));
+    assert_non_null (strstr (why.text, "cannot be read"));
+    write_file (&file, "");
+    FILE *out = fopen (file.path, "w");
+    assert_int_equal (fwrite (CUT, 1, sizeof CUT - 1, out), sizeof CUT - 1);
+    fclose (out);
+    assert_null (tokens_new (file.path, &why));
+    assert_non_null (strstr (why.text, "line 1: it has a NUL byte"));
+    unlink (file.path);
+}
+
+static void
 token_stands_for_no_more_than_its_line_says_now (void **state)
 {
     (void) state;
@@ -399,6 +418,7 @@ main (void)
         cmocka_unit_test (token_is_known_by_its_hash),
         cmocka_unit_test (wrong_line_is_named_and_nothing_is_taken),
         cmocka_unit_test (file_is_read_again_when_it_is_another_and_a_wrong_one_changes_nothing),
+        cmocka_unit_test (file_that_cannot_be_read_to_its_end_is_none),
         cmocka_unit_test (token_stands_for_no_more_than_its_line_says_now),
         cmocka_unit_test (session_gives_back_who_it_was_until_its_end),
         cmocka_unit_test (session_never_outlives_its_token),
