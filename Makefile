@@ -170,7 +170,7 @@ unit: deps-test $(UNIT) $(REPLAY)  ## the unit tests alone, the fuzzer's corpora
 	@tests/support/run-unit $(UNIT) $(REPLAY)
 	@tests/support/run-node $(wildcard tests/browser/unit/*.test.js)
 
-integration: deps-test all $B/print_schemas node  ## the real programs against the simulator, over real sockets
+integration: deps-test all $B/print_schemas $B/crowd node  ## the real programs against the simulator, over real sockets
 	@PYTHONDONTWRITEBYTECODE=1 $(PYTEST) -n $(TEST_WORKERS) --dist loadfile tests/integration tests/browser $(PYTEST_FLAGS)
 
 node:  # of npm: an EventSource for tests/integration/test_clients.py, playwright-core for tests/browser; these say it when there is none
@@ -181,7 +181,7 @@ faults: deps-test all  ## kill -9 a hundred times under load, stalls, cuts, a fu
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_KILLS=$${CMLWATCH_KILLS:-100} CMLWATCH_RATE=$${CMLWATCH_RATE:-2000} \
 	  $(PYTEST) -s --timeout 1200 tests/integration/test_kills.py tests/integration/test_faults.py $(PYTEST_FLAGS)
 
-soak: deps-test all  ## the whole stack for MINUTES=30 with clients, jobs and rescales; fails when anything grows or an event is missing
+soak: deps-test all $B/crowd  ## the whole stack for MINUTES=30 with clients, jobs and rescales; fails when anything grows or an event is missing
 	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/bench/soak.py $B $(if $(filter command line,$(origin MINUTES)),$(MINUTES),30)
 
 chaos: deps-test all  ## the whole stack while everything goes wrong that SEED=7 says, or each of SEEDS=20 (from FIRST=1 on)
@@ -212,8 +212,9 @@ $B/sse_load: $(patsubst %,$B/tests/bench/%.o,sse_load readers mouth payload obse
 $B/bus_load: $(patsubst %,$B/tests/bench/%.o,bus_load payload observer latency processor) $B/lib/common.a
 $B/sse_broadcaster: $B/tests/bench/sse_broadcaster.o $B/lib/common.a
 $B/bus_raw: $B/tests/bench/bus_raw.o
+$B/crowd: $B/tests/bench/crowd.o
 $B/ingest_load: $(patsubst %,$B/tests/bench/%.o,ingest_load mix) $B/lib/common.a
-$B/sse_load $B/bus_load $B/sse_broadcaster $B/bus_raw $B/ingest_load:
+$B/sse_load $B/bus_load $B/sse_broadcaster $B/bus_raw $B/ingest_load $B/crowd:
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 BENCH_PROGRAMS := $(patsubst %,$B/%,bench_aggregate bench_store sse_load bus_load sse_broadcaster bus_raw ingest_load)

@@ -24,6 +24,7 @@ struct connection {
     bool asked, answered;  //  a request is there; one was
     unsigned status;       //  of the last answer
     size_t bytes;
+    size_t held;              //  of a large answer that is on its way
     time_us_t waits_since;    //  steady
     struct in6_addr address;  //  IPv4 mapped into it; all zero: none
 };
@@ -34,7 +35,8 @@ struct connections {
     connections_settings_t settings;
     connection_t *first, *last;  //  those that owe a request stand in front
     size_t count;
-    metric_t *open, *crowded, *slow, *full, *idle;
+    size_t held;  //  by all of them
+    metric_t *open, *crowded, *slow, *full, *idle, *answers, *refused;
 };
 
 static connection_t *
@@ -143,8 +145,17 @@ begin (connections_t *self, struct MHD_Connection *connection, void **context)
 }
 
 static void
+let_go (connection_t *one)
+{
+    one->all->held -= one->held;
+    one->held = 0;
+    metric_set (one->all->answers, (double) one->all->held);
+}
+
+static void
 end (connections_t *self, connection_t *one)
 {
+    let_go (one);
     unlink_one (self, one);
     metric_set (self->open, (double) --self->count);
     free (one);
@@ -178,6 +189,7 @@ connections_answered (struct MHD_Connection *connection)
     connection_t *one = context_of (connection);
 
     if (one) {
+        let_go (one);
         set_asked (one, false);
         one->status = 0;
         one->answered = true;
@@ -194,6 +206,25 @@ connections_are_too_many (connections_t *self)
         metric_increment (self->full);
     }
     return full;
+}
+
+bool
+connections_hold (struct MHD_Connection *connection, size_t bytes)
+{
+    connection_t *one = context_of (connection);
+    connections_t *all = one ? one->all : NULL;
+
+    if (!one) {
+        return true;
+    }
+    if (all->held > 0 && all->held + bytes > (size_t) all->settings.answers_max) {
+        metric_increment (all->refused);
+        return false;
+    }
+    one->held += bytes;
+    all->held += bytes;
+    metric_set (all->answers, (double) all->held);
+    return true;
 }
 
 const char *
@@ -315,6 +346,10 @@ connections_new (loop_t *loop, const connections_settings_t *settings, metrics_t
         metrics_with (metrics, METRIC_COUNTER, NAME, HELP, METRIC_LABELS ("reason", "full"));
     self->idle = metrics_add (metrics, METRIC_COUNTER, "cmlwatch_gateway_connections_idle_total",
                               "Connections closed that were kept open behind an answer");
+    self->answers = metrics_add (metrics, METRIC_GAUGE, "cmlwatch_gateway_answers_bytes",
+                                 "Bytes of large answers that are on their way");
+    self->refused = metrics_add (metrics, METRIC_COUNTER, "cmlwatch_gateway_answers_refused_total",
+                                 "Large answers refused, 503: answers_max_bytes were on their way");
     loop_timer_every (self->timer, SECOND_US);
     return take_ptr (self);
 }

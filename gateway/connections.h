@@ -25,6 +25,7 @@ typedef struct connections_settings {
     int64_t request_seconds;   //  for a request to be there
     int64_t per_address_max;   //  0: no bound. A Unix socket has no address
     int64_t most;              //  beyond it requests are refused, with an answer
+    int64_t answers_max;       //  bytes of large answers on their way, of all together
     const char *origins;       //  cors.h; borrowed
     const proxies_t *proxies;  //  borrowed
 } connections_settings_t;
@@ -44,6 +45,10 @@ void connections_answered (struct MHD_Connection *connection);
 
 //  More are open than should be: who asks is told to come again. Counted.
 bool connections_are_too_many (connections_t *self);
+
+//  A large answer of so many bytes is about to be sent, and held until it is. False: too much is on its way
+//  already, for those who take it slowly or not at all; counted. One alone may be as large as it is.
+bool connections_hold (struct MHD_Connection *connection, size_t bytes);
 
 const char *connections_origins (struct MHD_Connection *connection);
 

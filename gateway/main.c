@@ -37,7 +37,7 @@ typedef struct settings {
         streams_per_user, head_max_bytes, connections_max;
     int64_t event_log_max, event_log_max_bytes, feed_buffer_max, replay_max, ask_timeout_ms,
         asks_max, audit_queue_max_bytes, body_max_bytes, filter_names_max, request_timeout_seconds,
-        connections_per_address, text_rows_max;
+        connections_per_address, text_rows_max, answers_max_bytes;
     bus_keys_settings_t keys;
     hub_settings_t hub;
     otlp_settings_t otlp;
@@ -107,6 +107,7 @@ static const config_key_t KEYS [] = {
     {"request_timeout_seconds", CONFIG_INTEGER, offsetof (settings_t, request_timeout_seconds), "30",        1, 3600,            NULL, "time for a request to be there, head and body; a slower connection is closed"},
     {"connections_per_address", CONFIG_INTEGER, offsetof (settings_t, connections_per_address), "0",         0, 1000000,         NULL, "connections of one address at once, streams among them; more are closed; 0: no bound, as behind a proxy"},
     {"text_rows_max",       CONFIG_INTEGER, offsetof (settings_t, text_rows_max),       "500",               1, 10000,           NULL, "workers in the table of text that curl gets; the others are told as a number, and counted; 1,000 take some 20 ms"},
+    {"answers_max_bytes",   CONFIG_INTEGER, offsetof (settings_t, answers_max_bytes),   "268435456",         65536, 68719476736, NULL, "large answers (state, workers, past events) that are on their way to whoever takes them slowly; beyond it they are refused, 503, until some are taken or given up"},
     {"cors_origins",        CONFIG_TEXT,    offsetof (settings_t, cors_origins),        "",                  0, 0,               NULL, "origins, apart by commas, whose pages may read the answers, like https://ops.example.com; none otherwise"},
     OTLP_KEYS (settings_t, otlp),
     {0},
@@ -211,6 +212,7 @@ parts_of (const settings_t *settings)
         .tls = *settings->tls_certificate != '\0',
         .dashboard_dir = settings->dashboard_dir,
         .connections = {.request_seconds = settings->request_timeout_seconds,
+                        .answers_max = settings->answers_max_bytes,
                         .per_address_max = settings->connections_per_address,
                         .most = settings->connections_max > 0
                                     ? settings->connections_max

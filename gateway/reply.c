@@ -92,6 +92,11 @@ reply_send_large (struct MHD_Connection *connection, const char *type, buffer_t 
                   bool compression)
 {
     size_t size = body->size;
+
+    if (!connections_hold (connection, size)) {
+        buffer_clear (body);
+        return reply_unknown (connection, -EAGAIN, "too many large answers are on their way");
+    }
     bool gzip = compression && size >= DEFLATED_LEAST && reply_accepts (connection, "gzip");
     struct MHD_Response *response = gzip ? deflated_response (body) : NULL;
 

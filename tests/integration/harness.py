@@ -382,13 +382,15 @@ class Event:
 
 
 class Stream:
-    """A reader of text/event-stream by the HTML standard's rules (section 9.2.6), over a plain socket."""
+    """A reader of text/event-stream by the HTML standard's rules (section 9.2.6), over a plain socket. keep: bytes and events
+    hold all that came; who reads for hours wants none of it."""
 
-    def __init__(self, port, query="", headers=None, path="/api/events/stream", tls=False):
+    def __init__(self, port, query="", headers=None, path="/api/events/stream", tls=False, keep=True):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
         if tls:
             self.socket = TLS.wrap_socket(self.socket, server_hostname="localhost")
-        self.bytes = b""  # all of the body that was read
+        self.keep, self.bytes = keep, b""  # all of the body that was read
+        self.at = 0  # in pending: up to there its lines were taken
         lines = [f"GET {path}{query} HTTP/1.1", f"Host: 127.0.0.1:{port}", "Accept: text/event-stream"]
         lines += [f"{key}: {value}" for key, value in (headers or {}).items()]
         self.socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
@@ -404,7 +406,7 @@ class Stream:
         if not chunk:
             self.ended = True
         self.pending += chunk
-        self.bytes += chunk
+        self.bytes += chunk if self.keep else b""
         return bool(chunk)
 
     def _head(self):
@@ -417,10 +419,11 @@ class Stream:
         return int(first.split()[1]), {k.lower(): v for k, v in (line.split(": ", 1) for line in rest)}
 
     def _line(self):
-        while b"\n" not in self.pending:
+        while (end := self.pending.find(b"\n", self.at)) < 0:
+            self.pending, self.at = self.pending[self.at:], 0
             if not self._more():
                 return None
-        line, _, self.pending = self.pending.partition(b"\n")
+        line, self.at = self.pending[self.at:end], end + 1
         return line.decode().rstrip("\r")
 
     def next(self):
@@ -431,7 +434,8 @@ class Stream:
                 self._type, self._data = "", []
                 if data:
                     event = Event(kind, "\n".join(data), self.last_id)
-                    self.events.append(event)
+                    if self.keep:
+                        self.events.append(event)
                     return event
                 continue
             if line.startswith(":"):
