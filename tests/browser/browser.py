@@ -72,9 +72,11 @@ class Browser:
         question["id"] = next(self.numbers)
         self.process.stdin.write(json.dumps(question) + "\n")
         self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        assert line, "the driver has ended"
-        answer = json.loads(line)
+        answer = {"id": 0}
+        while answer["id"] < question["id"]:  # a test that was given up has not read its last
+            line = self.process.stdout.readline()
+            assert line, "the driver has ended"
+            answer = json.loads(line)
         assert answer["id"] == question["id"]
         if "error" in answer:
             raise AssertionError(f"{question.get('call', 'open')}: {answer['error']}")
@@ -88,7 +90,7 @@ class Browser:
     def stop(self):
         self.process.stdin.close()
         try:
-            self.process.wait(20)
+            self.process.wait(harness.PATIENCE)
         finally:
             if self.process.poll() is None:
                 self.process.kill()

@@ -228,7 +228,7 @@ def test_proxy_that_buffers_is_told_of(fleet, middle, tab, seconds, words):
     assert page.run(f"{STATUS}.notice") == ""
     middle.hold_seconds, middle.mode = seconds, "hold"
 
-    page.wait(f"seen.states.some(s => s.notice.includes('{words}'))", "it says what is wrong", deadline=100)
+    page.wait(f"seen.states.some(s => s.notice.includes('{words}'))", "it says what is wrong", deadline=2 * harness.PATIENCE)
 
 
 def test_picture_that_differs_is_repaired(fleet, middle, tab):

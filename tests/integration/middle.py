@@ -65,7 +65,7 @@ class Middle:
             head = re.sub(rb"(?i)\r\n(accept-encoding|connection):[^\r]*", b"", head)
             head = head.replace(b"\r\n", b"\r\nConnection: close\r\nAccept-Encoding: %s\r\n" % self.coding.encode(), 1)
             try:
-                far = socket.create_connection(self.target, timeout=5)
+                far = socket.create_connection(self.target, timeout=harness.PATIENCE)
             except OSError:
                 self.refuse(near)
                 return

@@ -35,7 +35,7 @@ class Proxy:
                 near.close()
                 continue
             try:
-                far = socket.create_connection(self.target, timeout=5)
+                far = socket.create_connection(self.target, timeout=harness.PATIENCE)
             except OSError:
                 near.close()
                 continue

@@ -115,6 +115,7 @@ def test_labs_and_nodes_are_told_as_they_change(sim, listener, pushed, workers):
     sim.control("labs", {"instance": worker["instance_id"], "lab": "ospf", "state": "STOPPED"})
     pushed()
     hear(listener, "labs.observed", told_labs(worker, "ospf"))
+    until_pushed_alone(listener, workers)
     asked = calls(sim, "/labs/{}/lab_element_state")
 
     sim.control("labs", {"instance": worker["instance_id"], "lab": "ospf", "state": "STARTED"})

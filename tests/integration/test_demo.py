@@ -38,8 +38,9 @@ def demo(tmp_path):
     environment = {**os.environ, **{k: str(v) for k, v in ports.items()}, "CMLWATCH_DEMO_DIR": str(tmp_path / "demo"),
                    "CMLWATCH_DEMO_BUS_PORT": str(harness.free_port()), "CMLWATCH_DEMO_CML_PORT": str(harness.free_port())}
     log = open(tmp_path / "demo.out", "w+")
-    process = subprocess.Popen([harness.ROOT / "deploy/demo", harness.BUILD], stdout=log, stderr=subprocess.STDOUT,
-                               env=environment, start_new_session=True)
+    #  Whoever runs the tests in the background of a script ignores it, and a shell cannot trap what it was born to ignore.
+    process = subprocess.Popen(["env", "--default-signal=INT", harness.ROOT / "deploy/demo", harness.BUILD], stdout=log,
+                               stderr=subprocess.STDOUT, env=environment, start_new_session=True)
 
     class Demo:
         url = f"http://127.0.0.1:{ports['CMLWATCH_DEMO_PORT']}"

@@ -61,7 +61,7 @@ class Pulse:
 
     def end(self):
         self.stop.set()
-        self.thread.join(10)
+        self.thread.join(harness.PATIENCE)
         return self.value % 89 + 0.25
 
 
@@ -252,7 +252,7 @@ def test_thousand_clients_that_come_back_at_once_are_all_served(start, bus, tmp_
     chooser, heard, count = selectors.DefaultSelector(), {}, min(1000, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 100)
     begun = time.monotonic()
     for _ in range(count):
-        client = socket.create_connection(("127.0.0.1", gateway.port), timeout=30)
+        client = socket.create_connection(("127.0.0.1", gateway.port), timeout=harness.PATIENCE)
         client.sendall(request)
         client.setblocking(False)
         chooser.register(client, selectors.EVENT_READ)

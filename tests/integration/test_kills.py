@@ -104,7 +104,7 @@ def test_no_client_sees_a_gap_whatever_is_killed(start, sim, bus, tmp_path):
             collector = make[victim]()
         recoveries[victim].append(time.monotonic() - at)
     stop_load.set()
-    load.join(10)
+    load.join(harness.PATIENCE)
     for worker in range(WORKERS):  # what was said to an aggregator that was away is lost; this is not
         load.ec2.until_heard(gateways[1], REGION, f"i-0kill{worker}", interval_seconds=3600, name=f"final {worker}")
         wait_until(lambda: gateways[1].worker(f"i-0kill{worker}")["name"] == f"final {worker}", "the last word")

@@ -11,7 +11,7 @@ import harness
 from harness import wait_until
 
 
-def run(kind, bus, sim, *arguments, timeout=60, **variables):
+def run(kind, bus, sim, *arguments, timeout=harness.PATIENCE, **variables):
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "CMLWATCH_"))}
     environment.update({"AWS_EC2_METADATA_DISABLED": "true", **(sim.environment() if sim else {}), **variables})
     command = [harness.BUILD / f"cmlwatch-collector-{kind}", "--ingest", bus.ingest, "--control", bus.control,
@@ -142,7 +142,7 @@ def test_reader_that_leaves_ends_it(bus, sim):
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as program:
         assert json.loads(program.stdout.readline())["type"] == "instance.observed"
         program.stdout.close()
-        _, log = program.communicate(timeout=30)
+        _, log = program.communicate(timeout=harness.PATIENCE)
 
     assert program.returncode == 0 and "nobody reads what is printed" in log
 

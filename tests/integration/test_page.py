@@ -65,7 +65,7 @@ def test_page_keeps_what_it_knows_while_the_gateway_is_away_and_comes_back(stack
     assert all(name in text(browser) for name in names), "never emptied"
     stack.gateway.start()
 
-    wait_until(lambda: badge(browser) == "connected", "live again", deadline=60)
+    wait_until(lambda: badge(browser) == "connected", "live again")
     assert all(name in text(browser) for name in names)
 
 

@@ -95,7 +95,7 @@ def test_rescale_leaves_no_worker_unread_and_reads_in_two_places_change_nothing(
     figures["8 to 3"] = watcher.worst_gap()
 
     more[5].kill()
-    wait_until(lambda: metric(stack.aggregator.url, "cmlwatch_collectors") <= 4, "it is given up", deadline=60)
+    wait_until(lambda: metric(stack.aggregator.url, "cmlwatch_collectors") <= 4, "it is given up")
     wait_until(lambda: settled(stack), "all have heard of it")
     watcher.heard_again()
     figures["one killed"] = watcher.worst_gap()

@@ -96,7 +96,7 @@ def test_every_cml_of_the_fleet_is_valid_in_what_differs_between_them(openapi, s
 
 
 def test_cml_that_comes_up_is_valid_before_it_is_ready(openapi, start):
-    sim = start(harness.Simulator, "--transition-ms", 1500, instances=2)
+    sim = start(harness.Simulator, "--transition-ms", 4000, instances=2)
     own = sim.instances()[0]["instance_id"]
     sim.control(f"instances/{own}", {"state": "stopped"})
     sim.control(f"instances/{own}", {"state": "running"})
@@ -189,12 +189,12 @@ def test_wrong_certificate_is_another_key_also_for_open_connections(sim):
 def test_cml_of_a_stopped_instance_refuses_connections(sim):
     instance = sim.instances()[0]
     address = (instance["public_ip"], sim.cml_port)
-    socket.create_connection(address, timeout=5).close()
+    socket.create_connection(address, timeout=harness.PATIENCE).close()
 
     sim.control(f"instances/{instance['instance_id']}", {"state": "stopped"})
 
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(address, timeout=5)
+        socket.create_connection(address, timeout=harness.PATIENCE)
 
 
 def test_unreachable_cml_refuses_and_comes_back(sim):
@@ -203,7 +203,7 @@ def test_unreachable_cml_refuses_and_comes_back(sim):
 
     sim.fault(api="cml", instance=instance["instance_id"], kind="unreachable", for_ms=60000)
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(address, timeout=5)
+        socket.create_connection(address, timeout=harness.PATIENCE)
     sim.control("reset", {})
 
     assert Cml(sim, instance).login().ask("/authok")[0] == 200

@@ -36,13 +36,16 @@ typedef enum web_trick {
     WEB_DROP   //  the connection is closed without an answer
 } web_trick_t;
 
-//  A connection that speaks another protocol from now on. Bytes go by fd, which is not ours to
-//  close: web_tunnel_close ends it.
+//  A connection that speaks another protocol from now on (web_tunnel.h). Neither descriptor is ours
+//  to close: web_tunnel_close ends it.
 typedef struct web_tunnel {
     struct web *web;
     void *handle;
-    int fd;
+    int fd;          //  what comes
     uint32_t local;  //  as of its request
+    int out;         //  where there is room, or none, for what goes; the same without TLS
+    void *session;   //  gnutls_session_t, or null
+    bool flushing;   //  GnuTLS holds a record that out did not take
 } web_tunnel_t;
 
 typedef void web_upgraded_fn (void *argument, const web_tunnel_t *tunnel);

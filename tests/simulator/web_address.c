@@ -6,7 +6,6 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #define LOOPBACK 0x7f000000u
@@ -44,16 +43,4 @@ web_peer_address (struct MHD_Connection *connection)
         return 0;
     }
     return ((const struct sockaddr_in *) (const void *) info->client_addr)->sin_addr.s_addr;
-}
-
-void
-web_send_at_once (struct MHD_Connection *connection)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info (connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    const int on = 1;
-
-    if (info) {
-        setsockopt (info->connect_fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    }
 }

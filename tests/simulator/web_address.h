@@ -13,8 +13,4 @@
 uint32_t web_local_address (struct MHD_Connection *connection);
 uint32_t web_peer_address (struct MHD_Connection *connection);
 
-//  Small writes do not wait for each other's acknowledgement (40 ms, measured), which
-//  libmicrohttpd leaves on after an upgrade.
-void web_send_at_once (struct MHD_Connection *connection);
-
 #endif

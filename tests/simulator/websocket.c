@@ -3,6 +3,7 @@
 #include "websocket.h"
 
 #include "../../common/cleanup.h"
+#include "web_tunnel.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -28,7 +29,7 @@ struct websocket {
     loop_t *loop;
     web_tunnel_t tunnel;
     wslay_event_context_ptr frames;
-    bool over, muted, watched;
+    bool over, muted, watched, waits;
     websocket_text_fn *text_fn;
     void *argument;
 };
@@ -108,7 +109,7 @@ on_send (wslay_event_context_ptr frames, const uint8_t *bytes, size_t size, int 
          void *argument)
 {
     websocket_t *self = argument;
-    ssize_t sent = send (self->tunnel.fd, bytes, size, MSG_NOSIGNAL);
+    ssize_t sent = web_tunnel_send (&self->tunnel, bytes, size);
 
     (void) flags;
     if (sent > 0) {
@@ -134,12 +135,27 @@ on_message (wslay_event_context_ptr frames, const struct wslay_event_on_msg_recv
 
 static void on_descriptor (void *argument, uint32_t events);
 
+//  Over TLS, out is another descriptor than the one that is read.
+static void
+wait_for_room (websocket_t *self, bool waits)
+{
+    if (self->tunnel.out != self->tunnel.fd && waits != self->waits) {
+        self->waits = waits;
+        if (waits) {
+            (void) loop_watch (self->loop, self->tunnel.out, EPOLLOUT, on_descriptor, self);
+        } else {
+            loop_unwatch (self->loop, self->tunnel.out);
+        }
+    }
+}
+
 static void
 look_away (websocket_t *self)
 {
     if (self->watched) {
         self->watched = false;
         loop_unwatch (self->loop, self->tunnel.fd);
+        wait_for_room (self, false);
     }
 }
 
@@ -158,8 +174,11 @@ flush (websocket_t *self)
         return;
     }
     self->watched = true;
-    uint32_t writes = wslay_event_want_write (self->frames) ? (uint32_t) EPOLLOUT : 0;
-    (void) loop_watch (self->loop, self->tunnel.fd, EPOLLIN | writes, on_descriptor, self);
+    bool waits = !web_tunnel_flush (&self->tunnel) || wslay_event_want_write (self->frames);
+    bool is_one = self->tunnel.out == self->tunnel.fd;
+    uint32_t events = EPOLLIN | (waits && is_one ? (uint32_t) EPOLLOUT : 0);
+    (void) loop_watch (self->loop, self->tunnel.fd, events, on_descriptor, self);
+    wait_for_room (self, waits);
 }
 
 static void
@@ -218,7 +237,7 @@ void
 websocket_send_bytes (websocket_t *self, const void *bytes, size_t size)
 {
     if (!self->over && !self->muted &&
-        send (self->tunnel.fd, bytes, size, MSG_NOSIGNAL) != (ssize_t) size) {
+        web_tunnel_send (&self->tunnel, bytes, size) != (ssize_t) size) {
         self->over = true;  //  a buffer that is full would leave half a frame
         look_away (self);
     }

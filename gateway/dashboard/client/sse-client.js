@@ -7,7 +7,8 @@
 import { Model, noChange } from './model.js';
 
 const VERSION = 1;             // of what is said through the port: tabs of another version have another worker
-const WELCOME_MS = 3000, HERE_MS = 20_000, GONE = 2.5;
+// One that fails says so at once. A machine with much to do starts it late, and a stream of each tab's own would be more of it.
+const WELCOME_MS = 10_000, HERE_MS = 20_000, GONE = 2.5;
 
 const workerUrl = named => {
   const url = named ?? new URL('./worker.js', import.meta.url).href;
