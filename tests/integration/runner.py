@@ -131,15 +131,20 @@ class Told:
         if not self.socket.poll(timeout_ms):
             return False
         frames = self.socket.recv_multipart()
-        fields = frames[0].decode().split("|")
-        if fields[0] == "event":
-            assert self.sequence in (0, int(fields[7]) - 1), "no event is lost"
-            self.sequence = int(fields[7])
-            body = json.loads(frames[1])
-            if body["type"].startswith("job."):
-                self.follow(body, fields)
-            self.events.append(body)
+        if frames[0].startswith(b"event|"):
+            self.hear(*frames)
         return True
+
+    def hear(self, header, text):
+        fields = header.decode().split("|")
+        if int(fields[7]) <= self.sequence:
+            return  # it was in the log
+        assert self.sequence in (0, int(fields[7]) - 1), "no event is lost"
+        self.sequence = int(fields[7])
+        body = json.loads(text)
+        if body["type"].startswith("job."):
+            self.follow(body, fields)
+        self.events.append(body)
 
     def follow(self, body, fields):
         SCHEMAS[body["type"]].validate(body)
@@ -169,12 +174,18 @@ class Told:
             return condition()
         return wait_until(holds, what)
 
-    def rejoin_after(self, start):
-        """Its aggregator was killed: what that one said is heard, and what the next says from its first tick on."""
+    def rejoin_after(self, start, control):
+        """Its aggregator was killed: what that one said is heard, and what the next says from its first tick on. What was
+        kept between and did not leave the one that was killed is had from the log, as a replica has it."""
         while self.take(50):
             pass
         start()
         assert self.socket.poll(harness.PATIENCE * 1000), "a tick"
+        control.send("events", after=self.sequence, limit=10000)
+        assert control.socket.poll(harness.PATIENCE * 1000), "the log"
+        _, _, _, _, *told = control.socket.recv_multipart()
+        for header, text in zip(told[::2], told[1::2]):
+            self.hear(header, text)
 
     def life(self, identity, *types):
         """Waits for the last of these, and says what all were."""

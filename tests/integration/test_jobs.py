@@ -452,7 +452,7 @@ def test_whatever_was_told_survives_kill_9_between_any_two_steps(control, told, 
         """Kills it: all is as it was told, and as it was."""
         before = control.jobs()
         aggregator.kill()
-        told.rejoin_after(lambda: (aggregator.start(), harness.wait_ready(aggregator)))
+        told.rejoin_after(lambda: (aggregator.start(), harness.wait_ready(aggregator)), control)
         after = control.jobs()
         assert after == before
         told.until(lambda: all(told.records.get(job["id"]) == job for job in after), "what is known was told")
