@@ -74,24 +74,12 @@ start_over (feed_client_t *self, const char *reason)
     loop_timer_after (self->rejoin, (REJOIN_LEAST + (time_us_t) (random % REJOIN_SPREAD)) * MS_US);
 }
 
-//  The data object within an event of ours; "" when there is none.
-static const char *
-data_of (const char *json, size_t size, size_t *data_size)
-{
-    static const char DATA [] = "\"data\":";
-    const char *at = memmem (json, size, DATA, sizeof DATA - 1);
-
-    at = at ? at + sizeof DATA - 1 : json + size - 1;
-    *data_size = (size_t) (json + size - at) - 1;
-    return at;
-}
-
 //  What of an event a replica keeps besides snapshots.
 static void
 take_data (feed_client_t *self, const feed_header_t *header, const char *json, size_t size)
 {
     size_t data_size;
-    const char *data = data_of (json, size, &data_size);
+    const char *data = frame_data_of (json, size, &data_size);
 
     if (header->type == EVENT_SYSTEM_STATS) {
         replica_set_stats (self->replica, data, data_size);

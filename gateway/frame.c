@@ -235,13 +235,19 @@ frame_masked (frame_t *self, const mask_t *mask)
 }
 
 const char *
-frame_data (const frame_t *self, size_t *size)
+frame_data_of (const char *json, size_t json_size, size_t *size)
 {
     static const char DATA [] = "\"data\":";
-    const char *json = self->bytes + self->json_offset, *end = self->bytes + self->size - 2;
-    const char *at = memmem (json, (size_t) (end - json), DATA, sizeof DATA - 1);
+    const char *end = json + json_size, *at = memmem (json, json_size, DATA, sizeof DATA - 1);
 
-    at = at ? at + sizeof DATA - 1 : end - 1;
-    *size = (size_t) (end - at) - 1;
+    at = at ? at + sizeof DATA - 1 : end;
+    *size = at < end ? (size_t) (end - at) - 1 : 0;
     return at;
+}
+
+const char *
+frame_data (const frame_t *self, size_t *size)
+{
+    return frame_data_of (self->bytes + self->json_offset, self->size - 2 - self->json_offset,
+                          size);
 }

@@ -78,7 +78,9 @@ const packed_t *frame_packed (frame_t *self, struct packer *packer);
 //  memory is out.
 frame_t *frame_masked (frame_t *self, const mask_t *mask);
 
-//  What stands behind `"data":` in the event's JSON.
+//  What stands behind `"data":` in the event's JSON, up to the brace that ends that; nothing where there is none.
 const char *frame_data (const frame_t *self, size_t *size);
+//  The same of an event's JSON that is in no frame.
+const char *frame_data_of (const char *json, size_t json_size, size_t *size);
 
 #endif

@@ -187,8 +187,9 @@ int
 replica_put (replica_t *self, const feed_header_t *header, const char *json, size_t size)
 {
     replica_worker_t *worker = zhashx_lookup (self->workers, header->worker_id);
+    bool is_object = size >= 2 && json [0] == '{' && json [size - 1] == '}';
 
-    if (size < 2 || (worker && worker->state == self->state && header->seq < worker->seq)) {
+    if (!is_object || (worker && worker->state == self->state && header->seq < worker->seq)) {
         return 0;
     }
     if (!worker && !(worker = add_worker (self, header))) {

@@ -39,7 +39,7 @@ void replica_destroy (replica_t **self_p);
 void replica_begin (replica_t *self);
 void replica_end (replica_t *self);
 
-//  Takes a snapshot; older than what is held: ignored. 0 or -ENOMEM.
+//  Takes a snapshot; what is no object, or older than what is held: ignored. 0 or -ENOMEM.
 int replica_put (replica_t *self, const feed_header_t *header, const char *json, size_t size);
 //  The worker left the state; a state newer than this news stays.
 void replica_remove (replica_t *self, const feed_header_t *header);

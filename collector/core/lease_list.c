@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define RENEW_DEFAULT_MS 2000
-#define TTL_DEFAULT_MS   6000
+#define TTL_OF_RENEWALS  3
 
 leased_worker_t *
 leased_worker_hold (leased_worker_t *self)
@@ -173,7 +173,7 @@ lease_list_decode (lease_list_t *self, struct json_object *answer, reason_t *why
     strncpy (list.epoch, epoch, sizeof list.epoch - 1);
     strncpy (list.revision, revision, sizeof list.revision - 1);
     list.renew_ms = time_or (answer, "renew_ms", 50, RENEW_DEFAULT_MS);
-    list.ttl_ms = time_or (answer, "ttl_ms", list.renew_ms, TTL_DEFAULT_MS);
+    list.ttl_ms = time_or (answer, "ttl_ms", list.renew_ms, TTL_OF_RENEWALS * list.renew_ms);
     json_get_bool (answer, "unchanged", &list.unchanged);
     list.heard = -1;
     if (json_get_integer (answer, "heard", &list.heard) && list.heard < 0) {

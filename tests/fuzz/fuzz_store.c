@@ -21,10 +21,12 @@
 #define HEAD       5  //  of a change: page, place in two bytes, how many, whether in the head
 #define CHANGE_MAX 24
 #define CUT        255
-#define FILE_MAX   (1 << 20)
-#define BIG        9000
-#define IN_MEMORY  "/dev/shm"
-#define LAST       60  //  event
+#define FILE_MAX   (1 << 20)  //  of the file that is changed
+#define BYTES_MAX \
+    (1 << 30)  //  that it may grow to: a last page that is said to lie far behind is used
+#define BIG       9000
+#define IN_MEMORY "/dev/shm"
+#define LAST      60  //  event
 
 static struct {
     char folder [64], file [90];
@@ -127,7 +129,7 @@ start (void)
     CHECK (mkdtemp (world.folder) && (world.metrics = metrics_new (100)) && atexit (leave) == 0);
     snprintf (world.file, sizeof world.file, "%s/data.mdb", world.folder);
     world.settings = (store_settings_t){
-        .bytes_max = FILE_MAX, .events_max = 1000, .events_keep_hours = 24, .check = true};
+        .bytes_max = BYTES_MAX, .events_max = 1000, .events_keep_hours = 24, .check = true};
     snprintf (world.settings.path, sizeof world.settings.path, "%s", world.folder);
     store_t *store = store_open (&world.settings, world.metrics, &why);
     CHECK (store);

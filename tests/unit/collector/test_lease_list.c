@@ -83,6 +83,19 @@ times_out_of_bounds_are_our_own_instead (void **state)
 }
 
 static void
+it_never_ends_before_it_is_to_be_renewed (void **state)
+{
+    (void) state;
+    _cleanup_ (lease_list_clear) lease_list_t list = {0};
+
+    decode (&list, "{\"epoch\":\"e\",\"renew_ms\":20000,\"ttl_ms\":900,\"heard\":-7}", NULL);
+
+    assert_int_equal (list.renew_ms, 20000);
+    assert_int_equal (list.ttl_ms, 60000);
+    assert_int_equal (list.heard, -1);
+}
+
+static void
 worker_that_is_held_outlives_its_list (void **state)
 {
     (void) state;
@@ -117,6 +130,7 @@ main (void)
         cmocka_unit_test (worker_that_cannot_be_named_is_left_out),
         cmocka_unit_test (answer_without_an_epoch_or_of_another_kind_is_refused),
         cmocka_unit_test (times_out_of_bounds_are_our_own_instead),
+        cmocka_unit_test (it_never_ends_before_it_is_to_be_renewed),
         cmocka_unit_test (worker_that_is_held_outlives_its_list),
         cmocka_unit_test (configured_regions_are_words_apart_by_commas),
     };

@@ -90,6 +90,26 @@ data_is_what_stands_behind_its_key (void **state)
 }
 
 static void
+data_of_an_event_that_was_cut_is_nothing (void **state)
+{
+    (void) state;
+    static const char *const CUT [] = {"", "{", "{\"data\":", "{\"data\":{"};
+    feed_header_t header = header_of (FEED_EVENT, EVENT_SYSTEM_STATS, NULL, 1);
+
+    for (size_t i = 0; i < COUNT (CUT); i++) {
+        size_t size = 99, in_frame = 99, whole = strlen (CUT [i]);
+        _cleanup_ (frame_release) frame_t *frame = frame_of_event (&header, 0, CUT [i], whole);
+
+        const char *data = frame_data_of (CUT [i], whole, &size);
+        (void) frame_data (frame, &in_frame);
+
+        assert_int_equal (size, 0);
+        assert_int_equal (in_frame, 0);
+        assert_true (data >= CUT [i] && data <= CUT [i] + whole);
+    }
+}
+
+static void
 bytes_are_taken_as_they_are (void **state)
 {
     (void) state;
@@ -160,6 +180,7 @@ main (void)
         cmocka_unit_test (longest_names_fit),
         cmocka_unit_test (part_of_a_state_has_no_id),
         cmocka_unit_test (data_is_what_stands_behind_its_key),
+        cmocka_unit_test (data_of_an_event_that_was_cut_is_nothing),
         cmocka_unit_test (bytes_are_taken_as_they_are),
         cmocka_unit_test (frame_lives_as_long_as_somebody_holds_it),
         cmocka_unit_test (deflated_forms_in_any_order_are_one_stream_and_made_once)};

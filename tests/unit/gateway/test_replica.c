@@ -17,6 +17,21 @@ put (replica_t *replica, const char *worker_id, const char *instance_id, const c
 }
 
 static void
+what_is_no_object_is_no_worker (void **state)
+{
+    (void) state;
+    static const char *const WRONG [] = {"", "{", "[]", "{\"a\":1", "\"a\":1}"};
+    _cleanup_ (replica_destroy) replica_t *replica = replica_new (NULL);
+    feed_header_t header = header_of (FEED_STATE, EVENT_UNKNOWN, WORKER_A, 1);
+
+    for (size_t i = 0; i < COUNT (WRONG); i++) {
+        assert_int_equal (replica_put (replica, &header, WRONG [i], strlen (WRONG [i])), 0);
+    }
+
+    assert_int_equal (replica_size (replica), 0);
+}
+
+static void
 take_away (replica_t *replica, const char *worker_id, uint64_t seq)
 {
     feed_header_t header = header_of (FEED_GONE, EVENT_UNKNOWN, worker_id, seq);
@@ -211,6 +226,7 @@ main (void)
 {
     static const struct CMUnitTest TESTS [] = {
         cmocka_unit_test (older_state_never_overwrites_newer_whatever_way_it_came),
+        cmocka_unit_test (what_is_no_object_is_no_worker),
         cmocka_unit_test (masked_worker_and_its_digest_lack_what_is_masked_and_nothing_else),
         cmocka_unit_test (state_of_the_same_number_is_taken_for_it_may_be_a_later_look),
         cmocka_unit_test (worker_is_found_by_either_id),
