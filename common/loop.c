@@ -13,6 +13,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -408,6 +409,14 @@ sleep_ms (const loop_t *self, int timeout_ms)
     }
     //  Sends within a turn eat edges of ZMQ_FD (libzmq's manual): ask before sleeping.
     return ms == 0 || has_input (self) ? 0 : ms > SLEEP_MOST_MS ? SLEEP_MOST_MS : (int) ms;
+}
+
+bool
+loop_is_wanted (const loop_t *self)
+{
+    struct pollfd any = {.fd = self->epoll_fd, .events = POLLIN};
+
+    return poll (&any, 1, 0) != 0 || loop_timers_wait_us (&self->timers, clock_now ().steady) == 0;
 }
 
 void

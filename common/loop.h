@@ -67,6 +67,11 @@ void loop_on_reload (loop_t *self, loop_fn *fn, void *argument);  //  SIGHUP
 //  Takes all registrations of this argument back; a part calls it when it is destroyed.
 void loop_forget (loop_t *self, void *argument);
 
+//  Whether a descriptor or a timer waits for the next turn: a long work done in pieces at a turn's end
+//  asks between them. It costs a tenth of a turn, and does not see what a socket still holds of a
+//  batch, so nobody goes on for long.
+bool loop_is_wanted (const loop_t *self);
+
 //  A part that still has something to do before the end holds the loop while draining.
 void loop_hold (loop_t *self);
 void loop_release (loop_t *self);

@@ -296,8 +296,6 @@ sweep (audience_t *self, size_t most)
     }
     if (sweep_is_done (&self->sweep)) {
         self->told = self->sweep.newest > self->told ? self->sweep.newest : self->told;
-    } else {
-        loop_timer_after (self->tick, 0);  //  the rest in the next turn, which is not to wait
     }
 }
 
@@ -317,9 +315,16 @@ audience_catch_up (audience_t *self)
 void
 audience_turn (audience_t *self)
 {
+    size_t slices = 0;
+
     audience_catch_up (self);
-    if (!sweep_is_done (&self->sweep)) {
+    while (!sweep_is_done (&self->sweep) && slices < SWEEP_SLICES_MAX &&
+           (slices == 0 || !loop_is_wanted (self->shared->loop))) {
         sweep (self, SWEEP_SLICE);
+        slices++;
+    }
+    if (!sweep_is_done (&self->sweep)) {
+        loop_timer_after (self->tick, 0);  //  the rest in the next turn, which is not to wait
     }
 }
 

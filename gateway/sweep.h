@@ -1,10 +1,11 @@
-// sweep.h - what came goes round the live members of an audience, a part of them in each turn.
+// sweep.h - what came goes round the live members of an audience, a part of them at a time.
 //
 // A write to thousands takes tens of milliseconds, nearly all of it the kernel's, and more comes
 // meanwhile. Were all written to in one go, that would wait for the end, and then for its place in
-// the next one. So members are visited in a circle, SWEEP_SLICE of them in a turn, and each is
-// written all that it has not had by then, at once: what comes has reached everyone one circle
-// later, whenever it came, and nothing else waits for longer than a slice. Where a member stands
+// the next one. So members are visited in a circle, SWEEP_SLICE of them until it is asked whether
+// somebody else wants the loop, and each is written all that it has not had by then, at once: what
+// comes has reached everyone one circle later, whenever it came, and nothing else waits for longer
+// than a slice. Where a member stands
 // is its own cursor. Neighbours mostly want the same bytes, a run, which is made once for them.
 //
 // SPDX-License-Identifier: MIT
@@ -17,6 +18,8 @@
 //  With 4,000 members and one event in flight, 256 cost 17.1 us a delivery, 1,024 16.2, no slices 16.5,
 //  and with eight 2.4, 2.6, 2.7 (medians of 10 and 7 rounds, not far from noise): between the two.
 #define SWEEP_SLICE 512
+//  In one turn, when nobody else wants it: a turn asks each ZeroMQ socket, and costs several visits.
+#define SWEEP_SLICES_MAX 4
 
 //  The events in (from, to] that the filter lets through, as they go out.
 typedef struct sweep_run {

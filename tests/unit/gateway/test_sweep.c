@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define MEMBERS   (2 * SWEEP_SLICE + 10)
+#define MEMBERS   (SWEEP_SLICES_MAX * SWEEP_SLICE + 10)
 #define WRITE_MAX 4096
 #define EVENTS    30
 
@@ -16,6 +16,7 @@
 typedef struct rig {
     fanout_t shared;
     audience_t *audience;
+    loop_timer_t *somebody;  //  who wants the loop at once, so that a turn is one slice
     client_t *clients [MEMBERS];
     int ends [MEMBERS];
 } rig_t;
@@ -41,6 +42,12 @@ add_member (rig_t *rig, size_t i)
     rig->ends [i] = pair [1];
 }
 
+static void
+nothing (void *argument)
+{
+    (void) argument;
+}
+
 static int
 set_up (void **state)
 {
@@ -61,6 +68,8 @@ set_up (void **state)
     event_log_reset (rig->shared.log, EPOCH, 0);
     assert_int_equal (filter_set (filter, "event_types", "worker.created", &why), 0);
     rig->audience = audience_new (&rig->shared, &filter, 30, false);
+    rig->somebody = loop_timer_new (rig->shared.loop, nothing, NULL);
+    loop_timer_after (rig->somebody, 0);
     for (size_t i = 0; i < MEMBERS; i++) {
         add_member (rig, i);
     }
@@ -84,6 +93,7 @@ tear_down (void **state)
         client_free (&client);
     }
     audience_destroy (&rig->audience);
+    loop_timer_destroy (&rig->somebody);
     packer_destroy (&rig->shared.alone);
     event_log_destroy (&rig->shared.log);
     replica_destroy (&rig->shared.replica);
@@ -129,9 +139,9 @@ what_comes_in_mid_circle_goes_with_what_is_still_owed (void **state)
     append (rig, EVENT_WORKER_CREATED);
     audience_turn (rig->audience);
     append (rig, EVENT_WORKER_CREATED);
-    audience_turn (rig->audience);
-    audience_turn (rig->audience);
-    audience_turn (rig->audience);
+    for (size_t slices = 0; slices < SWEEP_SLICES_MAX + 1; slices++) {
+        audience_turn (rig->audience);
+    }
 
     for (size_t i = 0; i < MEMBERS; i++) {
         bool first = i < SWEEP_SLICE;
@@ -158,6 +168,22 @@ a_turn_serves_a_slice_and_the_next_one_the_next (void **state)
     for (size_t i = SWEEP_SLICE; i < MEMBERS; i++) {
         assert_string_equal (next_write (rig, i), "1,");
     }
+}
+
+static void
+a_turn_that_nobody_else_wants_serves_several_slices_and_no_more (void **state)
+{
+    rig_t *rig = *state;
+
+    loop_timer_stop (rig->somebody);
+    append (rig, EVENT_WORKER_CREATED);
+    audience_turn (rig->audience);
+
+    for (size_t i = 0; i < MEMBERS; i++) {
+        bool served = i < SWEEP_SLICES_MAX * SWEEP_SLICE;
+        assert_string_equal (next_write (rig, i), served ? "1," : "");
+    }
+    assert_true (loop_is_wanted (rig->shared.loop));  //  by the rest
 }
 
 static void
@@ -343,6 +369,8 @@ main (void)
     const struct CMUnitTest TESTS [] = {
         cmocka_unit_test_setup_teardown (a_turn_serves_a_slice_and_the_next_one_the_next, set_up,
                                          tear_down),
+        cmocka_unit_test_setup_teardown (
+            a_turn_that_nobody_else_wants_serves_several_slices_and_no_more, set_up, tear_down),
         cmocka_unit_test_setup_teardown (what_comes_in_mid_circle_goes_with_what_is_still_owed,
                                          set_up, tear_down),
         cmocka_unit_test_setup_teardown (members_that_leave_in_mid_circle_keep_nobody_from_theirs,
