@@ -21,7 +21,6 @@
 #define ANSWER_MS     5000
 #define REJOIN_LEAST  50  //  ms; a random pause keeps many gateways from asking at once
 #define REJOIN_SPREAD 200
-#define FEED_HWM      100000
 
 typedef enum join { JOIN_WAITING, JOIN_ASKING, JOIN_JOINED } join_t;
 
@@ -361,8 +360,9 @@ on_watch (void *argument)
 
 feed_client_t *
 feed_client_new (loop_t *loop, const char *feed, const char *control, const bus_keys_t *keys,
-                 int64_t buffer_max, int64_t replay_max, replica_t *replica, event_log_t *log,
-                 const feed_listener_t *listener, metrics_t *metrics, reason_t *why)
+                 int64_t high_water_mark, int64_t buffer_max, int64_t replay_max,
+                 replica_t *replica, event_log_t *log, const feed_listener_t *listener,
+                 metrics_t *metrics, reason_t *why)
 {
     static const char *const EVERYTHING [] = {"", NULL};
     _cleanup_ (feed_client_destroy) feed_client_t *self = calloc (1, sizeof *self);
@@ -393,10 +393,10 @@ feed_client_new (loop_t *loop, const char *feed, const char *control, const bus_
         metrics_add (metrics, METRIC_COUNTER, "cmlwatch_gateway_feed_reconnects_total",
                      "Connections to the feed given up because nothing came");
     self->control = bus_client_new (loop, control, keys, metrics, why);
-    self->subscriber = self->control
-                           ? bus_subscriber_new (loop, BUS_CONNECT, feed, EVERYTHING, FEED_HWM,
-                                                 keys, NULL, on_message, self, metrics, why)
-                           : NULL;
+    self->subscriber = self->control ? bus_subscriber_new (loop, BUS_CONNECT, feed, EVERYTHING,
+                                                           (int) high_water_mark, keys, NULL,
+                                                           on_message, self, metrics, why)
+                                     : NULL;
     if (!self->subscriber) {
         return NULL;
     }
