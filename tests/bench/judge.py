@@ -49,19 +49,19 @@ def memory(name, looks):
 
 
 def descriptors(name, looks):
-    found = grows([look.descriptors for look in looks], 0, DESCRIPTORS)
+    found = grows([look.descriptors for look in looks], 0, DESCRIPTORS) if len(looks) >= LEAST else None
     return [f"{name}: descriptors grow, {found[0]:.0f} to {found[1]:.0f}"] if found else []
 
 
 def queue(name, values, most):
     """It may be used, and never stand: neither more than this in it at the end, nor never empty and growing."""
-    if not values:
+    if len(values) < LEAST:
         return []
     last = quarters(values)[3]
-    if last and statistics.median(last) > most:
+    if statistics.median(last) > most:
         return [f"{name} is {statistics.median(last):.0f}, at most {most}"]
     full = sum(value > 0 for value in last)
-    return [f"{name} grows and is never empty"] if last and full > STANDING * len(last) and grows(values, 0.5, most / 10) else []
+    return [f"{name} grows and is never empty"] if full > STANDING * len(last) and grows(values, 0.5, most / 10) else []
 
 
 def lateness(rows):
@@ -87,12 +87,12 @@ def answers(rows):
             f"the longest {max(row.processor for row in late):.1f} s"] if late else []
 
 
-def notes(rows):
+def notes(rows, asked):
     """What was not judged, and why."""
     starved, slow = sum(row.waited > STARVED for row in rows), sum(row.turn_ms > CROWD_TURN_MS for row in rows)
     sound = sum(row.waited <= STARVED and row.turn_ms <= CROWD_TURN_MS for row in rows)
-    return [f"lateness is not judged: of {len(rows)} looks the gateway waited for a processor in {starved}, the crowd was slow in {slow}"] \
-        if sound < LEAST else []
+    told = f"of {asked} questions {asked - len(rows)} had no answer in time; in {starved} looks the gateway waited for a processor, in {slow} the crowd was slow"
+    return [f"lateness and queues are not judged: {told}"] if sound < LEAST else []
 
 
 def share(looks, field):

@@ -60,7 +60,7 @@ class Asking(threading.Thread):
         super().__init__(daemon=True)
         self.gateway, self.aggregator, self.crowd, self.over = gateway, aggregator, crowd, over
         self.sums, self.queues, self.lateness = collections.Counter(), collections.defaultdict(list), []
-        self.behind, self.held, self.answers, self.before, self.fault = [], [], [], look(gateway), None
+        self.behind, self.held, self.answers, self.looks, self.before, self.fault = [], [], [], [], look(gateway), None
 
     def run(self):
         while not self.over.wait(LOOK_SECONDS):
@@ -90,6 +90,7 @@ class Asking(threading.Thread):
         ran, waited = ((after - earlier) / (now.at - before.at) for after, earlier in ((now.processor, before.processor), (now.waited, before.waited)))
         self.lateness.append(judge.Lateness(len(readers), late, self.crowd.counts()["longest_turn_ms"], ran, waited))
         self.sums, self.before = sums, now
+        self.looks.append(now._replace(descriptors=now.descriptors - sums["cmlwatch_gateway_clients"]))  # each stream has one
         self.behind.append(sum(client["mode"] == "behind" for client in readers))
         self.held.append(sums["cmlwatch_gateway_held_bytes"])
         for name in QUEUES:
@@ -98,16 +99,16 @@ class Asking(threading.Thread):
     def faults(self):
         faults = [self.fault] if self.fault else []
         faults += [fault for name, values in self.queues.items() for fault in judge.queue(name, values, QUEUES[name])]
-        faults += judge.lateness(self.lateness) + judge.answers(self.answers)
+        faults += judge.lateness(self.lateness) + judge.answers(self.answers) + judge.descriptors("gateway", self.looks)
         faults += [f"held for streams: {max(self.held) / 1e6:.1f} MB, at most {HELD_MAX / 1e6:.1f}"] if self.held and max(self.held) > HELD_MAX else []
-        return faults + ([] if any(answer.came for answer in self.answers) else ["the gateway never answered"])
+        return faults
 
     def told(self):
         return {"held_mb_most": round(max(self.held, default=0) / 1e6, 1), "readers_behind_median": median(self.behind),
                 "readers_late_median": median([row.late for row in self.lateness]), "crowd_turn_ms_most": max((row.turn_ms for row in self.lateness), default=0),
                 "answers": sum(answer.came for answer in self.answers), "no_answers": sum(not answer.came for answer in self.answers),
                 "longest_answer": {field: round(max((getattr(answer, field) for answer in self.answers), default=0), 2) for field in ("seconds", "processor")},
-                "notes": judge.notes(self.lateness)}
+                "notes": judge.notes(self.lateness, len(self.answers) // 2)}
 
 
 class Looks:
@@ -120,13 +121,13 @@ class Looks:
         for program in self.programs:
             assert program.alive(), f"{program.name} has ended:\n{program.log[-2000:]}"
             row = look(program)
-            if program is self.asking.gateway:  # what it holds for streams has its own bound, and each stream has a descriptor
-                row = row._replace(memory_kib=row.memory_kib - self.asking.sums["cmlwatch_gateway_held_bytes"] / 1024,
-                                   descriptors=row.descriptors - self.asking.sums["cmlwatch_gateway_clients"])
+            if program is self.asking.gateway:  # what it holds for streams has its own bound
+                row = row._replace(memory_kib=row.memory_kib - self.asking.sums["cmlwatch_gateway_held_bytes"] / 1024)
             self.rows[program.name].append(row)
 
     def faults(self):
-        return [fault for name, rows in self.rows.items() for fault in judge.memory(name, rows) + judge.descriptors(name, rows)]
+        return [fault for name, rows in self.rows.items()
+                for fault in judge.memory(name, rows) + (judge.descriptors(name, rows) if name != self.asking.gateway.name else [])]
 
     def told(self):
         return {"memory_mb_by_quarter": {name: [round(statistics.median(row.memory_kib for row in part) / 1024, 1) for part in judge.quarters(rows) if part]
@@ -227,7 +228,7 @@ def main():
         sums = metrics_of(aggregator.url)
         faults = looks.faults() + asking.faults() + [f"{metric} is {sums[metric]}" for metric in FAULTS if sums[metric]]
         faults += [fault for each in threads for fault in each.faults] + ([work.fault] if work.fault else [])
-        closed = {reason: harness.metric(gateways[0].url, "cmlwatch_gateway_closed_total", reason=reason) for reason in ("gone", "stalled", "memory")}
+        closed = asking.timed(lambda: {reason: harness.metric(gateways[0].url, "cmlwatch_gateway_closed_total", reason=reason) for reason in ("gone", "stalled", "memory")})
         faults += [f"{program.name} ended badly" for program in [*rescales.more, *reversed(programs), sim] if program.stop() != 0]
     print(json.dumps({
         "minutes": MINUTES, "workers": INSTANCES, "clients": CLIENTS, "crowd": counts, "closed": closed,

@@ -60,8 +60,9 @@ def test_late_readers_are_a_fault_where_the_gateway_could_have_served_them(row, 
 
 
 def test_what_could_not_be_judged_is_said():
-    assert not judge.notes([judge.Lateness(400, 0, 20, 0.5, 0) for _ in HOUR])
-    assert "waited for a processor in 120" in judge.notes([judge.Lateness(400, 0, 20, 0.1, 0.9) for _ in HOUR])[0]
+    assert not judge.notes([judge.Lateness(400, 0, 20, 0.5, 0) for _ in HOUR], 120)
+    assert "in 120 looks the gateway waited" in judge.notes([judge.Lateness(400, 0, 20, 0.1, 0.9) for _ in HOUR], 120)[0]
+    assert "of 50 questions 50 had no answer" in judge.notes([], 50)[0]
 
 
 def test_answer_may_wait_for_the_machine_and_not_for_the_gateway():

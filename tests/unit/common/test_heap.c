@@ -2,6 +2,7 @@
 
 #include "../../../common/heap.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -35,25 +36,43 @@ resident_pages (void)
     return resident;
 }
 
-static void
-much_that_was_freed_goes_back_to_the_system_though_some_between_is_kept (void **state)
-{
-    static char *blocks [BLOCKS];
-    size_t page = (size_t) sysconf (_SC_PAGESIZE);
+static char *blocks [BLOCKS];
 
-    (void) state;
+static void *
+allocate (void *argument)
+{
     for (size_t i = 0; i < BLOCKS; i++) {
         blocks [i] = malloc (BLOCK_BYTES);
         assert_non_null (blocks [i]);
         memset (blocks [i], 1, BLOCK_BYTES);
     }
+    return argument;
+}
+
+//  But for some, that lie between the others.
+static void
+free_most (void)
+{
     for (size_t i = 0; i < BLOCKS; i++) {
         if (i % KEPT_EVERY != KEPT_EVERY - 1) {
             free (blocks [i]);
         }
     }
-    size_t before = resident_pages ();
+}
 
+static void
+free_the_rest (void)
+{
+    for (size_t i = KEPT_EVERY - 1; i < BLOCKS; i += KEPT_EVERY) {
+        assert_int_equal (*blocks [i], 1);
+        free (blocks [i]);
+    }
+}
+
+static void
+assert_most_goes_back (void)
+{
+    size_t page = (size_t) sysconf (_SC_PAGESIZE), before = resident_pages ();
     bool gave = heap_give_back ();
 
     if (IS_GLIBC) {
@@ -61,17 +80,40 @@ much_that_was_freed_goes_back_to_the_system_though_some_between_is_kept (void **
         assert_true (before - resident_pages () > BLOCKS / 2 * BLOCK_BYTES / page);
         assert_false (heap_give_back ());  //  and then there is no more
     }
-    for (size_t i = KEPT_EVERY - 1; i < BLOCKS; i += KEPT_EVERY) {
-        assert_int_equal (*blocks [i], 1);
-        free (blocks [i]);
-    }
+}
+
+static void
+much_that_was_freed_goes_back_to_the_system_though_some_between_is_kept (void **state)
+{
+    (void) state;
+    allocate (NULL);
+    free_most ();
+
+    assert_most_goes_back ();
+    free_the_rest ();
+}
+
+//  As libzmq's does with messages, which we free.
+static void
+what_another_thread_allocated_goes_back_as_well (void **state)
+{
+    pthread_t thread;
+
+    (void) state;
+    assert_int_equal (pthread_create (&thread, NULL, allocate, NULL), 0);
+    assert_int_equal (pthread_join (thread, NULL), 0);
+    free_most ();
+
+    assert_most_goes_back ();
+    free_the_rest ();
 }
 
 int
 main (void)
 {
     const struct CMUnitTest tests [] = {
-        cmocka_unit_test (much_that_was_freed_goes_back_to_the_system_though_some_between_is_kept)};
+        cmocka_unit_test (much_that_was_freed_goes_back_to_the_system_though_some_between_is_kept),
+        cmocka_unit_test (what_another_thread_allocated_goes_back_as_well)};
 
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
