@@ -8,6 +8,7 @@
 
 #include "../common/admin.h"
 #include "../common/cleanup.h"
+#include "../common/heap.h"
 #include "../common/log.h"
 #include "../common/notify.h"
 #include "../common/program.h"
@@ -347,8 +348,9 @@ run (const settings_t *settings, reason_t *why)
     _cleanup_ (otlp_destroy) otlp_t *otlp = NULL;
     _cleanup_ (bus_keys_destroy) bus_keys_t *keys = NULL;
     _cleanup_ (door_destroy) door_t *door = NULL;
+    _cleanup_ (heap_destroy) heap_t *heap = metrics && loop ? heap_new (loop, metrics) : NULL;
 
-    if (!metrics || !loop) {
+    if (!heap) {
         return reason_set (why, -1, "out of memory or descriptors");
     }
     if (*settings->store.path && !(store = store_open (&settings->store, metrics, why))) {

@@ -21,7 +21,7 @@
 #define ANSWER_MS     5000
 #define REJOIN_LEAST  50  //  ms; a random pause keeps many gateways from asking at once
 #define REJOIN_SPREAD 200
-#define FEED_HWM      100000
+#define BUFFER_FIRST  256
 
 typedef enum join { JOIN_WAITING, JOIN_ASKING, JOIN_JOINED } join_t;
 
@@ -42,8 +42,8 @@ struct feed_client {
     join_t join;
     bool first_page;
     bool asked;  //  a page is on its way: the next join waits, so that it is not taken for its own
-    buffered_t *buffer;
-    size_t count, max;
+    buffered_t *buffer;  //  of a join: none of it is kept when it is over
+    size_t count, room, max;
     char epoch [ENVELOPE_EPOCH_SIZE];  //  of the state that is being taken, and its number
     uint64_t seq;
     feed_past_t *past;
@@ -57,7 +57,9 @@ drop_buffer (feed_client_t *self)
     for (size_t i = 0; i < self->count; i++) {
         free (self->buffer [i].json);
     }
-    self->count = 0;
+    free (self->buffer);
+    self->buffer = NULL;
+    self->count = self->room = 0;
     feed_past_drop (self->past);
 }
 
@@ -131,15 +133,30 @@ apply (feed_client_t *self, const feed_header_t *header, const char *json, size_
     }
 }
 
+//  Null: as many as may be are kept, or memory is out.
+static buffered_t *
+next_slot (feed_client_t *self)
+{
+    if (self->count == self->room && self->room < self->max) {
+        size_t room = self->room ? 2 * self->room : BUFFER_FIRST;
+        room = room < self->max ? room : self->max;
+        buffered_t *buffer = realloc (self->buffer, room * sizeof *buffer);
+        if (buffer) {
+            self->buffer = buffer;
+            self->room = room;
+        }
+    }
+    return self->count < self->room ? &self->buffer [self->count] : NULL;
+}
+
 static void
 keep (feed_client_t *self, const feed_header_t *header, const char *json, size_t size)
 {
-    buffered_t *slot = &self->buffer [self->count];
-
     if (header->kind == FEED_TICK) {
         return;
     }
-    if (self->count == self->max || !(slot->json = malloc (size + 1))) {
+    buffered_t *slot = next_slot (self);
+    if (!slot || !(slot->json = malloc (size + 1))) {
         metric_increment (self->overflow);
         start_over (self, "more came during the join than feed_buffer_max");
         return;
@@ -182,6 +199,26 @@ on_message (void *argument, const bus_message_t *message)
     }
 }
 
+//  What came meanwhile; it may begin another join, with a buffer of its own.
+static void
+apply_kept (feed_client_t *self)
+{
+    buffered_t *buffer = take_ptr (self->buffer);
+    size_t count = self->count;
+
+    self->count = self->room = 0;
+    for (size_t i = 0; i < count; i++) {
+        const buffered_t *kept = &buffer [i];
+        bool is_new =
+            kept->header.kind != FEED_EVENT || kept->header.seq > event_log_last (self->log);
+        if (self->join == JOIN_JOINED && is_new) {
+            apply (self, &kept->header, kept->json, kept->size);
+        }
+        free (kept->json);
+    }
+    free (buffer);
+}
+
 static void
 finish_join (feed_client_t *self)
 {
@@ -189,13 +226,7 @@ finish_join (feed_client_t *self)
     feed_past_end (self->past, self->log);
     self->join = JOIN_JOINED;
     metric_increment (self->joins);
-    for (size_t i = 0; i < self->count && self->join == JOIN_JOINED; i++) {
-        const buffered_t *kept = &self->buffer [i];
-        if (kept->header.kind != FEED_EVENT || kept->header.seq > event_log_last (self->log)) {
-            apply (self, &kept->header, kept->json, kept->size);
-        }
-    }
-    drop_buffer (self);
+    apply_kept (self);
     if (self->join == JOIN_JOINED) {
         log_info ("joined the feed", LOG_TEXT ("epoch", event_log_epoch (self->log)),
                   LOG_INTEGER ("workers", replica_size (self->replica)));
@@ -349,16 +380,16 @@ on_watch (void *argument)
 
 feed_client_t *
 feed_client_new (loop_t *loop, const char *feed, const char *control, const bus_keys_t *keys,
-                 int64_t buffer_max, int64_t replay_max, replica_t *replica, event_log_t *log,
-                 const feed_listener_t *listener, metrics_t *metrics, reason_t *why)
+                 int64_t high_water_mark, int64_t buffer_max, int64_t replay_max,
+                 replica_t *replica, event_log_t *log, const feed_listener_t *listener,
+                 metrics_t *metrics, reason_t *why)
 {
     static const char *const EVERYTHING [] = {"", NULL};
     _cleanup_ (feed_client_destroy) feed_client_t *self = calloc (1, sizeof *self);
 
     if (!self || !(self->rejoin = loop_timer_new (loop, on_rejoin, self)) ||
         !(self->watch = loop_timer_new (loop, on_watch, self)) ||
-        !(self->past = feed_past_new (replay_max)) ||
-        !(self->buffer = calloc ((size_t) buffer_max, sizeof *self->buffer))) {
+        !(self->past = feed_past_new (replay_max))) {
         reason_set (why, -ENOMEM, "out of memory");
         return NULL;
     }
@@ -381,10 +412,10 @@ feed_client_new (loop_t *loop, const char *feed, const char *control, const bus_
         metrics_add (metrics, METRIC_COUNTER, "cmlwatch_gateway_feed_reconnects_total",
                      "Connections to the feed given up because nothing came");
     self->control = bus_client_new (loop, control, keys, metrics, why);
-    self->subscriber = self->control
-                           ? bus_subscriber_new (loop, BUS_CONNECT, feed, EVERYTHING, FEED_HWM,
-                                                 keys, NULL, on_message, self, metrics, why)
-                           : NULL;
+    self->subscriber = self->control ? bus_subscriber_new (loop, BUS_CONNECT, feed, EVERYTHING,
+                                                           (int) high_water_mark, keys, NULL,
+                                                           on_message, self, metrics, why)
+                                     : NULL;
     if (!self->subscriber) {
         return NULL;
     }
@@ -407,7 +438,6 @@ feed_client_destroy (feed_client_t **self_p)
         if (self->past) {
             drop_buffer (self);
         }
-        free (self->buffer);
         feed_past_destroy (&self->past);
         free (self);
         *self_p = NULL;

@@ -26,10 +26,10 @@ typedef struct feed_listener {
     arrivals_t *arrivals;
 } feed_listener_t;
 
-//  buffer_max: feed messages kept during a join. replay_max: events asked for that came before it.
+//  high_water_mark: feed messages that wait to be read. buffer_max: those kept during a join. replay_max: events asked for that came before it.
 feed_client_t *feed_client_new (loop_t *loop, const char *feed, const char *control,
-                                const bus_keys_t *keys, int64_t buffer_max, int64_t replay_max,
-                                replica_t *replica, event_log_t *log,
+                                const bus_keys_t *keys, int64_t high_water_mark, int64_t buffer_max,
+                                int64_t replay_max, replica_t *replica, event_log_t *log,
                                 const feed_listener_t *listener, metrics_t *metrics, reason_t *why);
 void feed_client_destroy (feed_client_t **self_p);
 

@@ -46,7 +46,9 @@ feed_past_drop (feed_past_t *self)
     for (size_t i = 0; i < self->count; i++) {
         free (self->events [i].json);
     }
-    self->count = 0;
+    free (self->events);
+    self->events = NULL;
+    self->count = self->size = 0;
 }
 
 void
@@ -57,7 +59,6 @@ feed_past_destroy (feed_past_t **self_p)
 
     if (self) {
         feed_past_drop (self);
-        free (self->events);
         free (self);
         *self_p = NULL;
     }

@@ -218,7 +218,6 @@ on_beat (void *argument)
         }
     }
     admission_tidy (self->admission);
-    hub_give_back_memory (self);
 }
 
 //  All come back to some gateway: not faster than it can give states.

@@ -13,11 +13,9 @@
 #include "../common/log.h"
 #include "hub_state.h"
 
-#include <malloc.h>
 #include <stdlib.h>
 
-#define EASE_PART  8                    //  down to this part below the bound: not at each turn anew
-#define TRIM_BYTES ((size_t) 16 << 20)  //  given back by clients since memory was last given back
+#define EASE_PART 8  //  down to this part below the bound: not at each turn anew
 
 typedef struct burden {
     client_t *client;
@@ -73,19 +71,5 @@ hub_bound_memory (hub_t *self)
 
     if (self->shared.held > most) {
         shed (self, most - most / EASE_PART);
-    }
-}
-
-//  What clients have let go of lies between other things, and the allocator keeps it. It is asked for rarely:
-//  to look through the heap takes milliseconds.
-void
-hub_give_back_memory (hub_t *self)
-{
-    size_t held = self->shared.held;
-
-    self->held_most = held > self->held_most ? held : self->held_most;
-    if (self->held_most - held > TRIM_BYTES) {
-        self->held_most = held;
-        (void) malloc_trim (0);
     }
 }

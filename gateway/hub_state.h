@@ -20,7 +20,6 @@ struct hub {
     zhashx_t *by_user;  //  how many streams each has, as a size_t *
     loop_fn *on_resumed;
     void *resumed_argument;
-    size_t held_most;        //  of bytes held since memory was last given back (hub_memory.c)
     uint64_t sent, counted;  //  bytes of streams that are closed; and what the counter says
     metric_t *clients_now, *waiting, *audiences_now, *images, *queued, *held_now, *behind,
         *monitors, *bytes;
@@ -29,8 +28,7 @@ struct hub {
 };
 
 //  In hub_memory.c, at a turn's end: while more than held_max_bytes are held, those clients that hold most are
-//  closed; and once a second: what was held, and is no more, goes back to the system.
+//  closed.
 void hub_bound_memory (hub_t *self);
-void hub_give_back_memory (hub_t *self);
 
 #endif

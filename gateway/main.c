@@ -6,6 +6,7 @@
 // SPDX-License-Identifier: MIT
 
 #include "../common/cleanup.h"
+#include "../common/heap.h"
 #include "../common/log.h"
 #include "../common/notify.h"
 #include "../common/program.h"
@@ -35,9 +36,9 @@ typedef struct settings {
     int auth;
     int64_t session_seconds, jwt_leeway_seconds, jwt_refresh_seconds, requests_per_second,
         streams_per_user, head_max_bytes, connections_max;
-    int64_t event_log_max, event_log_max_bytes, feed_buffer_max, replay_max, ask_timeout_ms,
-        asks_max, audit_queue_max_bytes, body_max_bytes, filter_names_max, request_timeout_seconds,
-        connections_per_address, text_rows_max, answers_max_bytes;
+    int64_t event_log_max, event_log_max_bytes, high_water_mark, feed_buffer_max, replay_max,
+        ask_timeout_ms, asks_max, audit_queue_max_bytes, body_max_bytes, filter_names_max,
+        request_timeout_seconds, connections_per_address, text_rows_max, answers_max_bytes;
     bus_keys_settings_t keys;
     hub_settings_t hub;
     otlp_settings_t otlp;
@@ -98,6 +99,7 @@ static const config_key_t KEYS [] = {
     {"filter_names_max",    CONFIG_INTEGER, offsetof (settings_t, filter_names_max),    "256",               1, 100000,        NULL, "names in each list of a filter"},
     {"event_log_max",       CONFIG_INTEGER, offsetof (settings_t, event_log_max),       "100000",            16, 10000000,       NULL, "events held for clients that are behind or come back"},
     {"event_log_max_bytes", CONFIG_INTEGER, offsetof (settings_t, event_log_max_bytes), "134217728",         65536, 17179869184, NULL, "bytes of these and of the forms that clients had of them, compressed or masked; the oldest go first"},
+    {"high_water_mark",     CONFIG_INTEGER, offsetof (settings_t, high_water_mark),     "100000",            100, 10000000,      NULL, "feed messages waiting to be read, some 4 KB each; beyond it they wait at the aggregator (its feed_high_water_mark)"},
     {"feed_buffer_max",     CONFIG_INTEGER, offsetof (settings_t, feed_buffer_max),     "100000",            100, 10000000,      NULL, "feed messages kept while the state is asked for; beyond it the join starts over"},
     {"replay_max",          CONFIG_INTEGER, offsetof (settings_t, replay_max),          "10000",             0, 10000000,        NULL, "events asked of the aggregator at a join, so that clients can come back to where they were"},
     {"ask_timeout_ms",      CONFIG_INTEGER, offsetof (settings_t, ask_timeout_ms),      "2000",              1000, 60000,        NULL, "longest wait for the aggregator's answer to a request; then 503, and what has not reached it by then never does"},
@@ -273,6 +275,10 @@ run (const settings_t *settings, reason_t *why)
     if (!metrics || !loop || !mask || !replica || !log) {
         return reason_set (why, -1, "out of memory or descriptors");
     }
+    _cleanup_ (heap_destroy) heap_t *heap = heap_new (loop, metrics);
+    if (!heap) {
+        return reason_set (why, -1, "out of memory");
+    }
     _cleanup_ (otlp_destroy) otlp_t *otlp = NULL;
     if (otlp_open (&otlp, loop, &settings->otlp, GATEWAY.name, metrics, why) < 0) {
         return -1;
@@ -287,8 +293,8 @@ run (const settings_t *settings, reason_t *why)
     feed_listener_t listener = {.reset = on_reset, .argument = hub, .arrivals = arrivals};
     _cleanup_ (feed_client_destroy) feed_client_t *feed =
         hub ? feed_client_new (loop, settings->feed, settings->control, keys,
-                               settings->feed_buffer_max, settings->replay_max, replica, log,
-                               &listener, metrics, why)
+                               settings->high_water_mark, settings->feed_buffer_max,
+                               settings->replay_max, replica, log, &listener, metrics, why)
             : NULL;
     _cleanup_ (asks_destroy) asks_t *asks =
         feed ? asks_new (loop, settings->control, keys, settings->ask_timeout_ms,

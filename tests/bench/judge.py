@@ -17,13 +17,19 @@ STILL = 0.25      # of a growth, in its last third: it goes on
 LATE_MS = 5000
 LATE_MOST = 0.05  # of the readers
 BUSY = 0.8        # of the time: it worked, or wanted to
+STARVED = 0.5     # of the time it waited for a processor: nothing is said of how late anybody is
+LEAST = 12        # looks: of fewer nothing is said
+ANSWER_SECONDS = 5  # of the gateway's own processor time
 CROWD_TURN_MS = 1000
 STANDING = 0.9    # of the looks: a queue that is never empty
 
 #  processor, waited: seconds since the program's start that it had a processor, or waited for one.
 Look = collections.namedtuple("Look", "at memory_kib descriptors processor waited")
-#  Of one look at a gateway's streams: readers, how many of these were late, and the crowd's longest turn.
-Lateness = collections.namedtuple("Lateness", "readers late turn_ms busy")
+#  Of one look at a gateway's streams: readers, how many of these were late, the crowd's longest turn; and since the look before, the
+#  shares of the time in which the gateway had a processor, or waited for one.
+Lateness = collections.namedtuple("Lateness", "readers late turn_ms ran waited")
+#  To an answer, or until it was given up: seconds, and those in which the gateway had a processor.
+Answer = collections.namedtuple("Answer", "came seconds processor")
 
 
 def quarters(rows):
@@ -43,26 +49,28 @@ def memory(name, looks):
 
 
 def descriptors(name, looks):
-    found = grows([look.descriptors for look in looks], 0, DESCRIPTORS)
+    found = grows([look.descriptors for look in looks], 0, DESCRIPTORS) if len(looks) >= LEAST else None
     return [f"{name}: descriptors grow, {found[0]:.0f} to {found[1]:.0f}"] if found else []
 
 
 def queue(name, values, most):
     """It may be used, and never stand: neither more than this in it at the end, nor never empty and growing."""
-    if not values:
+    if len(values) < LEAST:
         return []
     last = quarters(values)[3]
-    if last and statistics.median(last) > most:
+    if statistics.median(last) > most:
         return [f"{name} is {statistics.median(last):.0f}, at most {most}"]
     full = sum(value > 0 for value in last)
-    return [f"{name} grows and is never empty"] if last and full > STANDING * len(last) and grows(values, 0.5, most / 10) else []
+    return [f"{name} grows and is never empty"] if full > STANDING * len(last) and grows(values, 0.5, most / 10) else []
 
 
 def lateness(rows):
-    """Of looks in which the crowd was at it."""
-    sound = [row for row in rows if row.turn_ms <= CROWD_TURN_MS and row.readers]
-    idle = [row for row in sound if row.busy < BUSY]
+    """Of looks in which the crowd was at it and the gateway could be."""
+    sound = [row for row in rows if row.turn_ms <= CROWD_TURN_MS and row.readers and row.waited <= STARVED]
+    idle = [row for row in sound if row.ran + row.waited < BUSY]
     faults = []
+    if len(sound) < LEAST:
+        return []
     late = [row.late / row.readers for row in idle]
     if late and statistics.median(late) > LATE_MOST:
         faults.append(f"{statistics.median(late):.0%} of those who read are late by {LATE_MS} ms while the gateway has time")
@@ -70,6 +78,21 @@ def lateness(rows):
     if found:
         faults.append(f"more and more of those who read are late: {found[0]:.0f} to {found[1]:.0f}")
     return faults
+
+
+def answers(rows):
+    """Whoever asks has an answer before the gateway has worked for long; how long it had to wait for its turn is the machine's business."""
+    late = [row for row in rows if row.processor > ANSWER_SECONDS]
+    return [f"{len(late)} of {len(rows)} answers took more than {ANSWER_SECONDS} s of the gateway's processor time, "
+            f"the longest {max(row.processor for row in late):.1f} s"] if late else []
+
+
+def notes(rows, asked):
+    """What was not judged, and why."""
+    starved, slow = sum(row.waited > STARVED for row in rows), sum(row.turn_ms > CROWD_TURN_MS for row in rows)
+    sound = sum(row.waited <= STARVED and row.turn_ms <= CROWD_TURN_MS for row in rows)
+    told = f"of {asked} questions {asked - len(rows)} had no answer in time; in {starved} looks the gateway waited for a processor, in {slow} the crowd was slow"
+    return [f"lateness and queues are not judged: {told}"] if sound < LEAST else []
 
 
 def share(looks, field):

@@ -25,7 +25,6 @@ REGIONS = "us-east-1,us-west-2,eu-west-1,eu-central-1,ap-southeast-2"
 LOG_MAX = 5000  # events of a gateway, for those who come back
 HELD_MAX = 64 << 20  # bytes of a gateway, for those who take nothing
 LOOK_SECONDS = 3
-SLOW_MOST = 0.02  # of the times that it is asked
 QUEUES = {"cmlwatch_webhook_waiting": 30, "cmlwatch_jobs_pending_age_seconds": 30, "cmlwatch_gateway_clients_waiting": 50}
 FAULTS = ("cmlwatch_bus_lost_total", "cmlwatch_ingest_rejected_total", "cmlwatch_store_failures_total", "cmlwatch_feed_send_refused_total")
 
@@ -61,29 +60,37 @@ class Asking(threading.Thread):
         super().__init__(daemon=True)
         self.gateway, self.aggregator, self.crowd, self.over = gateway, aggregator, crowd, over
         self.sums, self.queues, self.lateness = collections.Counter(), collections.defaultdict(list), []
-        self.behind, self.held, self.slow, self.longest, self.before, self.fault = [], [], 0, 0.0, look(gateway), None
+        self.behind, self.held, self.answers, self.looks, self.before, self.fault = [], [], [], [], look(gateway), None
 
     def run(self):
         while not self.over.wait(LOOK_SECONDS):
-            begin = time.monotonic()
             try:
-                self.ask()
-            except OSError:  # a machine that others work on; told, and a fault when it is often
-                self.slow += 1
+                sums = self.timed(lambda: metrics_of(self.gateway.url))
+                clients = self.timed(lambda: harness.http_json(self.gateway.url + "/api/clients")["clients"])
+                if sums and clients is not None:
+                    sums.update({name: value for name, value in metrics_of(self.aggregator.url).items() if name in QUEUES})
+                    self.take(sums, clients)
             except Exception as error:  # the main thread tells of it
                 self.fault = f"asking: {error!r}"
-            self.longest = max(self.longest, time.monotonic() - begin)
 
-    def ask(self):
-        sums = metrics_of(self.gateway.url)
-        clients = harness.http_json(self.gateway.url + "/api/clients")["clients"]
-        sums.update({name: value for name, value in metrics_of(self.aggregator.url).items() if name in QUEUES})
+    def timed(self, ask):
+        before, answer = look(self.gateway), None
+        try:
+            answer = ask()
+        except OSError:  # a machine that others work on; or a gateway that does not come to it, which its processor time tells
+            pass
+        now = look(self.gateway)
+        self.answers.append(judge.Answer(answer is not None, now.at - before.at, now.processor - before.processor))
+        return answer
+
+    def take(self, sums, clients):
         readers = [client for client in clients if client["name"] == "crowd-reads"]
         late = sum(client["lag_ms"] > judge.LATE_MS for client in readers)
         now, before = look(self.gateway), self.before
-        busy = (now.processor + now.waited - before.processor - before.waited) / (now.at - before.at)
-        self.lateness.append(judge.Lateness(len(readers), late, self.crowd.counts()["longest_turn_ms"], busy))
+        ran, waited = ((after - earlier) / (now.at - before.at) for after, earlier in ((now.processor, before.processor), (now.waited, before.waited)))
+        self.lateness.append(judge.Lateness(len(readers), late, self.crowd.counts()["longest_turn_ms"], ran, waited))
         self.sums, self.before = sums, now
+        self.looks.append(now._replace(descriptors=now.descriptors - sums["cmlwatch_gateway_clients"]))  # each stream has one
         self.behind.append(sum(client["mode"] == "behind" for client in readers))
         self.held.append(sums["cmlwatch_gateway_held_bytes"])
         for name in QUEUES:
@@ -92,15 +99,16 @@ class Asking(threading.Thread):
     def faults(self):
         faults = [self.fault] if self.fault else []
         faults += [fault for name, values in self.queues.items() for fault in judge.queue(name, values, QUEUES[name])]
-        faults += judge.lateness(self.lateness)
+        faults += judge.lateness(self.lateness) + judge.answers(self.answers) + judge.descriptors("gateway", self.looks)
         faults += [f"held for streams: {max(self.held) / 1e6:.1f} MB, at most {HELD_MAX / 1e6:.1f}"] if self.held and max(self.held) > HELD_MAX else []
-        asked = self.slow + len(self.lateness)
-        return faults + ([f"{self.slow} of {asked} times there was no answer in {harness.PATIENCE} s"] if self.slow > SLOW_MOST * asked else [])
+        return faults
 
     def told(self):
         return {"held_mb_most": round(max(self.held, default=0) / 1e6, 1), "readers_behind_median": median(self.behind),
                 "readers_late_median": median([row.late for row in self.lateness]), "crowd_turn_ms_most": max((row.turn_ms for row in self.lateness), default=0),
-                "answers": len(self.lateness), "no_answers": self.slow, "longest_answer_seconds": round(self.longest, 1)}
+                "answers": sum(answer.came for answer in self.answers), "no_answers": sum(not answer.came for answer in self.answers),
+                "longest_answer": {field: round(max((getattr(answer, field) for answer in self.answers), default=0), 2) for field in ("seconds", "processor")},
+                "notes": judge.notes(self.lateness, len(self.answers) // 2)}
 
 
 class Looks:
@@ -113,13 +121,13 @@ class Looks:
         for program in self.programs:
             assert program.alive(), f"{program.name} has ended:\n{program.log[-2000:]}"
             row = look(program)
-            if program is self.asking.gateway:  # what it holds for streams has its own bound, and each stream has a descriptor
-                row = row._replace(memory_kib=row.memory_kib - self.asking.sums["cmlwatch_gateway_held_bytes"] / 1024,
-                                   descriptors=row.descriptors - self.asking.sums["cmlwatch_gateway_clients"])
+            if program is self.asking.gateway:  # what it holds for streams has its own bound
+                row = row._replace(memory_kib=row.memory_kib - self.asking.sums["cmlwatch_gateway_held_bytes"] / 1024)
             self.rows[program.name].append(row)
 
     def faults(self):
-        return [fault for name, rows in self.rows.items() for fault in judge.memory(name, rows) + judge.descriptors(name, rows)]
+        return [fault for name, rows in self.rows.items()
+                for fault in judge.memory(name, rows) + (judge.descriptors(name, rows) if name != self.asking.gateway.name else [])]
 
     def told(self):
         return {"memory_mb_by_quarter": {name: [round(statistics.median(row.memory_kib for row in part) / 1024, 1) for part in judge.quarters(rows) if part]
@@ -220,7 +228,7 @@ def main():
         sums = metrics_of(aggregator.url)
         faults = looks.faults() + asking.faults() + [f"{metric} is {sums[metric]}" for metric in FAULTS if sums[metric]]
         faults += [fault for each in threads for fault in each.faults] + ([work.fault] if work.fault else [])
-        closed = {reason: harness.metric(gateways[0].url, "cmlwatch_gateway_closed_total", reason=reason) for reason in ("gone", "stalled", "memory")}
+        closed = asking.timed(lambda: {reason: harness.metric(gateways[0].url, "cmlwatch_gateway_closed_total", reason=reason) for reason in ("gone", "stalled", "memory")})
         faults += [f"{program.name} ended badly" for program in [*rescales.more, *reversed(programs), sim] if program.stop() != 0]
     print(json.dumps({
         "minutes": MINUTES, "workers": INSTANCES, "clients": CLIENTS, "crowd": counts, "closed": closed,

@@ -47,15 +47,27 @@ def test_queue_may_be_used_and_never_stand():
 
 
 @pytest.mark.parametrize("row, fault", [
-    (lambda n: judge.Lateness(400, 0, 20, 0.5), None),
-    (lambda n: judge.Lateness(400, 80, 20, 0.5), "while the gateway has time"),
-    (lambda n: judge.Lateness(400, 80, 20, 1.0), None),               # it works all the time: the load, or the machine
-    (lambda n: judge.Lateness(400, 80, 5000, 0.5), None),             # the crowd itself was not at it
-    (lambda n: judge.Lateness(400, 3 * n, 20, 1.0), "more and more")])  # but it must not go on growing
+    (lambda n: judge.Lateness(400, 0, 20, 0.5, 0), None),
+    (lambda n: judge.Lateness(400, 80, 20, 0.5, 0), "while the gateway has time"),
+    (lambda n: judge.Lateness(400, 80, 20, 0.9, 0.1), None),                 # it works all the time: the load
+    (lambda n: judge.Lateness(400, 3 * n, 20, 0.9, 0.1), "more and more"),   # but that must not go on growing
+    (lambda n: judge.Lateness(400, 3 * n, 20, 0.2, 0.8), None),              # the machine
+    (lambda n: judge.Lateness(400, 80, 5000, 0.5, 0), None)])                # the crowd itself was not at it
 def test_late_readers_are_a_fault_where_the_gateway_could_have_served_them(row, fault):
     faults = judge.lateness([row(n) for n in HOUR])
 
     assert (fault in faults[0]) if fault else not faults
+
+
+def test_what_could_not_be_judged_is_said():
+    assert not judge.notes([judge.Lateness(400, 0, 20, 0.5, 0) for _ in HOUR], 120)
+    assert "in 120 looks the gateway waited" in judge.notes([judge.Lateness(400, 0, 20, 0.1, 0.9) for _ in HOUR], 120)[0]
+    assert "of 50 questions 50 had no answer" in judge.notes([], 50)[0]
+
+
+def test_answer_may_wait_for_the_machine_and_not_for_the_gateway():
+    assert not judge.answers([judge.Answer(True, 0.1, 0.0), judge.Answer(False, 60, 1.2)])
+    assert "1 of 2 answers" in judge.answers([judge.Answer(True, 0.1, 0.0), judge.Answer(True, 20, 9.5)])[0]
 
 
 def say(told, kind, sequence=None, **data):
