@@ -20,7 +20,9 @@
 
 #define PAGE_DEFAULT 1000
 #define PAGE_MOST    5000
-#define TTL_RENEWALS 3  //  missed in a row until a collector counts as gone
+#define PAGE_BYTES \
+    ((size_t) 4 * 1024 * 1024)  //  of events, about; the next question goes on behind them
+#define TTL_RENEWALS 3          //  missed in a row until a collector counts as gone
 
 struct control {
     loop_t *loop;
@@ -323,6 +325,7 @@ on_command (void *argument, bus_request_t *request)
 typedef struct past {
     bus_request_t *request;
     const char *epoch;
+    size_t bytes;  //  of the answer
 } past_t;
 
 //  What was told in the store's epoch before this one is of this one now, with the same number.
@@ -330,10 +333,14 @@ static void
 add_event (void *argument, uint64_t seq, time_us_t at, const void *header, size_t header_size,
            const void *body, size_t body_size)
 {
-    const past_t *past = argument;
+    past_t *past = argument;
     feed_header_t told;
 
     (void) seq, (void) at;
+    if (past->bytes >= PAGE_BYTES) {
+        return;
+    }
+    past->bytes += header_size + body_size;
     if (feed_header_parse (&told, header, header_size, NULL) == 0 &&
         strcmp (told.epoch, past->epoch) != 0) {
         _cleanup_ (buffer_clear) buffer_t text = {0};
@@ -358,7 +365,7 @@ on_events (void *argument, bus_request_t *request)
     (void) json_get_integer (bus_request_json (request), "after", &after);
     (void) json_get_integer (bus_request_json (request), "limit", &limit);
     limit = limit < 1 || limit > PAGE_MOST ? PAGE_DEFAULT : limit;
-    past_t past = {request, feed_epoch (self->feed)};
+    past_t past = {request, feed_epoch (self->feed), 0};
     if (self->store && after >= 0 &&
         store_each_event (self->store, (uint64_t) after, (size_t) limit, add_event, &past, &why) <
             0) {

@@ -87,6 +87,7 @@ fleet_samples (fleet_t *self, entry_t *entry)
         log_warn ("samples cannot be read", LOG_TEXT ("worker", worker_id (entry->worker)),
                   LOG_TEXT ("reason", why.text));
     }
+    history_forget_future (entry->history, loop_now (self->loop).wall);
     return entry->history;
 }
 

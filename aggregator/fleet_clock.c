@@ -12,6 +12,9 @@ fleet_forget_future (fleet_t *self, time_us_t now)
     for (entry_t *entry = zhashx_first (self->entries); entry;
          entry = zhashx_next (self->entries)) {
         worker_forget_future (entry->worker, now);
+        if (entry->history) {
+            history_forget_future (entry->history, now);
+        }
     }
 }
 

@@ -232,6 +232,43 @@ history_put (history_t *self, const snapshot_t *snapshot, time_us_t at)
     }
 }
 
+//  Also what is kept of it is to be written anew: with the newest number there is.
+static bool
+ring_forget_after (ring_t *ring, int64_t last)
+{
+    int64_t oldest = ring->newest - ring->length + 1;
+
+    if (ring->length == 0 || ring->newest == INT64_MIN || ring->newest <= last) {
+        return false;
+    }
+    for (int64_t each = oldest > last ? oldest : last + 1; each <= ring->newest; each++) {
+        float *slot = each >= 0 ? slot_of (ring, each) : NULL;
+        if (slot) {
+            *slot = NAN;
+        }
+    }
+    for (size_t i = 0; i < block_count (ring); i++) {
+        ring->dirty [i] = ring->blocks [i] != NULL;
+    }
+    ring->newest = oldest > last ? INT64_MIN : last;
+    return true;
+}
+
+void
+history_forget_future (history_t *self, time_us_t now)
+{
+    int64_t minute = now / MINUTE_US;
+
+    for (int metric = 0; metric < HISTORY_METRIC_COUNT; metric++) {
+        series_t *series = &self->series [metric];
+        self->due |= ring_forget_after (&series->fine, minute);
+        if (ring_forget_after (&series->thin, minute / HISTORY_THIN_MINUTES)) {
+            series->sum = 0;
+            series->count = 0;
+        }
+    }
+}
+
 typedef struct reading {
     json_writer_t *out;  //  null: count alone
     size_t skip, count;

@@ -43,6 +43,10 @@ history_metric_t history_metric_parse (const char *name);
 //  What the snapshot knows of each metric, as told at that time.
 void history_put (history_t *self, const snapshot_t *snapshot, time_us_t at);
 
+//  The clock is now this: what was told of later times was told by a wrong one, and is gone. Else nothing
+//  that comes would be taken until then.
+void history_forget_future (history_t *self, time_us_t now);
+
 //  An array of {at, value}, oldest first, not older than since (TIME_UNKNOWN: all): thinned ones,
 //  then fine ones. At most limit, the newest of them.
 void history_write (const history_t *self, history_metric_t metric, time_us_t since, size_t limit,

@@ -6,12 +6,11 @@
 
 #include "../common/cleanup.h"
 #include "../common/log.h"
-#include "../common/sequence.h"
 #include "door.h"
+#include "sources.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,23 +22,17 @@
 
 typedef int apply_fn (fleet_t *fleet, const observation_t *observation, reason_t *why);
 
-typedef struct source {
-    sequence_t sequence;
-    bool heard;  //  in this turn
-} source_t;
-
 struct ingest {
     unsigned magic;
     loop_t *loop;
     fleet_t *fleet;      //  borrowed
-    const feed_t *feed;  //  likewise, and the two below
+    const feed_t *feed;  //  likewise, and the one below
     losses_t *losses;
-    store_t *store;
     loop_timer_t *expiry;
     bool paused;
     bus_subscriber_t *subscriber;
     size_t message_max;
-    zhashx_t *sources;  //  source_t by name
+    sources_t *sources;
     metrics_t *metrics;
     metric_t *accepted [EVENT_TYPE_COUNT];
     metric_t *restarts, *ahead, *recovered;
@@ -136,22 +129,10 @@ count_lost (ingest_t *self, const char *source, uint64_t lost)
     }
 }
 
-static source_t *
-source_of (ingest_t *self, const char *name)
-{
-    source_t *source = zhashx_lookup (self->sources, name);
-
-    if (!source && zhashx_size (self->sources) < SOURCES_MAX &&
-        (source = calloc (1, sizeof *source))) {
-        zhashx_insert (self->sources, name, source);
-    }
-    return source;
-}
-
 uint64_t
 ingest_heard (const ingest_t *self, const char *source, const char *epoch)
 {
-    const source_t *known = zhashx_lookup (self->sources, source);
+    const source_t *known = sources_find (self->sources, source);
 
     return known && strcmp (known->sequence.epoch, epoch) == 0 ? known->sequence.last : 0;
 }
@@ -171,13 +152,12 @@ static void
 follow (ingest_t *self, const observation_t *observation)
 {
     const envelope_t *envelope = &observation->envelope;
-    source_t *source = source_of (self, envelope->source);
+    source_t *source = sources_hear (self->sources, envelope->source, loop_now (self->loop).steady);
     uint64_t missed = 0;
 
     if (!source) {
         return;
     }
-    source->heard = true;
     //  A heartbeat tells what must have come before it; its own number comes after that.
     int64_t last = observation->envelope.type == EVENT_COLLECTOR_HEARTBEAT
                        ? observation->collector_heartbeat.last_sequence
@@ -210,42 +190,6 @@ on_expiry (void *argument)
     ingest_t *self = argument;
 
     losses_expire (self->losses, loop_now (self->loop).steady, on_lost, self);
-}
-
-//  --- what is known of sources, over a restart
-
-static void
-save_sources (ingest_t *self)
-{
-    char row [ENVELOPE_EPOCH_SIZE + 24];
-
-    for (source_t *source = zhashx_first (self->sources); source;
-         source = zhashx_next (self->sources)) {
-        if (source->heard) {
-            int size = snprintf (row, sizeof row, "%s %" PRIu64, source->sequence.epoch,
-                                 source->sequence.last);
-            source->heard = false;
-            store_put (self->store, STORE_SOURCES, zhashx_cursor (self->sources), row,
-                       (size_t) size);
-        }
-    }
-}
-
-static void
-restore_source (void *argument, const char *name, const void *bytes, size_t size)
-{
-    ingest_t *self = argument;
-    const char *row = bytes;
-    size_t epoch = ENVELOPE_EPOCH_SIZE - 1;
-    char number [24];
-    source_t *source =
-        size > epoch + 1 && size < epoch + sizeof number ? source_of (self, name) : NULL;
-
-    if (source) {
-        snprintf (source->sequence.epoch, sizeof source->sequence.epoch, "%.*s", (int) epoch, row);
-        snprintf (number, sizeof number, "%.*s", (int) (size - epoch - 1), row + epoch + 1);
-        source->sequence.last = strtoull (number, NULL, 10);
-    }
 }
 
 //  A time that has not come yet would hide all that its source says until then. A clock that is
@@ -321,22 +265,13 @@ on_turn_end (void *argument)
     ingest_t *self = argument;
     reason_t why;
 
-    if (self->store) {
-        save_sources (self);
-    }
+    sources_save (self->sources);
     bool held = feed_is_held (self->feed, &why);
 
     if (held != self->paused) {
         self->paused = held;
         bus_subscriber_pause (self->subscriber, held);
     }
-}
-
-static void
-source_free (void **source_p)
-{
-    free (*source_p);
-    *source_p = NULL;
 }
 
 static void
@@ -358,7 +293,7 @@ ingest_open (loop_t *loop, fleet_t *fleet, const feed_t *feed, losses_t *losses,
     static const char *const EVERYTHING [] = {"", NULL};
     _cleanup_ (ingest_destroy) ingest_t *self = calloc (1, sizeof *self);
 
-    if (!self || !(self->sources = zhashx_new ()) ||
+    if (!self || !(self->sources = sources_new (SOURCES_MAX, store)) ||
         !(self->expiry = loop_timer_new (loop, on_expiry, self))) {
         reason_set (why, -ENOMEM, "ingest: out of memory");
         return NULL;
@@ -368,11 +303,9 @@ ingest_open (loop_t *loop, fleet_t *fleet, const feed_t *feed, losses_t *losses,
     self->fleet = fleet;
     self->feed = feed;
     self->losses = losses;
-    self->store = store;
     self->message_max = (size_t) settings->message_max_bytes;
     add_metrics (self, metrics);
-    zhashx_set_destructor (self->sources, source_free);
-    if (store && store_each (store, STORE_SOURCES, "", restore_source, self, why) < 0) {
+    if (sources_restore (self->sources, loop_now (loop).steady, why) < 0) {
         return NULL;
     }
     self->subscriber = bus_subscriber_new (loop, BUS_BIND, settings->endpoint, EVERYTHING,
@@ -398,7 +331,7 @@ ingest_destroy (ingest_t **self_p)
         }
         loop_timer_destroy (&self->expiry);
         bus_subscriber_destroy (&self->subscriber);
-        zhashx_destroy (&self->sources);
+        sources_destroy (&self->sources);
         free (self);
         *self_p = NULL;
     }

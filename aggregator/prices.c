@@ -101,7 +101,9 @@ read_file (prices_t *self, const char *path, reason_t *why)
         snprintf (where, sizeof where, "%.300s:%d: ", path, number);
         rc = *entry ? take_entry (self, entry, where, why) : 0;
     }
-    return rc;
+    return rc == 0 && !feof (file)
+               ? reason_set (why, -EIO, "instance_prices %.300s: %s", path, strerror (errno))
+               : rc;
 }
 
 prices_t *

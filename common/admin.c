@@ -18,7 +18,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #define CONNECTIONS_MAX 64
 #define POOL_BYTES      8192
@@ -54,6 +56,22 @@ bind_socket (int fd, const struct sockaddr *address, socklen_t size, const char 
     return reason_set (why, -errno, "%s: cannot listen: %s", listen_on, strerror (errno));
 }
 
+//  Whoever made it has ended, and a socket stays behind: with a file of that name nobody could listen
+//  there again.
+static void
+remove_dead (const struct sockaddr_un *address)
+{
+    struct stat found;
+    _cleanup_ (descriptor_close) int fd =
+        socket (AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd >= 0 && lstat (address->sun_path, &found) == 0 && S_ISSOCK (found.st_mode) &&
+        connect (fd, (const struct sockaddr *) address, sizeof *address) < 0 &&
+        errno == ECONNREFUSED) {
+        (void) unlink (address->sun_path);
+    }
+}
+
 static int
 listen_unix (const char *listen_on, const char *path, reason_t *why)
 {
@@ -65,6 +83,7 @@ listen_unix (const char *listen_on, const char *path, reason_t *why)
         return -1;
     }
     strncpy (address.sun_path, path, sizeof address.sun_path - 1);
+    remove_dead (&address);
     _cleanup_ (descriptor_close) int fd =
         socket (AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0 ||

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define IMAGE_FRESH_US (250 * MS_US)  //  so long an image may serve those that come after it
+#define LOOKS_MOST     64             //  of those that wait, for one that can be served
 #define BURST_PART     10             //  of a second's worth may begin at once
 
 struct admission {
@@ -212,18 +213,34 @@ admission_image (admission_t *self)
                : take_image (self);
 }
 
+//  The first of those that wait for which there is a state. One whose own view of it cannot be held as
+//  well, for slow readers hold all that may be, is passed over by those that want another.
+static client_t *
+pick (admission_t *self, image_t **image, frame_t **state)
+{
+    client_t *client = self->first;
+
+    for (int looks = 0; client && looks < LOOKS_MOST; looks++, client = client->waits_behind) {
+        *image = client->monitor ? NULL : find_image (self);
+        *state = client->monitor
+                     ? monitor_states_get (self->states, audience_filter (client->audience))
+                     : NULL;
+        if (*image || *state) {
+            return client;
+        }
+    }
+    return NULL;
+}
+
 void
 admission_serve (admission_t *self)
 {
     while (self->first && may_be_taken (self)) {
-        client_t *client = self->first;
-        image_t *image = client->monitor ? NULL : find_image (self);
-        frame_t *state = client->monitor
-                             ? monitor_states_get (self->states, audience_filter (client->audience))
-                             : NULL;
-        bool there = image || state;
-        if (!there || !take_token (self)) {
-            loop_timer_after (self->timer, there ? until_token (self) : IMAGE_FRESH_US);
+        image_t *image;
+        frame_t *state;
+        client_t *client = pick (self, &image, &state);
+        if (!client || !take_token (self)) {
+            loop_timer_after (self->timer, client ? until_token (self) : IMAGE_FRESH_US);
             return;
         }
         admission_forget (self, client);

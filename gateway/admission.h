@@ -1,7 +1,7 @@
 // admission.h - whose turn it is to get a full state, and which one.
 //
 // After a gateway's restart all its clients come at once, and each wants the state. They wait in
-// the order they came, states_per_second are begun, and those that come together share one image
+// the order they came, but for those that want a state there is no room for, states_per_second are begun, and those that come together share one image
 // of the replica: an image costs as many references as there are workers, and keeps old
 // snapshots alive as long as somebody is still reading it.
 //

@@ -308,6 +308,10 @@ def test_clock_that_is_set_back_stops_nothing(start, bus, tmp_path, monkeypatch)
     aggregator = start(harness.Aggregator, bus, "--store", tmp_path / "store")
     monkeypatch.delenv("LD_PRELOAD")
     wait_until(lambda: (say(3), shows(3))[1], "a value after it was set back over a restart")
+    clock.write_text("-3d")
+    wait_until(lambda: (say(4), shows(4))[1], "a value after days were taken back")
+    samples = http_json(f"{gateway.url}/api/workers/i-0fault/history?metric=cpu_utilization")["samples"]
+    assert samples[-1]["value"] == 4, "the chart goes on too"
 
     def agree():  # when the last word said has been taken in too
         state = http_json(f"{gateway.url}/api/state")

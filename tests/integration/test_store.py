@@ -8,6 +8,7 @@ import subprocess
 import time
 
 import pytest
+import zmq
 
 import harness
 import outside
@@ -273,6 +274,41 @@ def test_gap_over_a_restart_is_seen_by_the_numbers_that_were_kept(kept):
 
 def aggregator_once(*arguments, **more):
     return subprocess.run([harness.BUILD / "cmlwatch-aggregator", *arguments], capture_output=True, timeout=harness.PATIENCE, **more)
+
+
+def test_large_events_are_asked_for_in_pieces(kept, start):
+    for turn in range(40):  # some 200 KB each
+        labs = [{"lab_id": f"lab-{number}", "title": f"{turn} " + 700 * "t", "state": "STARTED"} for number in range(250)]
+        kept.publisher.publish("labs.observed", f"{REGION}/i-0kept", {"labs": labs, "interval_seconds": 3600})
+    kept.settle()
+    last = int(http_json(f"{kept.gateway.url}/api/state")["last_event_id"].split("-")[1])
+    socket = zmq.Context.instance().socket(zmq.DEALER)
+    socket.linger = 0
+    socket.connect(kept.bus.control)
+    sizes, told = [], 0
+    while told < last:
+        socket.send_multipart([b"request", b"events", b"1", json.dumps({"after": told, "limit": 1000}).encode()])
+        assert socket.poll(harness.PATIENCE * 1000)
+        payload = socket.recv_multipart()[4:]
+        sizes.append(sum(map(len, payload)))
+        assert payload, f"after {told} of {last}"
+        told += len(payload) // 2
+    socket.close()
+
+    assert sum(sizes) > 7_000_000 and max(sizes) < 4_500_000
+    other = start(harness.Gateway, kept.bus)
+    harness.wait_ready(other)
+    assert past(other) == past(kept.gateway)
+
+
+def past(gateway):
+    """All that it holds, page by page."""
+    events, page = [], {"next": "", "more": True}
+    while page["more"]:
+        page = http_json(f"{gateway.url}/api/events?limit=10000" + (f"&after={page['next']}" if page["next"] else ""))
+        assert len(json.dumps(page)) < 4_700_000
+        events += page["events"]
+    return events
 
 
 def test_backup_while_running_goes_on_where_it_was_taken(kept, start, tmp_path):

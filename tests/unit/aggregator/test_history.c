@@ -152,6 +152,33 @@ long_silence_leaves_nothing_of_the_fine_ring_behind (void **state)
 }
 
 static void
+what_a_clock_that_was_ahead_has_left_is_forgotten (void **state)
+{
+    (void) state;
+    static const int AHEAD [] = {20, 1000, 5000, 3000000};
+
+    for (size_t i = 0; i < COUNT (AHEAD); i++) {
+        _cleanup_ (history_destroy) history_t *history = history_new (&DAY_AND_WEEK);
+        for (int minute = 0; minute <= 30; minute++) {
+            put_cpu (history, 5, MINUTE (minute));
+        }
+        put_cpu (history, 90, MINUTE (30 + AHEAD [i]));
+
+        history_forget_future (history, MINUTE (30));
+        put_cpu (history, 7, MINUTE (31));
+        put_cpu (history, 8, MINUTE (45));
+        _cleanup_ (json_destroy) struct json_object *samples =
+            read_cpu (history, MINUTE (31), 10000);
+
+        assert_int_equal (json_object_array_length (samples), 2);
+        assert_true (value_of (samples, 0) == 7 && value_of (samples, 1) == 8);
+        _cleanup_ (json_destroy) struct json_object *all = read_cpu (history, TIME_UNKNOWN, 10000);
+        //  What the other clock had pushed out is gone with it.
+        assert_int_equal (json_object_array_length (all), AHEAD [i] < 1440 - 30 ? 33 : 2);
+    }
+}
+
+static void
 memory_is_taken_as_time_goes_on_and_is_bounded (void **state)
 {
     (void) state;
@@ -314,6 +341,7 @@ main (void)
         cmocka_unit_test (since_and_limit_choose_the_newest),
         cmocka_unit_test (late_sample_goes_where_it_belongs_and_one_too_old_is_dropped),
         cmocka_unit_test (long_silence_leaves_nothing_of_the_fine_ring_behind),
+        cmocka_unit_test (what_a_clock_that_was_ahead_has_left_is_forgotten),
         cmocka_unit_test (memory_is_taken_as_time_goes_on_and_is_bounded),
         cmocka_unit_test (what_is_saved_block_by_block_makes_the_same_history_again),
         cmocka_unit_test (block_is_saved_once_a_minute_and_only_when_it_changed),

@@ -77,6 +77,8 @@ what_is_no_price_is_refused_with_its_place (void **state)
     unlink (path);
     assert_non_null (strstr (why.text, ":2: 'b'"));
     assert_null (prices_read ("/nowhere/at/all", &why));
+    assert_null (prices_read ("/tmp", &why));  //  it opens, and cannot be read
+    assert_non_null (strstr (why.text, "directory"));
 }
 
 //  --- what a worker costs

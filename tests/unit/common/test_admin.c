@@ -447,6 +447,30 @@ unix_socket_is_a_path_of_bounded_length (void **state)
     rmdir (folder);
 }
 
+static void
+socket_that_was_left_behind_is_in_nobodys_way (void **state)
+{
+    (void) state;
+    char folder [] = "/tmp/cmlwatch-admin-XXXXXX", place [64];
+    reason_t why = {0};
+    assert_non_null (mkdtemp (folder));
+    snprintf (place, sizeof place, "unix:%s/s", folder);
+
+    int first = admin_listen (place, &why);
+    assert_true (first >= 0);
+    close (first);
+    int second = admin_listen (place, &why);
+    assert_true (second >= 0 && close (second) == 0);
+    assert_int_equal (unlink (place + 5), 0);
+    FILE *file = fopen (place + 5, "we");
+    assert_non_null (file);
+    fclose (file);  //  what is no socket is not ours to take
+    assert_int_equal (admin_listen (place, &why), -1);
+    assert_int_equal (access (place + 5, F_OK), 0);
+    unlink (place + 5);
+    rmdir (folder);
+}
+
 int
 main (void)
 {
@@ -469,6 +493,7 @@ main (void)
         cmocka_unit_test (socket_is_listening_without_blocking_and_closed_on_exec),
         cmocka_unit_test (ipv6_host_stands_in_brackets),
         cmocka_unit_test (unix_socket_is_a_path_of_bounded_length),
+        cmocka_unit_test (socket_that_was_left_behind_is_in_nobodys_way),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

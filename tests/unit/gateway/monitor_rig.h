@@ -51,8 +51,9 @@ monitor_setup (void **state)
     return 0;
 }
 
+//  view: null, or the one region that it sees.
 static inline peer_t *
-open_monitor_ahead (size_t ahead_size)
+open_monitor_of (const char *view, size_t ahead_size)
 {
     peer_t *peer = &rig.peers [rig.count++];
     _cleanup_ (identity_release) identity_t *identity = identity_new ("", ROLE_ADMIN);
@@ -70,10 +71,20 @@ open_monitor_ahead (size_t ahead_size)
     peer->text = malloc (HEARD_BYTES);
     assert_non_null (peer->text);
     assert_int_equal (inflateInit2 (&peer->inflater, 31), Z_OK);  //  the rig ends it
+    if (view) {
+        assert_int_equal (view_limit_regions (identity->view, view, NULL), 0);
+        filter_see (request.filter, identity->view);
+    }
     filter_want_nothing (request.filter);
     request.filter->monitor = rig.replica;
     assert_int_equal (hub_add (rig.hub, &request), 0);
     return peer;
+}
+
+static inline peer_t *
+open_monitor_ahead (size_t ahead_size)
+{
+    return open_monitor_of (NULL, ahead_size);
 }
 
 static inline peer_t *

@@ -411,10 +411,49 @@ streams_and_monitors_hear_the_same (void **state)
     assert_int_equal (times (hear (stream), "worker_metrics"), 0);
 }
 
+static int
+setup_with_one_state (void **state)
+{
+    static hub_settings_t settings;
+
+    (void) state;
+    settings = MONITOR_SETTINGS;
+    settings.images_max = 1;
+    rig_start (&settings);
+    return 0;
+}
+
+static void
+monitor_whose_state_has_no_room_holds_up_nobody_else (void **state)
+{
+    (void) state;
+    say (EVENT_WORKER_SNAPSHOT, WORKER_A, "large", 1000000);
+    peer_t *slow = open_monitor_of ("us-east-1", 0), *other = open_monitor_of ("eu-west-1", 0);
+
+    tell (slow, CONNECT);
+    turn ();
+    turn ();
+    tell (other, CONNECT);
+    turn ();
+    peer_t *stream = open_stream (NULL, NULL, NULL, false);
+
+    assert_non_null (strstr (hear (stream), "event: system.state.end"));
+    assert_int_equal (times (heard (other), "full_state_snapshot"), 0);
+    assert_int_equal (times (heard (slow), "full_state_snapshot"), 1);
+    bool told = false;
+    for (int tries = 0; !told && tries < 300; tries++) {
+        loop_turn (rig.loop, 100);
+        told = times (heard (other), "full_state_snapshot") == 1;
+    }
+    assert_true (told);
+}
+
 int
 main (void)
 {
     const struct CMUnitTest tests [] = {
+        cmocka_unit_test_setup_teardown (monitor_whose_state_has_no_room_holds_up_nobody_else,
+                                         setup_with_one_state, rig_teardown),
         TEST (nothing_is_said_to_one_that_asked_for_nothing),
         TEST (connect_gives_the_state_and_nothing_else),
         TEST (what_comes_between_the_state_and_the_subscription_comes_once),
