@@ -191,9 +191,10 @@ chaos: deps-test all  ## the whole stack while everything goes wrong that SEED=7
 memcheck: deps-test all  ## the whole stack once under valgrind: no leak, no invalid access
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_WRAP="valgrind" $(PYTEST) tests/integration/test_stack.py -k whole_stack $(PYTEST_FLAGS)
 
-# Unit tests and those integration tests that drive each part of aggregator/ and common/; processes that are killed leave no counts.
+# Unit tests and those integration tests that drive each part of aggregator/, common/ and collector/; processes that are killed leave no counts.
 COVERAGE_TESTS ?= test_stack test_bus test_store test_jobs test_job_steps test_life test_alerts test_keys test_config test_digest test_otlp \
-                  test_fleet_metrics test_modes test_gateway test_schema
+                  test_fleet_metrics test_modes test_gateway test_schema \
+                  test_credentials test_accounts $(COLLECTORS:%=test_collector_%) test_collector_push test_collector_jobs test_collector_listed
 
 coverage: deps-test  ## lines run by the tests, for each folder; fails below a floor of tests/support/coverage.floors
 	+@$(MAKE) --no-print-directory COVERAGE=1 coverage-run

@@ -28,6 +28,7 @@ SILENCE = {"ec2": 3, "cloudwatch": 3, "cml": 6}              # three intervals, 
 SEEN_AT = {"ec2": "ec2_last_checked_at", "cloudwatch": "cloudwatch_last_collected_at", "cml": "cml_last_synced_at"}
 SLACK = 4                                                    # a read begins when it is stamped and may take as long as it may
 CLOCK_SEEN = 1                                               # seconds after which a process looks at its clock's file anew (world.py)
+PACE = 0.25                                                  # of asking: the links' proxies run here too, and who asks all the time starves them
 ERRORS = {"nothing is told until the store takes it": "disk_full"}  # a log line of level error, and which fault it is the answer to
 
 
@@ -140,7 +141,7 @@ def truth(world):
 def comes(condition, what, deadline, faults):
     """Waits; what does not come is a fault, and the others are looked at nevertheless."""
     try:
-        wait_until(condition, what, deadline)
+        wait_until(condition, what, deadline, PACE)
     except (AssertionError, OSError) as error:
         faults.append(str(error))
 
@@ -159,7 +160,7 @@ def settle(world, watch):
     """When everything is well again: what must become true, and does within its time."""
     faults, gateways = [], [world.programs[name] for name in GATEWAYS]
     for name in ("aggregator", *GATEWAYS):
-        harness.wait_ready(world.programs[name])
+        harness.wait_ready(world.programs[name], pace=PACE)
     comes(lambda: not truth(world), "the fleet is as it is", 45, faults)
     if faults:
         faults.append(f"what is shown otherwise: {truth(world)}")
@@ -212,7 +213,7 @@ def alerts(world):
     faults += [f"client {each.number} heard of other alerts: {sorted(since(each.alerts) ^ heard)[:3]}" for each in world.followers if since(each.alerts) != heard]
     raised = world.followers[0].raised
     for name in GATEWAYS:
-        shown = {each["id"] for each in wait_until(lambda: answer_of(f"{world.programs[name].url}/api/alerts"), "alerts are answered", 15)["alerts"]
+        shown = {each["id"] for each in wait_until(lambda: answer_of(f"{world.programs[name].url}/api/alerts"), "alerts are answered", 15, PACE)["alerts"]
                  if not each["cleared_at"]}
         wrong = [identity for identity, is_raised in raised.items() if is_raised != (identity in shown)]
         faults += [f"{name} shows {len(wrong)} alerts otherwise than was told: {wrong[:3]}"] if wrong else []

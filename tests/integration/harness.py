@@ -73,8 +73,8 @@ def free_port():
             probe.close()
 
 
-def wait_until(condition, what, deadline=PATIENCE):
-    """Polls until condition() is true and returns what it returned."""
+def wait_until(condition, what, deadline=PATIENCE, pace=0.02):
+    """Polls, every pace seconds, until condition() is true and returns what it returned."""
     end = time.monotonic() + deadline
     while True:
         value = condition()
@@ -82,7 +82,7 @@ def wait_until(condition, what, deadline=PATIENCE):
             return value
         if time.monotonic() > end:
             raise AssertionError(f"{what}: not within {deadline} s")
-        time.sleep(0.02)
+        time.sleep(pace)
 
 
 class Hiccups(threading.Thread):
@@ -305,18 +305,18 @@ class Collector(Program):
         wait_alive(self)
 
 
-def wait_answer(program, path, what):
+def wait_answer(program, path, what, pace=0.02):
     def answers():
         assert program.alive(), f"{program.name} ended with {program.process.returncode}:\n{program.log[-2000:]}"
         try:
             return http(program.url + path)[0] == 200
         except OSError:
             return False
-    wait_until(answers, f"{program.name} is {what}")
+    wait_until(answers, f"{program.name} is {what}", pace=pace)
 
 
-def wait_ready(program):
-    wait_answer(program, "/readyz", "ready")
+def wait_ready(program, **more):
+    wait_answer(program, "/readyz", "ready", **more)
 
 
 def wait_alive(program):

@@ -2,6 +2,7 @@
 SPDX-License-Identifier: MIT"""
 import collections
 import http.server
+import re
 import threading
 import time
 
@@ -118,6 +119,44 @@ def test_refused_signature_names_code_region_and_remedy(start, bus, sim, listene
 
     assert error["data"]["error_code"] in ("AuthFailure", "SignatureDoesNotMatch")
     assert "us-east-1" in program.log and program.alive()
+
+
+def test_a_clock_that_is_wrong_is_told_from_wrong_keys(start, bus, sim, listener):
+    sim.fault(api="*", kind="skew", delay_ms=3600000)
+    collector(start, bus, sim)
+
+    message = listener.collect("collector.error", lambda events: events)[0]["data"]["error_message"]
+
+    assert re.search(r"this machine's clock is 3\d{3} s behind AWS's", message), message
+
+
+class Gatekeeper(http.server.BaseHTTPRequestHandler):
+    """A proxy on the way to AWS that answers itself."""
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        page = b"<html><body>Bad gateway</body></html>"
+        self.send_response(502)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(page)))
+        self.end_headers()
+        self.wfile.write(page)
+
+    def log_message(self, *_):
+        pass
+
+
+def test_an_error_that_is_not_of_aws_names_its_status_and_kind(start, bus, sim, listener):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", harness.free_port()), Gatekeeper)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    collector(start, bus, sim, AWS_ENDPOINT_URL=f"http://127.0.0.1:{server.server_address[1]}")
+
+    error = listener.collect("collector.error", lambda events: events)[0]["data"]
+
+    assert error["error_code"] == "HTTP502"
+    assert "no AWS error but 37 bytes of 'text/html'" in error["error_message"], error
+    server.shutdown()
+    server.server_close()
 
 
 def test_failed_status_checks_leave_instances_observed_without_them(start, bus, sim, listener):

@@ -209,6 +209,76 @@ def test_a_look_that_fails_does_not_fail_the_order(start, bus, sim, router):
     assert router.end(router.give("worker.pause", running(sim)["instance_id"]))["type"] == "job.completed"
 
 
+@pytest.fixture
+def slow_sim(start):
+    """On which what stops goes on stopping until the test says otherwise."""
+    return start(harness.Simulator, "--transition-ms", 3600000)
+
+
+def stopping(router, instance):
+    """A pause that is under way."""
+    job = router.give("worker.pause", instance)
+    router.wait(lambda: any(r["data"].get("message") == "the instance is stopping" for r in router.reports(job)), "it is stopping")
+    return job
+
+
+@pytest.mark.parametrize("state", ["running", "terminated"])
+def test_a_pause_that_somebody_undoes_is_the_wrong_state(start, bus, slow_sim, router, state):
+    ec2(start, bus, slow_sim)
+    settle(router)
+    instance = running(slow_sim)["instance_id"]
+    job = stopping(router, instance)
+
+    slow_sim.control(f"instances/{instance}", {"state": state})
+
+    end = router.end(job)
+    assert end["type"] == "job.failed" and end["data"]["error_code"] == "wrong_state"
+    assert f"StopInstances was accepted, but the instance is {state}" in end["data"]["error_message"]
+
+
+def test_a_pause_of_an_instance_that_vanishes_is_not_found(start, bus, slow_sim, router):
+    ec2(start, bus, slow_sim)
+    settle(router)
+    instance = running(slow_sim)["instance_id"]
+    job = stopping(router, instance)
+
+    slow_sim.control(f"instances/{instance}", {"state": "vanished"})
+
+    end = router.end(job)
+    assert end["type"] == "job.failed" and end["data"]["error_code"] == "not_found"
+
+
+def test_a_pause_that_cannot_be_followed_any_more_says_why(start, bus, slow_sim, router):
+    ec2(start, bus, slow_sim)
+    settle(router)
+    job = stopping(router, running(slow_sim)["instance_id"])
+
+    slow_sim.fault(api="DescribeInstances", kind="deny")
+
+    end = router.end(job)
+    assert end["type"] == "job.failed" and end["data"]["error_code"] == "forbidden"
+    assert "ec2:DescribeInstances" in end["data"]["error_message"]
+
+
+@pytest.mark.parametrize("api", ["DescribeInstances", "DescribeInstanceStatus"])
+def test_a_refresh_of_what_may_not_be_read_is_forbidden(start, bus, sim, router, api):
+    ec2(start, bus, sim)
+    settle(router)
+    sim.fault(api=api, kind="deny")
+
+    end = router.end(router.give("metrics.refresh", running(sim)["instance_id"], "ec2"))
+
+    assert end["type"] == "job.failed" and end["data"]["error_code"] == "forbidden"
+    assert f"ec2:{api}" in end["data"]["error_message"]
+
+
+def test_a_refresh_of_an_instance_nobody_has_is_not_found(start, bus, sim, router):
+    ec2(start, bus, sim)
+    settle(router)
+
+    assert router.end(router.give("metrics.refresh", "i-0123456789abcdef0", "ec2"))["data"]["error_code"] == "not_found"
+
+
 def test_a_job_of_a_region_that_is_not_leased_is_not_owned(start, bus, sim, router):
     ec2(start, bus, sim)
     settle(router)

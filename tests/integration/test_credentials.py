@@ -1,10 +1,14 @@
 """Where the AWS collectors take their keys: each provider with a real collector against the simulator, which
 checks signature, session token and end of every key; the test is the aggregator.
 SPDX-License-Identifier: MIT"""
+import http.server
+import json
 import os
 import pathlib
 import signal
 import stat
+import threading
+import time
 
 import pytest
 
@@ -239,6 +243,125 @@ def test_no_answer_of_instance_metadata_names_each_place_too(start, bus, sim, li
 
     for place in ("AWS_ACCESS_KEY_ID", "profile 'default'", dead):
         assert place in error["error_message"], (place, error["error_message"])
+
+
+# --- a metadata service, or a container's endpoint, that answers wrongly
+
+TOKEN, ROLES = "/latest/api/token", "/latest/meta-data/iam/security-credentials/"
+RIGHT = {TOKEN: (200, "a-token"), ROLES: (200, "lab-role")}
+
+
+class Answers:
+    """What stands in for such a service: for each path the answers that are left, the last one for ever."""
+
+    def __init__(self):
+        self.left, self.asked, owner = {}, [], self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                owner.asked.append(self.path)
+                answers = owner.left.get(self.path, [(404, "")])
+                status, body = answers.pop(0) if len(answers) > 1 else answers[0]
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body.encode())
+
+            do_PUT = do_GET
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", harness.free_port()), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def say(self, **answers):
+        self.left.update({path: list(each) for path, each in answers.items()})
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def service():
+    own = Answers()
+    yield own
+    own.close()
+
+
+def of_instance(service):
+    return {"AWS_EC2_METADATA_DISABLED": "false", "AWS_EC2_METADATA_SERVICE_ENDPOINT": service.url}
+
+
+def keys_of(sim):
+    """As the simulator's own metadata service gives them."""
+    token = harness.http(sim.aws_url + TOKEN, "PUT", headers={"X-aws-ec2-metadata-token-ttl-seconds": "60"})[2].decode()
+    return json.loads(harness.http(f"{sim.aws_url}{ROLES}cmlwatch-instance", headers={"X-aws-ec2-metadata-token": token})[2])
+
+
+@pytest.mark.parametrize("path, status, body, said", [
+    (TOKEN, 403, "", "HTTP 403 for a token"),
+    (TOKEN, 200, "<html> <body>It works!", "what it gives for a token is none"),
+    (ROLES, 404, "", "the instance has no role"),
+    (ROLES, 200, "two\nroles", "what it gives for the role's name is none"),
+    (ROLES, 200, "../../user-data", "what it gives for the role's name is none"),
+    (ROLES + "lab-role", 500, "", "HTTP 500 for the role's keys"),
+    (ROLES + "lab-role", 200, "<html>", "what it gives for the role's keys is none"),
+    (ROLES + "lab-role", 200, '{"Code":"Failed","Message":"no trust"}', "it says Failed: no trust"),
+    (ROLES + "lab-role", 200, '{"Code":"Success","AccessKeyId":"AKIA"}', "its answer has no SecretAccessKey"),
+])
+def test_what_instance_metadata_answers_wrongly_is_said_and_signs_nothing(start, bus, sim, listener, home, service, path, status, body, said):
+    service.say(**{**{each: [answer] for each, answer in RIGHT.items()}, path: [(status, body)]})
+    program = collector(start, bus, sim, home, **of_instance(service))
+
+    error = listener.collect("collector.error", lambda events: events)[0]["data"]
+
+    assert error["error_code"] == "NoCredentials" and said in error["error_message"], error
+    assert program.alive() and not calls(sim) and service.asked[-1] == path
+
+
+def test_a_metadata_token_that_has_ended_is_asked_for_anew(start, bus, sim, listener, home, service):
+    service.say(**{TOKEN: [(200, "ended"), (200, "a-token")], ROLES: [(401, ""), (200, "lab-role")],
+                   ROLES + "lab-role": [(200, json.dumps(keys_of(sim)))]})
+    collector(start, bus, sim, home, **of_instance(service))
+
+    assert reads(listener)
+    assert service.asked[:5] == [TOKEN, ROLES, TOKEN, ROLES, ROLES + "lab-role"]
+
+
+def test_ended_keys_of_instance_metadata_serve_while_its_own_source_is_away(start, bus, sim, listener, home, service):
+    #  "Static stability": AWS takes them for some hours more.
+    service.say(**{**{each: [answer] for each, answer in RIGHT.items()},
+                   ROLES + "lab-role": [(200, json.dumps({**keys_of(sim), "Expiration": "2020-01-01T00:00:00Z"}))]})
+    program = collector(start, bus, sim, home, **of_instance(service))
+
+    assert reads(listener)
+    assert metric(program.url, "cmlwatch_aws_keys_end_timestamp_seconds", account="") > time.time() + 60
+
+
+@pytest.mark.parametrize("status, body, said", [
+    (403, '{"code":"AccessDenied","message":"not this task"}', "HTTP 403: not this task"),
+    (200, "<html>", "no"), (200, '{"AccessKeyId":"AKIA"}', "its answer has no SecretAccessKey"),
+    (200, '{"AccessKeyId":"A","SecretAccessKey":"s","Token":"t","Expiration":"2020-01-01T00:00:00Z"}', "the keys it gives have ended already"),
+])
+def test_what_a_containers_endpoint_answers_wrongly_is_said(start, bus, sim, listener, home, service, status, body, said):
+    service.say(**{"/keys": [(status, body)]})
+    collector(start, bus, sim, home, AWS_CONTAINER_CREDENTIALS_FULL_URI=f"{service.url}/keys")
+
+    error = listener.collect("collector.error", lambda events: events)[0]["data"]
+
+    assert error["error_code"] == "NoCredentials" and said in error["error_message"], error
+    assert not calls(sim)
+
+
+def test_a_containers_token_never_breaks_out_of_its_header(start, bus, sim, listener, home, service):
+    program = collector(start, bus, sim, home, AWS_CONTAINER_CREDENTIALS_FULL_URI=f"{service.url}/keys",
+                        AWS_CONTAINER_AUTHORIZATION_TOKEN="right\r\nX-Other: header")
+
+    program.wait_log("AWS_CONTAINER_AUTHORIZATION_TOKEN has a line break in it")
+    assert not service.asked
 
 
 def test_configured_provider_that_fails_is_not_passed_over(start, bus, sim, listener, home):
