@@ -198,8 +198,9 @@ def test_close_3000_is_a_reason_to_log_in_again(sim, listener, pushed, workers):
 def test_silent_connection_is_found_dead(sim, listener, pushed, workers):
     program = pushed(idle_ms=1200)
 
-    sim.fault(api="/ws/ui", instance=workers[0]["instance_id"], kind="push_silent", for_ms=1000)
+    sim.fault(api="/ws/ui", instance=workers[0]["instance_id"], kind="push_silent", for_ms=600000)
     until(listener, lambda: reconnects(program, "silent") >= 1, "silence is noticed")
+    sim.control("reset", {})
 
     connected(program, listener, len(workers))
 
