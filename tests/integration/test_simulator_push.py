@@ -8,6 +8,7 @@ import websockets
 
 import harness
 from harness import PATIENCE
+from proxy import Proxy
 
 OLD_IMAGE = "ami-07d4be19c6a2f8053"
 
@@ -53,6 +54,41 @@ def test_load_is_the_answer_of_rest(sim, cml):
     stats = run(sim, cml, lambda socket: wait_for(socket, event_type="system_stats"))
 
     assert set(stats["data"]) == {"computes", "all", "controller"}
+
+
+class Records(Proxy):
+    """Counts TLS records and their bytes (RFC 8446 section 5.1) from the CML."""
+
+    def __init__(self, cml, port):
+        super().__init__(f"tcp://{cml['public_ip']}:{port}")
+        self.target, self.records = (cml["public_ip"], port), []
+
+    def carry(self, source):
+        held = bytearray()
+
+        def count(data):
+            if source.getpeername() == self.target:
+                held.extend(data)
+                while len(held) >= 5 and len(held) >= (size := 5 + int.from_bytes(held[3:5], "big")):
+                    self.records.append(size)
+                    del held[:size]
+            return data
+        return count
+
+
+def test_message_is_not_cut_into_small_records(sim, cml):
+    """Who listens reads as often as there are records: four bytes in each, and it does little else."""
+    link = Records(cml, sim.cml_port)
+
+    async def listen():
+        async with websockets.connect(f"wss://127.0.0.1:{link.port}/ws/ui", ssl=harness.TLS) as socket:
+            await socket.send(json.dumps({"token": token(sim, cml)}))
+            for _ in range(5):
+                await wait_for(socket, event_type="system_stats")
+    asyncio.run(listen())
+    link.close()
+
+    assert sum(link.records) / len(link.records) > 100
 
 
 def test_change_of_a_lab_and_its_nodes_is_pushed(sim, cml):

@@ -10,6 +10,7 @@ import { start, until, worker } from './mouth.js';
 class FakeWorker {
   static alive = new Map();
   static mute = false;
+  static late = 0;
   constructor(url, { name }) {
     assert.match(url, /\/client\/worker\.js$/);
     const { port1, port2 } = new MessageChannel();
@@ -18,7 +19,9 @@ class FakeWorker {
     if (!FakeWorker.alive.has(name)) FakeWorker.alive.set(name, { hub: null, ports: [] });
     const it = FakeWorker.alive.get(name);
     it.ports.push(port2);
-    port2.onmessage = ({ data }) => { it.hub ??= new Hub(data.options); it.hub.attach(port2); };
+    const begin = () => { port2.onmessage = ({ data }) => { it.hub ??= new Hub(data.options); it.hub.attach(port2); }; };
+    if (FakeWorker.late) setTimeout(begin, FakeWorker.late);
+    else begin();
   }
   static kill() {
     for (const { ports } of FakeWorker.alive.values()) for (const port of ports) port.postMessage = () => {};
@@ -29,6 +32,7 @@ class FakeWorker {
 async function share(t, script, options = {}) {
   globalThis.SharedWorker = FakeWorker;
   FakeWorker.mute = options.mute ?? false;
+  FakeWorker.late = options.late ?? 0;
   const first = await start(t, script, { random: undefined, ...options });
   const second = new SseClient(`${first.url}/api/events/stream`, { heartbeat: 1, ...options });
   t.after(() => {
@@ -74,6 +78,14 @@ test('a worker that the browser has ended is noticed within a few heartbeats, an
   assert.equal(client.workers.size, 1, 'what is known stays');
   await until(() => voices.length > 1 && client.status.state === 'connected' && second.status.state === 'connected', 'live again');
   assert.ok(client.status.shared);
+});
+
+test('a worker that a busy machine starts late is waited for: there is one stream all the same', async t => {
+  const { client, second, voices } = await share(t, live, { late: 4000 });
+
+  await until(() => client.workers.size && second.workers.size, 'live');
+  assert.ok(client.status.shared && second.status.shared);
+  assert.equal(voices.length, 1);
 });
 
 test('where a worker does not start the stream is in the page', async t => {
