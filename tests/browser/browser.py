@@ -88,7 +88,7 @@ class Browser:
     def stop(self):
         self.process.stdin.close()
         try:
-            self.process.wait(20)
+            self.process.wait(harness.PATIENCE)
         finally:
             if self.process.poll() is None:
                 self.process.kill()

@@ -121,7 +121,7 @@ def test_wrong_list_is_refused_with_its_line(tmp_path, text, said):
     path.write_text(text)
 
     result = subprocess.run([harness.BUILD / "cmlwatch-collector-ec2", "--accounts", path, "--check-config"],
-                            capture_output=True, text=True, timeout=30)
+                            capture_output=True, text=True, timeout=harness.PATIENCE)
 
     assert result.returncode == 2 and said in result.stderr, result.stderr
 
@@ -162,7 +162,7 @@ def test_estimate_is_of_each_region_in_each_account(tmp_path, kind, interval, ca
 
     def estimate(*arguments):
         shown = subprocess.run([harness.BUILD / f"cmlwatch-collector-{kind}", "--check-config", "--regions", "eu-west-1,us-west-2",
-                                *arguments], capture_output=True, text=True, timeout=30)
+                                *arguments], capture_output=True, text=True, timeout=harness.PATIENCE)
         assert shown.returncode == 0, shown.stderr
         return " ".join(shown.stdout.replace("#", "").split())
 
@@ -172,6 +172,6 @@ def test_estimate_is_of_each_region_in_each_account(tmp_path, kind, interval, ca
 
 def test_list_that_is_not_there_is_refused(tmp_path):
     result = subprocess.run([harness.BUILD / "cmlwatch-collector-cloudwatch", "--accounts", tmp_path / "none"],
-                            capture_output=True, text=True, timeout=30)
+                            capture_output=True, text=True, timeout=harness.PATIENCE)
 
     assert result.returncode == 2 and "No such file" in result.stderr

@@ -309,7 +309,7 @@ def test_pages_of_listed_origins_alone_may_read(start, bus):
 @pytest.mark.parametrize("origins", ["*", "ops.example.com", "https://ops.example.com/path", "ftp://x"])
 def test_origin_that_is_none_is_refused_at_the_start(origins):
     result = subprocess.run([harness.BUILD / "cmlwatch-gateway", "--cors-origins", origins, "--check-config"],
-                            capture_output=True, text=True, timeout=30)
+                            capture_output=True, text=True, timeout=harness.PATIENCE)
 
     assert result.returncode == 2 and "is no origin" in result.stderr
 

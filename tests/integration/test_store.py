@@ -219,7 +219,7 @@ def test_second_aggregator_on_the_same_store_is_refused(kept, start, tmp_path):
     other = harness.Bus()
     result = subprocess.run([harness.BUILD / "cmlwatch-aggregator", "--store", kept.folder, "--ingest", other.ingest,
                              "--control", other.control, "--feed", other.feed, "--admin",
-                             f"127.0.0.1:{harness.free_port()}"], capture_output=True, text=True, timeout=30)
+                             f"127.0.0.1:{harness.free_port()}"], capture_output=True, text=True, timeout=harness.PATIENCE)
 
     assert result.returncode == 2 and "another aggregator has it" in result.stderr
 
@@ -228,7 +228,7 @@ def refused(folder):
     bus = harness.Bus()
     result = subprocess.run([harness.BUILD / "cmlwatch-aggregator", "--store", folder, "--ingest", bus.ingest,
                              "--control", bus.control, "--feed", bus.feed, "--admin",
-                             f"127.0.0.1:{harness.free_port()}"], capture_output=True, text=True, timeout=30)
+                             f"127.0.0.1:{harness.free_port()}"], capture_output=True, text=True, timeout=harness.PATIENCE)
     assert result.returncode != 0
     return result.stderr
 
@@ -272,13 +272,13 @@ def test_gap_over_a_restart_is_seen_by_the_numbers_that_were_kept(kept):
 
 
 def aggregator_once(*arguments, **more):
-    return subprocess.run([harness.BUILD / "cmlwatch-aggregator", *arguments], capture_output=True, timeout=60, **more)
+    return subprocess.run([harness.BUILD / "cmlwatch-aggregator", *arguments], capture_output=True, timeout=harness.PATIENCE, **more)
 
 
 def test_backup_while_running_goes_on_where_it_was_taken(kept, start, tmp_path):
     kept.until_load(11)
+    before = http_json(f"{kept.gateway.url}/api/state")  # of before: the numbers may go on by themselves meanwhile
     copied = aggregator_once("--store", kept.folder, "--backup", tmp_path / "copy")
-    before = http_json(f"{kept.gateway.url}/api/state")
     again = aggregator_once("--store", kept.folder, "--backup", tmp_path / "copy")
 
     bus = harness.Bus()
