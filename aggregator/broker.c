@@ -325,7 +325,9 @@ on_beat (void *argument)
 {
     broker_t *self = argument;
 
-    broker_check_runners (self);
+    if (!loop_timer_stood_still (self->beat)) {
+        broker_check_runners (self);
+    }
     jobs_trim (self->jobs, broker_now (self));
 }
 

@@ -433,6 +433,9 @@ on_expiry (void *argument)
     control_t *self = argument;
     char collector_id [201], kind [32];
 
+    if (loop_timer_stood_still (self->expiry)) {
+        return;
+    }
     while (leases_silent (self->leases, loop_now (self->loop).steady, collector_id, kind)) {
         remove_collector (self, collector_id, kind, "silent");
     }

@@ -59,6 +59,10 @@ void loop_timer_every (loop_timer_t *self, time_us_t period_us);
 void loop_timer_stop (loop_timer_t *self);
 bool loop_timer_is_set (const loop_timer_t *self);
 
+//  Of every(), in its handler: it comes more than a period late, for the process stood still. What others said
+//  meanwhile may not have been read: who judges their silence waits for the next time. Never twice in a row.
+bool loop_timer_stood_still (const loop_timer_t *self);
+
 //  Called, in the order of registration, when all that was due in a turn is done. Up to
 //  LOOP_HANDLERS_MAX of each of these; asserts beyond.
 void loop_on_turn_end (loop_t *self, loop_fn *fn, void *argument);

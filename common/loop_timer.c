@@ -15,6 +15,7 @@ struct loop_timer {
     void *argument;
     time_us_t due;     //  steady
     time_us_t period;  //  0: once
+    bool stood;        //  see loop_timer_stood_still
     size_t at;         //  place in the heap, NOWHERE when not set
 };
 
@@ -130,6 +131,12 @@ loop_timer_is_set (const loop_timer_t *self)
     return self->at != NOWHERE;
 }
 
+bool
+loop_timer_stood_still (const loop_timer_t *self)
+{
+    return self->stood;
+}
+
 int64_t
 loop_timers_wait_us (const loop_timers_t *self, time_us_t steady)
 {
@@ -148,6 +155,7 @@ loop_timers_fire (loop_timers_t *self, time_us_t steady)
         if (timer->period > 0) {
             //  The next time that is not over already: a stall makes no burst (traps 7).
             time_us_t missed = (steady - timer->due) / timer->period;
+            timer->stood = missed > 0 && !timer->stood;
             set (timer, timer->due + (missed + 1) * timer->period);
         }
         timer->fn (timer->argument);  //  may destroy the timer: it is not touched after

@@ -17,6 +17,7 @@
 #define LEASE_MAGIC      0x1ea5e001u
 #define UNHEARD_MOST     (5 * SECOND_US)  //  two heartbeats and more
 #define ANSWER_WITHIN_MS 1000  //  of one question; the aggregator answers in well under one
+#define TOOL_WITHIN_MS   4000  //  a tool asks once, and an aggregator may stand still for a moment
 #define LEAVE_WITHIN_MS  500
 
 struct lease {
@@ -320,8 +321,9 @@ ask (void *argument)
         self->said_before = self->said;
         self->said = bus_publisher_sequence (self->publisher);
     }
-    self->asking = bus_client_ask (self->client, "lease", question.data, question.size,
-                                   ANSWER_WITHIN_MS, on_answer, self) == 0;
+    int64_t within_ms = modes_is_tool (self->settings) ? TOOL_WITHIN_MS : ANSWER_WITHIN_MS;
+    self->asking = bus_client_ask (self->client, "lease", question.data, question.size, within_ms,
+                                   on_answer, self) == 0;
 }
 
 void

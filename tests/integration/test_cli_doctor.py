@@ -38,7 +38,7 @@ def examine(url, *arguments, prefix=(), **more):
     return max(others), checks
 
 
-HANGS_ON_TIME = {"first-byte", "buffering", "heartbeats", "latency", "clock"}
+HANGS_ON_TIME = {"readyz", "first-byte", "buffering", "heartbeats", "latency", "clock"}
 
 
 def examine_well(url, *arguments, **more):
@@ -187,7 +187,7 @@ def test_proxy_that_lets_heartbeats_through_in_bunches(gateway):
     middle.close()
 
     assert code == 2
-    assert_fault(checks, "buffering", "fail", "2 heartbeats came at once", "proxy_buffering off")
+    assert_fault(checks, "buffering", "fail", "heartbeats came at once", "proxy_buffering off")  # two, and more on a machine that stands still
 
 
 def test_nginx_with_its_buffering_is_told_from_one_without(gateway, tmp_path):
@@ -242,7 +242,7 @@ def test_proxy_that_ends_streams(gateway):
             raise OSError("a timeout")
         return chunk
     middle = Middle(gateway, change=hold)
-    code, checks = examine(middle.url)
+    code, checks = examine(middle.url, "--watch-seconds", 30)  # it ends with the stream
     middle.close()
 
     assert code == 2
@@ -252,7 +252,11 @@ def test_proxy_that_ends_streams(gateway):
 @pytest.mark.skipif(harness.SANITIZED, reason="the clock is set by a preloaded library")
 def test_clock_that_is_off(gateway):
     for offset, code, verdict, words in (("+90s", 2, "fail", ("ahead of", "NTP")), ("-5s", 1, "warn", ("behind", "NTP"))):
-        got, checks = examine(gateway.url, prefix=("faketime", "-f", offset), FAKETIME_DONT_FAKE_MONOTONIC="1")
+        looks = []
 
-        assert got == code, checks
-        assert_fault(checks, "clock", verdict, *words)
+        def alone():
+            """What else hangs on time is well, as on a machine that does not stand still meanwhile."""
+            looks.append(examine(gateway.url, prefix=("faketime", "-f", offset), FAKETIME_DONT_FAKE_MONOTONIC="1"))
+            return looks[-1][0] == code
+        wait_until(alone, f"{verdict}, and nothing but that")
+        assert_fault(looks[-1][1], "clock", verdict, *words)

@@ -74,5 +74,6 @@ def test_demo_shows_the_fleet_restarts_the_dead_and_leaves_no_process(demo):
 
     everyone = children(demo.process.pid)
     os.killpg(demo.process.pid, signal.SIGINT)
-    assert demo.process.wait(harness.PATIENCE) == 0
-    assert again and not [pid for pid in everyone if os.path.exists(f"/proc/{pid}")]
+    wait_until(lambda: demo.process.poll() is not None, f"it ends; {demo.output()}")
+    assert demo.process.returncode == 0 and again
+    wait_until(lambda: not [pid for pid in everyone if os.path.exists(f"/proc/{pid}")], "no process is left")

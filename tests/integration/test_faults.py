@@ -19,7 +19,7 @@ import outside
 from harness import http_json, metric, wait_until
 from picture import Picture
 from proxy import Proxy
-from runner import Control, Runner
+from runner import Collector, Control, Runner, Told
 
 REGION, SUBJECT = "us-east-1", "us-east-1/i-0fault"
 
@@ -128,6 +128,29 @@ def test_process_that_stalls_goes_on_without_a_gap(start, bus, tmp_path, victim,
     assert not any(e.type == "system.reset" for e in events)
     assert metric(aggregator.url, "cmlwatch_bus_lost_total") == 0
     assert rss_bytes(process) < 400e6
+
+
+def test_aggregator_that_stood_still_gives_up_nobody_who_spoke_meanwhile(start, bus):
+    aggregator = start(harness.Aggregator, bus, "--renew-ms", 2000)  # who is silent for six seconds is gone
+    control, told, build = Control(bus), Told(bus), Runner(bus, "/runner/a", "build")
+    collector = Collector(bus, "ec2", "worker.pause")
+    collector.lease()
+    job = control.submit("build")
+    given = build.work()
+
+    aggregator.process.send_signal(signal.SIGSTOP)
+    time.sleep(7)  # the stall itself is what is tried
+    asked = [(build, build.send("runner", **build.question(0))),
+             (collector, collector.send("lease", collector_id=collector.id, kind="ec2", regions=["r"]))]
+    aggregator.process.send_signal(signal.SIGCONT)
+    for one, number in asked:
+        one.receive(number)
+    build.report(given, "completed")
+
+    told.life(job["id"], "job.submitted", "job.assigned", "job.status.updated", "job.completed")
+    assert not [e for e in told.events if e["type"] == "collector.left"]
+    for one in (control, told, build, collector):
+        one.close()
 
 
 def test_cut_between_collector_and_aggregator_loses_nothing(start, sim, bus, tmp_path, proxy):

@@ -11,7 +11,7 @@ from netns import Cable
 from picture import Picture
 from keys import Keys, locked
 
-INTERVAL_MS, RENEW_MS = 1000, 1000  # a collector is given up after three times the second, a worker is stale after three of the first
+INTERVAL_MS, RENEW_MS = 1000, 2000  # a collector is given up after three times the second, a worker is stale after three of the first
 COLLECTORS = 4
 FIELDS = ("ec2_freshness", "cml_freshness")
 

@@ -111,8 +111,16 @@ def test_no_client_sees_a_gap_whatever_is_killed(start, sim, bus, tmp_path):
     collector.stop()
     last = int(quiet(gateways[0].url).rsplit("-", 1)[1])
     wait_until(lambda: min(client.last for client in clients) >= last, "every client has all of it")
-    states = [http_json(f"{gateway.url}/api/state") for gateway in gateways]
-    digests = {state["digest"] for state in states} | {client.digest() for client in clients}
+    digests = set()
+
+    def agree():
+        digests.clear()
+        digests.update([http_json(f"{gateway.url}/api/state")["digest"] for gateway in gateways], [client.digest() for client in clients])
+        return len(digests) == 1
+    try:
+        wait_until(agree, "one picture")
+    except AssertionError:
+        pass  # it is told below, with the seed
     stop.set()
 
     faults = [fault for client in clients for fault in client.faults]

@@ -2,7 +2,9 @@
 SPDX-License-Identifier: MIT"""
 import json
 import os
+import signal
 import subprocess
+import threading
 
 import pytest
 import zmq
@@ -145,6 +147,18 @@ def test_reader_that_leaves_ends_it(bus, sim):
         _, log = program.communicate(timeout=harness.PATIENCE)
 
     assert program.returncode == 0 and "nobody reads what is printed" in log
+
+
+def test_tool_waits_for_an_aggregator_that_stands_still_for_a_moment(start, bus, sim):
+    aggregator = start(harness.Aggregator, bus)
+    aggregator.process.send_signal(signal.SIGSTOP)
+    goes_on = threading.Timer(1.5, aggregator.process.send_signal, [signal.SIGCONT])
+    goes_on.start()
+
+    result = run("cloudwatch", bus, sim, "--once", "--print")
+
+    goes_on.join()
+    assert result.returncode == 0 and "none answers" not in result.stderr, result.stderr
 
 
 def test_observer_is_told_all_and_holds_nothing(start, bus, sim):

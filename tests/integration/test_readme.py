@@ -73,9 +73,9 @@ def test_runner_of_the_readme_runs_a_job(start, bus, example):
 
 
 def test_another_takes_over_from_a_runner_that_is_killed_in_mid_job(start, bus, example):
-    start(harness.Aggregator, bus, "--renew-ms", 1000)
+    start(harness.Aggregator, bus, "--renew-ms", 2000)
     control = Control(bus)
-    job = control.submit("build", payload={"seconds": 1})
+    job = control.submit("build", payload={"seconds": 5})
     example(RUNNER, bus)
     wait_until(lambda: control.job(job["id"])["progress"] >= 25, "it has begun")
 

@@ -213,7 +213,10 @@ class Budget(harness.Stack):
 def test_collectors_say_what_they_ask_and_what_it_costs(start):
     stack = start(Budget)
     told = lambda: {c["kind"]: c for c in http_json(f"{stack.gateway.url}/api/state")["system_stats"]["collectors"]}
-    collectors = wait_until(lambda: len(known := told()) == 3 and all(c["calls"] for c in known.values()) and known["cloudwatch"]["cost_usd_month"] and known, "each has told")
+    def whole(known):
+        return len(known) == 3 and all(c["calls"] for c in known.values()) and known["cml"]["units"] == len(running(stack)) and \
+            known["cloudwatch"]["cost_usd_month"] and known["cloudwatch"]["billed"] and (known["cloudwatch"]["interval_stretch"] or 0) > 1
+    collectors = wait_until(lambda: whole(known := told()) and known, "each has told")
 
     assert collectors["cml"]["units"] == len(running(stack))
     for kind, collector in collectors.items():

@@ -227,6 +227,32 @@ timer_destroyed_in_the_turn_it_is_due_does_not_fire (void **state)
 }
 
 static void
+note_a_stall (void *argument)
+{
+    part_t *self = argument;
+    self->fired++;
+    order [order_count++] = loop_timer_stood_still (self->timer);
+}
+
+static void
+stall_of_more_than_a_period_is_known_in_the_handler_and_never_twice_in_a_row (void **state)
+{
+    static const int STOOD [] = {0, 1, 0, 0, 1};
+    (void) state;
+    make (1, note_a_stall);
+    loop_timer_every (parts [0].timer, HOUR_US);
+
+    pass (1 * HOUR_US + MINUTE_US);
+    pass (4 * HOUR_US + MINUTE_US);  //  it was due at two
+    pass (8 * HOUR_US + MINUTE_US);
+    pass (9 * HOUR_US + MINUTE_US);
+    pass (12 * HOUR_US + MINUTE_US);
+
+    assert_int_equal (order_count, 5);
+    assert_memory_equal (order, STOOD, sizeof STOOD);
+}
+
+static void
 stop_self (void *argument)
 {
     part_t *self = argument;
@@ -304,6 +330,7 @@ main (void)
         TEST (stopping_and_moving_some_leaves_the_others_in_order),
         TEST (timer_set_once_fires_once_and_is_not_set_when_it_does),
         TEST (every_fires_once_after_a_stall_and_keeps_its_beat),
+        TEST (stall_of_more_than_a_period_is_known_in_the_handler_and_never_twice_in_a_row),
         TEST (wait_is_until_the_first_due_time),
         TEST (timer_may_be_destroyed_in_its_own_handler),
         TEST (timer_destroyed_in_the_turn_it_is_due_does_not_fire),

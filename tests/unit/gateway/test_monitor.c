@@ -2,6 +2,8 @@
 
 #include "monitor_rig.h"
 
+#include <poll.h>
+
 #define CONNECT         "{\"type\":\"monitor_connect\",\"monitor_id\":\"m\",\"request_full_state\":true}"
 #define SUBSCRIBE(what) "{\"type\":\"subscribe\",\"monitor_id\":\"m\",\"topics\":[" what "]}"
 
