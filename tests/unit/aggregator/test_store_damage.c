@@ -198,29 +198,6 @@ file_that_was_cut_is_refused (void **state)
     free (bytes);
 }
 
-//  LMDB would make it anew, empty, and what it held would be there and seen by nobody.
-static void
-table_whose_name_has_changed_is_missed (void **state)
-{
-    const place_t *place = *state;
-    static const char NAME [] = "samples";
-    char *bytes;
-    reason_t why = {""};
-    make (place, 5, 3);
-    size_t size = read_file (place, &bytes), changed = 0;
-    for (char *at = bytes; (at = memmem (at, size - (size_t) (at - bytes), NAME, strlen (NAME)));
-         at++) {
-        at [4] = '~';
-        changed++;
-    }
-    write_file (place, bytes, size);
-
-    assert_true (changed > 0);
-    assert_null (store_open (&place->settings, place->metrics, &why));
-    assert_non_null (strstr (why.text, "damaged"));
-    free (bytes);
-}
-
 static void
 garbage_is_refused (void **state)
 {
@@ -505,7 +482,6 @@ main (void)
         TEST (changed_byte_is_refused_or_changes_nothing),
         TEST (file_that_was_cut_is_refused),
         TEST (garbage_is_refused),
-        TEST (table_whose_name_has_changed_is_missed),
         TEST (store_that_is_whole_is_never_refused),
         TEST (store_of_format_1_is_brought_forward_whole),
         TEST (newer_store_names_who_wrote_it),
