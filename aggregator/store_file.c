@@ -108,6 +108,25 @@ open_env (store_file_t *self, reason_t *why)
     return rc == 0 ? 0 : store_file_explain (self, rc, "opening", why);
 }
 
+//  One that we know is not there, and one is that we do not know: its name is not what was written, and a table
+//  made anew would hide what it holds. A program before us lacks tables and has no others, one after us has more
+//  and lacks none.
+static bool
+has_lost_table (MDB_txn *txn, size_t tables)
+{
+    size_t known = STORE_TABLE_COUNT + 2, found = 0;
+    MDB_dbi table;
+
+    if (mdb_dbi_open (txn, "meta", 0, &table) != 0) {
+        return false;  //  it is none of ours, or new
+    }
+    found += 1u + (mdb_dbi_open (txn, "events", 0, &table) == 0);
+    for (int i = 0; i < STORE_TABLE_COUNT; i++) {
+        found += mdb_dbi_open (txn, TABLES [i], 0, &table) == 0;
+    }
+    return found < known && tables > found;
+}
+
 static int
 open_handles (store_file_t *self, MDB_txn *txn, bool *is_empty)
 {
@@ -117,6 +136,9 @@ open_handles (store_file_t *self, MDB_txn *txn, bool *is_empty)
 
     int rc = mdb_dbi_open (txn, NULL, 0, &main_table);
     rc = rc ? rc : mdb_stat (txn, main_table, &main_stat);
+    if (rc == 0 && create && has_lost_table (txn, main_stat.ms_entries)) {
+        return MDB_CORRUPTED;
+    }
     rc = rc ? rc : mdb_dbi_open (txn, "meta", create, &self->meta);
     for (int table = 0; table < STORE_TABLE_COUNT; table++) {
         int opened = rc ? rc : mdb_dbi_open (txn, TABLES [table], create, &self->tables [table]);

@@ -412,8 +412,12 @@ worker_restore (const char *text, size_t size, time_us_t steady, reason_t *why)
     const json_node_t *inside = json_node_get_object (tree, "inside");
     const char *region = json_node_get_text (snapshot, "region");
     const char *instance_id = json_node_get_text (snapshot, "aws_instance_id");
-    if (integer_of (tree, "format") != FORMAT || !region || !instance_id || !inside) {
-        reason_set (why, -EINVAL, "a worker's row lacks format %d, region, instance id or inside",
+    time_us_t created_at;
+    if (integer_of (tree, "format") != FORMAT || !region || !instance_id || !inside ||
+        strchr (region, '|') || strchr (instance_id, '|') ||
+        !json_node_time (json_node_get (snapshot, "created_at"), &created_at)) {
+        reason_set (why, -EINVAL,
+                    "a worker's row lacks format %d, region, instance id, created_at or inside",
                     FORMAT);
         return NULL;
     }

@@ -273,6 +273,8 @@ job_restore (job_t *self, struct json_object *row, reason_t *why)
         !read_text (self->worker_id, sizeof self->worker_id, row, "worker_id") ||
         !read_text (self->region, sizeof self->region, kept, "region") ||
         !read_text (self->instance_id, sizeof self->instance_id, kept, "instance_id") ||
+        strchr (self->worker_id, '|') ||
+        strchr (self->region, '|') ||  //  of headers, where it parts
         self->status == JOB_STATUS_COUNT) {
         return reason_set (why, -EINVAL, "not the row of a job");
     }

@@ -125,13 +125,21 @@ turn_and_hear (int fd)
     }
 }
 
+//  Masked with nothing. A length that is not written as short as it can be is no frame (RFC 6455, 5.2).
 static void
 put_message (int fd, const char *text, size_t size)
 {
-    unsigned char head [8] = {0x81, 0x80 | 126, (unsigned char) (size >> 8),
-                              (unsigned char) (size & 0xff)};
+    unsigned char head [8] = {0x81, 0x80}, *at = head + 2;
 
-    (void) !send (fd, head, sizeof head, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (size < 126) {
+        head [1] |= (unsigned char) size;
+    } else {
+        head [1] |= 126;
+        *at++ = (unsigned char) (size >> 8);
+        *at++ = (unsigned char) (size & 0xff);
+    }
+    at += 4;
+    (void) !send (fd, head, (size_t) (at - head), MSG_NOSIGNAL | MSG_DONTWAIT);
     (void) !send (fd, text, size, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 

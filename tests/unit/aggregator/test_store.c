@@ -278,6 +278,31 @@ lmdb_file_of_somebody_else_is_refused (void **state)
     assert_non_null (strstr (why.text, "not one of cmlwatch's"));
 }
 
+//  LMDB would make it anew, empty, and what it held would be there and seen by nobody.
+static void
+table_whose_name_has_changed_is_missed (void **state)
+{
+    const place_t *place = *state;
+    store_t *store = open_store (place);
+    MDB_env *env;
+    MDB_txn *txn;
+    MDB_dbi table;
+    reason_t why = {""};
+    store_destroy (&store);
+    assert_int_equal (mdb_env_create (&env), 0);
+    mdb_env_set_maxdbs (env, 2);
+    assert_int_equal (mdb_env_open (env, place->settings.path, 0, 0644), 0);
+    mdb_txn_begin (env, NULL, 0, &txn);
+    assert_int_equal (mdb_dbi_open (txn, "samples", 0, &table), 0);
+    mdb_drop (txn, table, 1);
+    assert_int_equal (mdb_dbi_open (txn, "samp~es", MDB_CREATE, &table), 0);
+    assert_int_equal (mdb_txn_commit (txn), 0);
+    mdb_env_close (env);
+
+    assert_null (store_open (&place->settings, place->metrics, &why));
+    assert_non_null (strstr (why.text, "damaged"));
+}
+
 static void
 store_has_one_owner (void **state)
 {
@@ -305,6 +330,7 @@ main (void)
         TEST (failed_commit_is_tried_again_with_all_that_was_gathered),
         TEST (store_of_a_newer_format_is_refused_and_left_alone),
         TEST (lmdb_file_of_somebody_else_is_refused),
+        TEST (table_whose_name_has_changed_is_missed),
         TEST (store_has_one_owner)};
 
     return cmocka_run_group_tests (TESTS, NULL, NULL);

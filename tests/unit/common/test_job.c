@@ -178,6 +178,8 @@ what_is_no_job_is_refused (void **state)
         "\"2026-11-20T10:00:00.000Z\"}",
         "{" ASKED_AT "\"id\":\"0123456789012345678901234567890123456\",\"job_"
         "type\":\"a\",\"status\":\"pending\"}",
+        "{" ASKED_AT
+        "\"id\":\"x\",\"job_type\":\"a\",\"status\":\"pending\",\"kept\":{\"region\":\"a|b\"}}",
         "{" ASKED_AT "\"id\":7,\"job_type\":\"a\",\"status\":\"pending\"}"};
 
     for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; i++) {
