@@ -2,11 +2,11 @@
 //
 // A write to thousands takes tens of milliseconds, nearly all of it the kernel's, and more comes
 // meanwhile. Were all written to in one go, that would wait for the end, and then for its place in
-// the next one. So members are visited in a circle, SWEEP_SLICE of them until it is asked whether
+// the next one. So members are visited in a circle, SWEEP_SLICE of them before it is asked whether
 // somebody else wants the loop, and each is written all that it has not had by then, at once: what
 // comes has reached everyone one circle later, whenever it came, and nothing else waits for longer
-// than a slice. Where a member stands
-// is its own cursor. Neighbours mostly want the same bytes, a run, which is made once for them.
+// than a slice. Where a member stands is its own cursor. Neighbours mostly want the same bytes, a
+// run, which is made once for them.
 //
 // SPDX-License-Identifier: MIT
 

@@ -366,41 +366,6 @@ socket_unwatched_in_its_own_handler_leaves_the_others_served (void **state)
     zsock_destroy (&out_b);
 }
 
-static void
-loop_is_wanted_while_a_descriptor_a_timer_or_a_socket_waits_for_a_turn (void **state)
-{
-    (void) state;
-    loop_timer_t *timer = loop_timer_new (loop, tell, "t");
-    zsock_t *out = zsock_new_push ("@inproc://a");
-    reader_t reader = {.socket = zsock_new_pull (">inproc://a"), .left = 1};
-    int fd = eventfd (0, EFD_NONBLOCK);
-    uint64_t one = 1;
-
-    assert_int_equal (loop_watch (loop, fd, EPOLLIN, tell_fd, "f"), 0);
-    assert_int_equal (loop_watch_socket (loop, reader.socket, read_one, &reader), 0);
-    loop_timer_after (timer, HOUR_US);
-    loop_turn (loop, 0);
-    assert_false (loop_is_wanted (loop));
-
-    assert_int_equal (write (fd, &one, sizeof one), sizeof one);
-    assert_true (loop_is_wanted (loop));
-    loop_unwatch (loop, fd);
-    assert_false (loop_is_wanted (loop));
-    loop_timer_after (timer, 0);
-    assert_true (loop_is_wanted (loop));
-    turn_until (1);
-    assert_false (loop_is_wanted (loop));
-    zstr_send (out, "a");
-    assert_true (loop_is_wanted (loop));
-
-    turn_until (2);
-    assert_string_equal (told, "ta");
-    loop_timer_destroy (&timer);
-    zsock_destroy (&reader.socket);
-    zsock_destroy (&out);
-    close (fd);
-}
-
 //  --- the end
 
 static void
@@ -522,7 +487,6 @@ main (void)
         TEST (what_cannot_be_watched_is_an_error),
         TEST (socket_is_served_while_it_has_input_though_its_edge_is_gone),
         TEST (socket_unwatched_in_its_own_handler_leaves_the_others_served),
-        TEST (loop_is_wanted_while_a_descriptor_a_timer_or_a_socket_waits_for_a_turn),
         TEST (drain_ends_the_run_when_nothing_holds_it),
         TEST (drain_waits_for_every_part_that_holds_it),
         TEST (drain_that_is_held_too_long_ends_late),
