@@ -18,6 +18,7 @@ LATE_MS = 5000
 LATE_MOST = 0.05  # of the readers
 BUSY = 0.8        # of the time: it worked, or wanted to
 STARVED = 0.5     # of the time it waited for a processor: nothing is said of how late anybody is
+UNREAD_KIB = 100000 * 4  # high_water_mark, of messages of some 4 KB
 LEAST = 12        # looks: of fewer nothing is said
 ANSWER_SECONDS = 5  # of the gateway's own processor time
 CROWD_TURN_MS = 1000
@@ -44,7 +45,9 @@ def grows(values, growth, slack):
 
 
 def memory(name, looks):
-    found = grows([look.memory_kib for look in looks], GROWTH, SLACK_KIB)
+    """A program that waits for a processor most of the time cannot read what is said to it: that waits in its memory, and has a bound."""
+    unread = UNREAD_KIB if share(looks[len(looks) // 4:], "waited") > STARVED else 0
+    found = grows([look.memory_kib for look in looks], GROWTH, SLACK_KIB + unread)
     return [f"{name}: memory grows, {found[0] / 1024:.1f} to {found[1] / 1024:.1f} MB"] if found else []
 
 
@@ -93,6 +96,11 @@ def notes(rows, asked):
     sound = sum(row.waited <= STARVED and row.turn_ms <= CROWD_TURN_MS for row in rows)
     told = f"of {asked} questions {asked - len(rows)} had no answer in time; in {starved} looks the gateway waited for a processor, in {slow} the crowd was slow"
     return [f"lateness and queues are not judged: {told}"] if sound < LEAST else []
+
+
+def starved(name, looks):
+    waited = share(looks[len(looks) // 4:], "waited")
+    return [f"{name} waited for a processor {waited:.0%} of the time: its memory may hold what it could not read"] if waited > STARVED else []
 
 
 def share(looks, field):

@@ -103,12 +103,14 @@ class Asking(threading.Thread):
         faults += [f"held for streams: {max(self.held) / 1e6:.1f} MB, at most {HELD_MAX / 1e6:.1f}"] if self.held and max(self.held) > HELD_MAX else []
         return faults
 
+    def notes(self):
+        return judge.notes(self.lateness, len(self.answers) // 2)
+
     def told(self):
         return {"held_mb_most": round(max(self.held, default=0) / 1e6, 1), "readers_behind_median": median(self.behind),
                 "readers_late_median": median([row.late for row in self.lateness]), "crowd_turn_ms_most": max((row.turn_ms for row in self.lateness), default=0),
                 "answers": sum(answer.came for answer in self.answers), "no_answers": sum(not answer.came for answer in self.answers),
-                "longest_answer": {field: round(max((getattr(answer, field) for answer in self.answers), default=0), 2) for field in ("seconds", "processor")},
-                "notes": judge.notes(self.lateness, len(self.answers) // 2)}
+                "longest_answer": {field: round(max((getattr(answer, field) for answer in self.answers), default=0), 2) for field in ("seconds", "processor")}}
 
 
 class Looks:
@@ -128,6 +130,9 @@ class Looks:
     def faults(self):
         return [fault for name, rows in self.rows.items()
                 for fault in judge.memory(name, rows) + (judge.descriptors(name, rows) if name != self.asking.gateway.name else [])]
+
+    def notes(self):
+        return [note for name, rows in self.rows.items() for note in judge.starved(name, rows)]
 
     def told(self):
         return {"memory_mb_by_quarter": {name: [round(statistics.median(row.memory_kib for row in part) / 1024, 1) for part in judge.quarters(rows) if part]
@@ -234,7 +239,7 @@ def main():
         "minutes": MINUTES, "workers": INSTANCES, "clients": CLIENTS, "crowd": counts, "closed": closed,
         "events_followed": sum(each.events for each in threads), "resumes": sum(each.resumes for each in threads),
         "left_out_and_told": sum(each.left_out for each in threads), "resets_of_late_comers": sum(each.resets for each in threads),
-        "rescales": rescales.turns, "jobs": {"submitted": work.submitted, "completed": work.completed}, **looks.told(), **asking.told(), "faults": faults}))
+        "rescales": rescales.turns, "jobs": {"submitted": work.submitted, "completed": work.completed}, **looks.told(), **asking.told(), "notes": looks.notes() + asking.notes(), "faults": faults}))
     return 1 if faults else 0
 
 

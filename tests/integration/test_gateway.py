@@ -443,7 +443,8 @@ def test_a_reader_that_stopped_delays_nobody_else(fleet):
         fleet.publisher.publish("utilization.observed", "us-east-1/i-0one", {"cpu_percent": value % 100 + 0.5})
     fleet.publisher.publish("utilization.observed", "us-east-1/i-0one", {"cpu_percent": 99.875})
 
-    live.wait(lambda e: e.type == "worker.metrics.updated" and e.data["cpu_utilization"] == 99.875, "the last value")
+    #  Of a reader that the machine makes slow, metrics are left out where a snapshot says the same.
+    live.wait(lambda e: e.type in ("worker.metrics.updated", "worker.snapshot") and e.data.get("cpu_utilization") == 99.875, "the last value")
     stopped.close()
 
 

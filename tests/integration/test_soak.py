@@ -34,6 +34,14 @@ def test_memory_that_goes_on_growing_is_a_fault(memory, fault):
     assert bool(judge.memory("gateway", looks(memory=memory))) == fault
 
 
+@pytest.mark.parametrize("growth_mb, waited, fault", [(1, 0.1, True), (1, 0.9, False), (10, 0.9, True)])
+def test_what_a_program_without_a_processor_cannot_read_may_wait_in_its_memory_up_to_a_bound(growth_mb, waited, fault):
+    rows = [judge.Look(n, (50 + growth_mb * n) * MB, 20, 0.05 * n, waited * n) for n in HOUR]
+
+    assert bool(judge.memory("gateway", rows)) == fault
+    assert bool(judge.starved("gateway", rows)) == (waited > 0.5)
+
+
 def test_descriptors_that_go_on_growing_are_a_fault():
     assert judge.descriptors("gateway", looks(descriptors=lambda n: 20 + n // 2))
     assert not judge.descriptors("gateway", looks(descriptors=lambda n: 20 + n % 30))
