@@ -76,6 +76,7 @@ bus_socket_locked (int zmq_type, bus_role_t role, const char *endpoint, int high
     zsock_set_reconnect_ivl (socket, RECONNECT_MS);
     zsock_set_reconnect_ivl_max (socket, RECONNECT_MOST_MS);
     if (role == BUS_BIND) {
+        zsock_set_maxmsgsize (socket, BUS_FRAME_MOST);
         bus_keys_serve (keys, socket, domain);
     } else {
         bus_keys_expect (keys, socket, 0);

@@ -33,7 +33,9 @@
 #define BUS_INGEST_DEFAULT  "tcp://127.0.0.1:5571"
 #define BUS_CONTROL_DEFAULT "tcp://127.0.0.1:5572"
 #define BUS_FEED_DEFAULT    "tcp://127.0.0.1:5573"
-#define BUS_BATCH_MAX       256  //  messages a wake-up: 677 k/s, 261 k/s singly (traps 8)
+//  Bytes of what comes to a socket that is bound: whoever sends more is cut off, before it is held.
+#define BUS_FRAME_MOST (32 * 1024 * 1024)
+#define BUS_BATCH_MAX  256  //  messages a wake-up: 677 k/s, 261 k/s singly (traps 8)
 
 //  A socket with our options set, bound or connected. Null and why (the endpoint, and for
 //  EADDRINUSE that another process has the port). The port bound to, for `tcp://ip:*`, is

@@ -193,6 +193,32 @@ what_is_no_address_is_refused_with_a_reason (void **state)
     loop_turn (loop, 0);
 }
 
+static void
+frame_that_is_far_too_large_is_not_held (void **state)
+{
+    (void) state;
+    zsock_t *place = bus_socket (ZMQ_ROUTER, BUS_BIND, ANY_PORT, 10, 0, NULL);
+    _cleanup_ (string_destroy) char *endpoint = zsock_last_endpoint (place);
+    zsock_t *talker = bus_socket (ZMQ_DEALER, BUS_CONNECT, endpoint, 10, 0, NULL);
+    zframe_t *large = zframe_new (NULL, BUS_FRAME_MOST + 1), *fits = zframe_new ("fits", 4);
+    zmsg_t *heard_first = NULL;
+
+    memset (zframe_data (large), 'x', zframe_size (large));
+    assert_int_equal (zframe_send (&large, talker, 0), 0);
+    zsock_set_rcvtimeo (place, 100);
+    for (int tries = 0; !heard_first && tries < 300; tries++) {
+        (void) zframe_send (&fits, talker, ZFRAME_REUSE | ZFRAME_DONTWAIT);
+        heard_first = zmsg_recv (place);
+    }
+
+    assert_non_null (heard_first);
+    assert_int_equal (zframe_size (zmsg_last (heard_first)), 4);
+    zmsg_destroy (&heard_first);
+    zframe_destroy (&fits);
+    zsock_destroy (&talker);
+    zsock_destroy (&place);
+}
+
 int
 main (void)
 {
@@ -205,6 +231,7 @@ main (void)
         TEST (connection_is_kept_while_a_message_waits_on_it),
         TEST (address_in_use_is_told_with_the_address),
         TEST (what_is_no_address_is_refused_with_a_reason),
+        cmocka_unit_test (frame_that_is_far_too_large_is_not_held),
     };
     log_open ("test", LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT);
     return cmocka_run_group_tests (tests, NULL, NULL);
