@@ -16,32 +16,36 @@ class Messages:
     """Bytes as they come, cut into messages: (is it one of the programs', its bytes)."""
 
     def __init__(self):
-        self.rest, self.message, self.greeting = b"", b"", GREETING
+        self.rest, self.message, self.greeting = bytearray(), [], GREETING
 
     def take(self, data):
+        """Each byte is looked at once: a page of a thousand events, one message of two thousand frames, passes here as well."""
         if greeting := data[:self.greeting]:  # comes in pieces, each an answer to the other side's
             self.greeting -= len(greeting)
             yield False, greeting
         self.rest += data[len(greeting):]
-        while size := self.frame():
-            frame, self.rest = self.rest[:size], self.rest[size:]
+        at = 0
+        while size := self.frame(at):
+            frame, at = bytes(self.rest[at:at + size]), at + size
             if frame[0] & COMMAND:
                 yield False, frame
                 continue
-            self.message += frame
+            self.message.append(frame)
             if not frame[0] & MORE:
-                yield True, self.message
-                self.message = b""
+                yield True, b"".join(self.message)
+                self.message = []
+        del self.rest[:at]
 
-    def frame(self):
-        """The size of the whole frame that the bytes begin with; 0 while it is not there."""
-        if len(self.rest) < 2:
+    def frame(self, at):
+        """The size of the whole frame that begins there; 0 while it is not there."""
+        left = len(self.rest) - at
+        if left < 2:
             return 0
-        head = 9 if self.rest[0] & LONG else 2
-        if len(self.rest) < head:
+        head = 9 if self.rest[at] & LONG else 2
+        if left < head:
             return 0
-        size = head + int.from_bytes(self.rest[1:head], "big")
-        return size if len(self.rest) >= size else 0
+        size = head + int.from_bytes(self.rest[at + 1:at + head], "big")
+        return size if left >= size else 0
 
 
 class MessageProxy(Proxy):

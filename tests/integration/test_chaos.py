@@ -1,16 +1,22 @@
 """Everything goes wrong at random for some seconds, and it comes well again: one seed of `make chaos`, a short one.
 SPDX-License-Identifier: MIT"""
+import io
+import json
 import re
 import socket
 import sys
+import threading
+import types
 
 import pytest
 
 import harness
+from follower import Follower
 from proxy import Proxy
 
 sys.path.insert(0, str(harness.ROOT / "tests/chaos"))
 import chaos  # noqa: E402
+import messages  # noqa: E402
 import schedule  # noqa: E402
 import world  # noqa: E402
 
@@ -63,3 +69,42 @@ def test_a_link_that_carries_one_way_loses_what_one_side_says_and_nothing_of_the
             speaks.shutdown(socket.SHUT_WR)
             assert hears.recv(5) == b"", "nothing comes but the end"
         link.close()
+
+
+def followed(*frames):
+    """What a client finds wrong with these frames of one connection, which ends after them."""
+    body, client = b"".join(frame + b"\n\n" for frame in frames), Follower(0, list, threading.Event(), 0)
+    client.follow(types.SimpleNamespace(read1=io.BytesIO(body).read))
+    return client.faults
+
+
+def heartbeat(missed, conflated):
+    return b"event: heartbeat\ndata: " + json.dumps({"data": {"events_missed": missed, "conflated": conflated}}).encode()
+
+
+def event(number):
+    return b"id: e-%d\nevent: worker.metrics.updated\ndata: {}" % number
+
+
+def test_a_gap_is_a_fault_but_for_what_the_stream_says_to_have_left_out():
+    assert not followed(event(1), event(2), heartbeat(0, 0))
+    assert not followed(event(1), event(5), heartbeat(1, 2))
+    assert not followed(event(1), event(5), heartbeat(0, 3), event(6), heartbeat(0, 3))
+    assert len(followed(event(1), event(5), heartbeat(0, 2))) == 1, "fewer than did not come"
+    assert len(followed(event(1), event(5), heartbeat(0, 3), event(8), heartbeat(0, 3))) == 1, "it was said of those before"
+    assert len(followed(event(1), event(5))) == 1, "nobody has said it"
+    assert len(followed(event(2), event(1), heartbeat(9, 9))) == 1, "a step back is never explained"
+
+
+@pytest.mark.parametrize("piece", [1, 7, 64, 100000])
+def test_messages_are_found_in_whatever_pieces_they_come(piece):
+    greeting, command = b"g" * 64, b"\x04\x05READY"
+    one, long = b"\x01\x01a\x00\x01b", b"\x03" + (300).to_bytes(8, "big") + b"x" * 300 + b"\x00\x00"
+    stream, found = messages.Messages(), []
+    whole = greeting + command + one + long + one
+
+    for at in range(0, len(whole), piece):
+        found += stream.take(whole[at:at + piece])
+
+    assert b"".join(said for _, said in found) == whole
+    assert [said for is_said, said in found if is_said] == [one, long, one]
