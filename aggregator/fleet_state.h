@@ -59,7 +59,7 @@ struct fleet {
 entry_t *fleet_entry (fleet_t *self, const char *id);
 entry_t *fleet_entry_of (fleet_t *self, const names_t *names);
 entry_t *fleet_add (fleet_t *self, const names_t *names, time_us_t at, reason_t *why);
-//  Its samples, those of the store included; null without memory.
+//  fleet_samples.c: its samples, those of the store included; null without memory.
 history_t *fleet_samples (fleet_t *self, entry_t *entry);
 //  It has changed: at the turn's end it is stored, and replicas are told of it (OWED_STATE) or
 //  everybody is (OWED_SNAPSHOT, after a round).
