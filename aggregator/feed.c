@@ -48,12 +48,22 @@ struct feed {
     metric_t *bytes, *refused;
 };
 
+//  As much of the text as there is room for. Not by printf: it is done for each message.
+static void
+set_text (char *out, size_t size, const char *text)
+{
+    size_t length = strnlen (text, size - 1);
+
+    memcpy (out, text, length);
+    out [length] = '\0';
+}
+
 static void
 set_worker (feed_header_t *header, const worker_t *worker)
 {
     if (worker) {
-        snprintf (header->region, sizeof header->region, "%s", worker_region (worker));
-        snprintf (header->worker_id, sizeof header->worker_id, "%s", worker_id (worker));
+        set_text (header->region, sizeof header->region, worker_region (worker));
+        set_text (header->worker_id, sizeof header->worker_id, worker_id (worker));
     }
 }
 
@@ -142,9 +152,9 @@ feed_begin_job (feed_t *self, event_type_t type, const job_t *job)
     feed_header_t *header = &self->open;
 
     begin (self, type, NULL, NULL);
-    snprintf (header->region, sizeof header->region, "%s", job->region);
-    snprintf (header->worker_id, sizeof header->worker_id, "%s", job->worker_id);
-    snprintf (header->job_type, sizeof header->job_type, "%s", job->type);
+    set_text (header->region, sizeof header->region, job->region);
+    set_text (header->worker_id, sizeof header->worker_id, job->worker_id);
+    set_text (header->job_type, sizeof header->job_type, job->type);
     header->priority = job->priority;
     json_open_object (&self->json);
     json_member_text (&self->json, "job_id", job->id);

@@ -45,6 +45,9 @@ keep_error (source_state_t *state, const char *code, const char *message)
 {
     char text [SOURCE_ERROR_SIZE];
 
+    if (!code && !state->error) {
+        return;
+    }
     snprintf (text, sizeof text, "%s%s%s", code ? code : "", code && message ? ": " : "",
               code && message ? message : "");
     if (state->error && strcmp (state->error, text) == 0) {

@@ -212,8 +212,9 @@ store_put_event (store_t *self, uint64_t seq, time_us_t at, const void *header, 
 
 //  --- committing
 
+//  events stays at their end, so that none is looked for from the root.
 static int
-apply (store_t *self, MDB_txn *txn, const operation_t *operation)
+apply (store_t *self, MDB_txn *txn, MDB_cursor *events, const operation_t *operation)
 {
     MDB_val key = {operation->key_size, self->bytes.data + operation->key};
     MDB_val value = {operation->value_size, self->bytes.data + operation->value};
@@ -221,7 +222,7 @@ apply (store_t *self, MDB_txn *txn, const operation_t *operation)
 
     switch (operation->kind) {
     case PUT_ROW: return mdb_put (txn, self->file.tables [operation->table], &key, &value, 0);
-    case PUT_EVENT: return mdb_put (txn, self->file.events, &key, &value, MDB_APPEND);
+    case PUT_EVENT: return mdb_cursor_put (events, &key, &value, MDB_APPEND);
     case DELETE_ROW: break;
     }
     rc = mdb_del (txn, self->file.tables [operation->table], &key, NULL);
@@ -240,29 +241,26 @@ is_over (const store_t *self, const MDB_val *value, size_t count, time_us_t now)
 
 //  S3. Too many go at once, too old ones a bounded number at a time.
 static int
-trim (store_t *self, MDB_txn *txn, time_us_t now, uint64_t *first, size_t *dropped)
+trim (store_t *self, MDB_cursor *events, time_us_t now, uint64_t *first, size_t *dropped)
 {
-    MDB_cursor *cursor;
     MDB_stat stat;
     MDB_val key, value;
-    int rc = mdb_stat (txn, self->file.events, &stat);
+    int rc = mdb_stat (mdb_cursor_txn (events), self->file.events, &stat);
 
-    rc = rc ? rc : mdb_cursor_open (txn, self->file.events, &cursor);
     if (rc) {
         return rc;
     }
     size_t count = stat.ms_entries;
-    rc = mdb_cursor_get (cursor, &key, &value, MDB_FIRST);
+    rc = mdb_cursor_get (events, &key, &value, MDB_FIRST);
     while (rc == 0 && count > 1 && *dropped < TRIM_MOST && is_over (self, &value, count, now)) {
-        rc = mdb_cursor_del (cursor, 0);
+        rc = mdb_cursor_del (events, 0);
         count--;
         ++*dropped;
-        rc = rc ? rc : mdb_cursor_get (cursor, &key, &value, MDB_FIRST);
+        rc = rc ? rc : mdb_cursor_get (events, &key, &value, MDB_FIRST);
     }
     if (rc == 0) {
         *first = store_number (&key);
     }
-    mdb_cursor_close (cursor);
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
@@ -270,15 +268,17 @@ static int
 write_all (store_t *self, uint64_t *first, size_t *dropped)
 {
     MDB_txn *txn;
+    MDB_cursor *events;  //  the transaction's end closes it
     int rc = mdb_txn_begin (self->file.env, NULL, 0, &txn);
 
     if (rc) {
         return rc;
     }
+    rc = mdb_cursor_open (txn, self->file.events, &events);
     for (size_t i = 0; i < self->count && rc == 0; i++) {
-        rc = apply (self, txn, &self->operations [i]);
+        rc = apply (self, txn, events, &self->operations [i]);
     }
-    rc = rc ? rc : trim (self, txn, clock_now ().wall, first, dropped);
+    rc = rc ? rc : trim (self, events, clock_now ().wall, first, dropped);
     if (rc) {
         mdb_txn_abort (txn);
         return rc;

@@ -92,6 +92,7 @@ set_json (worker_change_t *change, snapshot_field_t field, const char **slot,
     buffer_t text = {0};
     json_writer_t json = json_writer (&text);
 
+    (void) buffer_reserve (&text, *slot ? strlen (*slot) : 0);  //  mostly it is as long as it was
     json_put_node (&json, node);
     if (buffer_failed (&text) || same_text (*slot, text.data)) {
         buffer_clear (&text);

@@ -28,14 +28,14 @@ buffer_reset (buffer_t *self)
     }
 }
 
-static bool
-grow (buffer_t *self, size_t size)
+char *
+buffer_grow (buffer_t *self, size_t size)
 {
     size_t wanted = self->capacity ? self->capacity : BUFFER_LEAST;
 
     if (self->failed || size > SIZE_MAX / 4 - self->size) {
         self->failed = true;
-        return false;
+        return NULL;
     }
     while (wanted < self->size + size + 1) {
         wanted *= 2;
@@ -43,34 +43,11 @@ grow (buffer_t *self, size_t size)
     char *data = realloc (self->data, wanted);
     if (!data) {
         self->failed = true;
-        return false;
+        return NULL;
     }
     self->data = data;
     self->capacity = wanted;
-    return true;
-}
-
-char *
-buffer_reserve (buffer_t *self, size_t size)
-{
-    if (self->failed || (size >= self->capacity - self->size && !grow (self, size))) {
-        return NULL;
-    }
-    return self->data + self->size;
-}
-
-void
-buffer_append (buffer_t *self, const void *bytes, size_t size)
-{
-    char *room = buffer_reserve (self, size);
-
-    if (room) {
-        if (size > 0) {
-            memcpy (room, bytes, size);
-        }
-        self->size += size;
-        self->data [self->size] = '\0';
-    }
+    return data + self->size;
 }
 
 void
@@ -98,15 +75,27 @@ buffer_format (buffer_t *self, const char *format, ...)
     self->size += (size_t) size;
 }
 
+//  In pairs: half the divisions.
+char *
+buffer_digits_before (char *end, uint64_t value)
+{
+    for (; value >= 100; value /= 100) {
+        unsigned pair = (unsigned) (value % 100);
+        *--end = (char) ('0' + pair % 10);
+        *--end = (char) ('0' + pair / 10);
+    }
+    *--end = (char) ('0' + value % 10);
+    if (value >= 10) {
+        *--end = (char) ('0' + value / 10);
+    }
+    return end;
+}
+
 void
 buffer_unsigned (buffer_t *self, uint64_t value)
 {
-    char text [20], *end = text + sizeof text, *start = end;
+    char text [20], *end = text + sizeof text, *start = buffer_digits_before (end, value);
 
-    do {
-        *--start = (char) ('0' + value % 10);
-        value /= 10;
-    } while (value > 0);
     buffer_append (self, start, (size_t) (end - start));
 }
 

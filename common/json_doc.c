@@ -278,10 +278,20 @@ hide_all (reader_t *self, size_t object, size_t members)
     return rc >= 0 || fail (self, "out of memory");
 }
 
+//  One of 64 bits; alike names have the same.
+static uint64_t
+mark_of (const json_node_t *member)
+{
+    unsigned char first = (unsigned char) member->name [0];  //  of an empty name: NUL
+
+    return UINT64_C (1) << ((first * 5 + member->name_size) & 63);
+}
+
 static bool
 read_object (reader_t *self, size_t object)
 {
     size_t members = 0;
+    uint64_t seen = 0;
 
     skip_blanks (self);
     if (*self->at == '}') {
@@ -293,9 +303,11 @@ read_object (reader_t *self, size_t object)
         if (member == SIZE_MAX || !read_name (self, member)) {
             return false;
         }
-        if (++members <= JSON_PAIRWISE_MOST) {
+        uint64_t mark = mark_of (&self->doc->nodes [member]);
+        if (++members <= JSON_PAIRWISE_MOST && (seen & mark)) {
             json_names_hide_pairwise (&self->doc->nodes [object + 1], &self->doc->nodes [member]);
         }
+        seen |= mark;
         skip_blanks (self);
         if (!read_value (self, member)) {
             return false;

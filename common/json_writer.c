@@ -143,17 +143,6 @@ json_put_flag (json_writer_t *self, flag_t value)
     }
 }
 
-//  Digits of value, right-aligned in a buffer that ends at end; returns where they start.
-static char *
-digits_before (char *end, uint64_t value)
-{
-    do {
-        *--end = (char) ('0' + value % 10);
-        value /= 10;
-    } while (value > 0);
-    return end;
-}
-
 void
 json_put_integer (json_writer_t *self, int64_t value)
 {
@@ -163,7 +152,7 @@ json_put_integer (json_writer_t *self, int64_t value)
         json_put_null (self);
         return;
     }
-    char *start = digits_before (end, value < 0 ? 0 - (uint64_t) value : (uint64_t) value);
+    char *start = buffer_digits_before (end, value < 0 ? 0 - (uint64_t) value : (uint64_t) value);
     if (value < 0) {
         *--start = '-';
     }
@@ -200,7 +189,7 @@ json_put_number (json_writer_t *self, double value)
         }
         *--start = '.';
     }
-    start = digits_before (start, size / 1000);
+    start = buffer_digits_before (start, size / 1000);
     if (thousandths < 0) {
         *--start = '-';
     }
@@ -315,6 +304,12 @@ plain_length (const char *text, size_t size)
             break;
         }
     }
+    if (size >= sizeof eight && size - at < sizeof eight) {  //  the last, some once more
+        memcpy (&eight, text + size - sizeof eight, sizeof eight);
+        if (!not_plain (eight)) {
+            return size;
+        }
+    }
     for (; at < size; at++) {
         unsigned char byte = (unsigned char) text [at];
         if (byte < 0x20 || byte >= 0x80 || byte == '"' || byte == '\\') {
@@ -322,28 +317,6 @@ plain_length (const char *text, size_t size)
         }
     }
     return at;
-}
-
-void
-json_put_text_n (json_writer_t *self, const char *text, size_t size)
-{
-    size_t clean = text ? plain_length (text, size) : 0;
-    char *room = text ? begin_value (self, clean + 2) : NULL;
-
-    if (!text) {
-        json_put_null (self);
-    } else if (room) {
-        *room = '"';
-        memcpy (room + 1, text, clean);
-        end_value (self, room + 1 + clean);
-        put_rest (self, text + clean, size - clean);
-        buffer_append (self->out, "\"", 1);
-    }
-}
-void
-json_put_text (json_writer_t *self, const char *text)
-{
-    json_put_text_n (self, text, text ? strlen (text) : 0);
 }
 
 //  Of bytes that are plain.
@@ -358,6 +331,29 @@ put_quoted (json_writer_t *self, const char *text, size_t size)
         room [1 + size] = '"';
         end_value (self, room + size + 2);
     }
+}
+
+void
+json_put_text_n (json_writer_t *self, const char *text, size_t size)
+{
+    size_t clean = text ? plain_length (text, size) : 0;
+
+    if (!text) {
+        json_put_null (self);
+    } else if (clean == size) {
+        put_quoted (self, text, size);
+    } else {
+        put_word (self, "\"", 1);
+        buffer_append (self->out, text, clean);
+        put_rest (self, text + clean, size - clean);
+        buffer_append (self->out, "\"", 1);
+    }
+}
+
+void
+json_put_text (json_writer_t *self, const char *text)
+{
+    json_put_text_n (self, text, text ? strlen (text) : 0);
 }
 
 void

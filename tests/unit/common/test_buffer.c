@@ -1,10 +1,12 @@
 #include "../../../common/buffer.h"
 #include "../../../common/cleanup.h"
 
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>  //  needs the three above it
@@ -103,11 +105,34 @@ lost_append_is_remembered_and_later_ones_do_nothing (void **state)
     assert_false (buffer_failed (&buffer));
 }
 
+static void
+whole_numbers_of_each_length_are_written_as_printf_does (void **state)
+{
+    (void) state;
+    char expected [32];
+
+    for (uint64_t power = 1; power > 0; power = power > UINT64_MAX / 10 ? 0 : power * 10) {
+        const uint64_t near [] = {power - 1, power, power + 1, power * 9 / 10};
+        for (size_t i = 0; i < sizeof near / sizeof *near; i++) {
+            _cleanup_ (buffer_clear) buffer_t buffer = {0};
+            buffer_unsigned (&buffer, near [i]);
+            snprintf (expected, sizeof expected, "%" PRIu64, near [i]);
+            assert_string_equal (buffer.data, expected);
+        }
+    }
+    _cleanup_ (buffer_clear) buffer_t ends = {0};
+    buffer_unsigned (&ends, UINT64_MAX);
+    buffer_text (&ends, " ");
+    buffer_integer (&ends, INT64_MIN);
+    assert_string_equal (ends.data, "18446744073709551615 -9223372036854775808");
+}
+
 int
 main (void)
 {
     const struct CMUnitTest tests [] = {
         cmocka_unit_test (content_grows_and_always_ends_with_a_nul),
+        cmocka_unit_test (whole_numbers_of_each_length_are_written_as_printf_does),
         cmocka_unit_test (nothing_appended_is_an_empty_text),
         cmocka_unit_test (format_makes_the_room_it_needs),
         cmocka_unit_test (reset_keeps_the_memory_and_clear_gives_it_back),

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>  //  needs the three above it
@@ -69,6 +70,30 @@ what_nobody_has_said_is_null (void **state)
 
     assert_string_equal (out.data,
                          "[null,null,null,null,null,null,null,null,null,null,false,true]");
+}
+
+//  Texts are looked at eight bytes at a time: a byte that is to be escaped is seen in each place of each length.
+static void
+what_is_escaped_is_found_wherever_it_stands (void **state)
+{
+    (void) state;
+    static const char AS [] = "aaaaaaaaaaaaaaaaaaaaaaaaaa";
+    char text [sizeof AS], expected [64];
+
+    for (int size = 1; size <= 26; size++) {
+        for (int at = 0; at <= size; at++) {  //  at the last: nothing to escape
+            _cleanup_ (buffer_clear) buffer_t out = {0};
+            json_writer_t json = json_writer (&out);
+            memcpy (text, AS, sizeof text);
+            if (at < size) {
+                text [at] = '"';
+            }
+            json_put_text_n (&json, text, (size_t) size);
+            snprintf (expected, sizeof expected, "\"%.*s%s%.*s\"", at, AS, at < size ? "\\\"" : "",
+                      at < size ? size - at - 1 : 0, AS);
+            assert_string_equal (out.data, expected);
+        }
+    }
 }
 
 static void
@@ -217,6 +242,7 @@ main (void)
     const struct CMUnitTest tests [] = {
         cmocka_unit_test (commas_and_colons_are_put_where_they_belong),
         cmocka_unit_test (what_nobody_has_said_is_null),
+        cmocka_unit_test (what_is_escaped_is_found_wherever_it_stands),
         cmocka_unit_test (numbers_are_written_as_they_were_measured),
         cmocka_unit_test (integers_are_written_over_their_whole_range),
         cmocka_unit_test (text_is_escaped_and_bytes_that_are_not_utf8_are_replaced),
