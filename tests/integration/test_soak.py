@@ -45,6 +45,7 @@ def test_what_a_program_without_a_processor_cannot_read_may_wait_in_its_memory_u
 def test_descriptors_that_go_on_growing_are_a_fault():
     assert judge.descriptors("gateway", looks(descriptors=lambda n: 20 + n // 2))
     assert not judge.descriptors("gateway", looks(descriptors=lambda n: 20 + n % 30))
+    assert not judge.descriptors("collector", looks(descriptors=lambda n: 500 if n > 80 or n % 10 == 0 else 250))  # shared less later
 
 
 def test_queue_may_be_used_and_never_stand():
