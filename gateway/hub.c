@@ -145,6 +145,23 @@ hub_reset (hub_t *self)
     }
 }
 
+void
+hub_follow (hub_t *self, hub_current_fn *is_current, void *argument)
+{
+    self->is_current = is_current;
+    self->current_argument = argument;
+}
+
+//  That we do not know a number says nothing while we do not hear the aggregator: the time runs from then on.
+static bool
+is_waited_for (hub_t *self, client_t *client)
+{
+    if (self->is_current && !self->is_current (self->current_argument)) {
+        client->ahead_until = now_of (self) + self->shared.settings.ahead_wait_ms * MS_US;
+    }
+    return now_of (self) < client->ahead_until;
+}
+
 //  Those who know more than we do: as soon as we know it too, they go on; if we never do, the number was
 //  another store's and they begin anew.
 static void
@@ -156,7 +173,7 @@ serve_ahead (hub_t *self)
         const char *why =
             client->ahead ? event_log_check (self->shared.log, client->ahead, &seq) : NULL;
         if (!client->ahead ||
-            (why && strcmp (why, EVENT_LOG_AHEAD) == 0 && now_of (self) < client->ahead_until)) {
+            (why && strcmp (why, EVENT_LOG_AHEAD) == 0 && is_waited_for (self, client))) {
             continue;
         }
         if (why) {

@@ -67,6 +67,10 @@ int hub_add (hub_t *self, const hub_request_t *request);
 //  get it.
 void hub_reset (hub_t *self);
 
+//  Whether what is here is the aggregator's latest. While it is not, who knows more is waited for without end.
+typedef bool hub_current_fn (void *argument);
+void hub_follow (hub_t *self, hub_current_fn *is_current, void *argument);
+
 //  Another filter for a live stream, which is taken over; snapshots of the workers that it lets
 //  through and the old one did not follow. 0; -ENOENT: no such client; -EBUSY: it is not live at
 //  the moment; -EAGAIN: too many states are asked for; -ENOMEM.

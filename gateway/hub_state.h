@@ -16,8 +16,10 @@ struct hub {
     size_t count, ahead;               //  of all; of those that know more than we do
     char epoch [ENVELOPE_EPOCH_SIZE];  //  of the log that the clients' cursors are in
     loop_timer_t *beat, *delay;
-    time_us_t began;    //  steady
-    zhashx_t *by_user;  //  how many streams each has, as a size_t *
+    time_us_t began;             //  steady
+    zhashx_t *by_user;           //  how many streams each has, as a size_t *
+    hub_current_fn *is_current;  //  null: always
+    void *current_argument;
     loop_fn *on_resumed;
     void *resumed_argument;
     uint64_t sent, counted;  //  bytes of streams that are closed; and what the counter says

@@ -87,7 +87,7 @@ static const config_key_t KEYS [] = {
     {"held_max_bytes",      CONFIG_INTEGER, offsetof (settings_t, hub.held_max_bytes),  "268435456",         1048576, 68719476736, NULL, "memory held for what connections of all streams did not take yet; beyond it those that hold most are closed, to come back to where they were"},
     {"slow_after_ms",       CONFIG_INTEGER, offsetof (settings_t, hub.slow_after_ms),   "1000",              0, 3600000,       NULL, "and only if the oldest event that it has not had is older; a burst makes nobody slow"},
     {"states_per_second",   CONFIG_INTEGER, offsetof (settings_t, hub.states_per_second), "500",             1, 1000000,       NULL, "full states begun in a second; the others wait for their turn"},
-    {"ahead_wait_ms",       CONFIG_INTEGER, offsetof (settings_t, hub.ahead_wait_ms),   "5000",              0, 60000,         NULL, "a stream whose last event is newer than ours, from another gateway, waits so long for it; then it begins anew"},
+    {"ahead_wait_ms",       CONFIG_INTEGER, offsetof (settings_t, hub.ahead_wait_ms),   "5000",              0, 60000,         NULL, "a stream whose last event is newer than ours, from another gateway, waits so long for it while the aggregator is heard; then it begins anew"},
     {"images_max",          CONFIG_INTEGER, offsetof (settings_t, hub.images_max),      "16",                1, 1024,          NULL, "full states held at once for slow streams to read; the others share them"},
     {"stream_lifetime_seconds", CONFIG_INTEGER, offsetof (settings_t, hub.stream_lifetime_seconds), "0",     0, 31536000,      NULL, "a stream is ended after about so long, so that streams spread over gateways; 0: never"},
     {"compression",         CONFIG_FLAG,    offsetof (settings_t, hub.compression),     "yes",               0, 0,             NULL, "compress the streams of clients that accept gzip, once for all of them, and large answers"},
@@ -262,6 +262,14 @@ serve (const settings_t *settings, http_parts_t *parts, const mask_t *mask, reas
     return loop_run (parts->loop);
 }
 
+//  For the hub: what it has is the aggregator's latest.
+static bool
+is_current (void *argument)
+{
+    reason_t why;
+    return feed_client_is_ready (argument, &why);
+}
+
 static int
 run (const settings_t *settings, reason_t *why)
 {
@@ -306,6 +314,7 @@ run (const settings_t *settings, reason_t *why)
     if (!audit) {
         return -1;
     }
+    hub_follow (hub, is_current, feed);
     http_parts_t parts = parts_of (settings);
     parts.loop = loop;
     parts.hub = hub;

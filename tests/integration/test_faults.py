@@ -453,6 +453,29 @@ def test_full_disk_holds_everything_until_there_is_room(start, bus, small_disk):
     assert metric(aggregator.url, "cmlwatch_store_failures_total") > 0
 
 
+def test_a_gateway_that_hears_nothing_sends_nobody_back_to_what_it_has(start, bus, tmp_path, proxy):
+    link = proxy(bus.feed)
+    aggregator, ahead, publisher = known(start, bus, tmp_path)
+    late = start(harness.Gateway, Path(bus, feed=link.endpoint), "--ahead-wait-ms", 200)
+    link.freeze()
+    wait_until(lambda: harness.http(f"{late.url}/readyz")[0] == 503, "it says that it hears nothing")
+    publisher.publish("utilization.observed", SUBJECT, {"cpu_percent": 70, "interval_seconds": 3600})
+    wait_until(lambda: ahead.worker("i-0fault")["cloudwatch_cpu_utilization"] == 70, "the other has heard more")
+    position = http_json(f"{ahead.url}/api/state")["last_event_id"]
+
+    stream = late.stream("?heartbeat=1", {"Last-Event-ID": position})
+    first = stream.wait("heartbeat", "it is held").data["server_time"]
+    stream.wait(lambda e: e.type == "heartbeat" and e.data["server_time"] > first, "for longer than ahead_wait_ms")
+    assert not any(e.type in ("system.reset", "system.state.begin") for e in stream.events)
+    link.mend()
+    publisher.publish("utilization.observed", SUBJECT, {"cpu_percent": 80, "interval_seconds": 3600})
+
+    stream.wait(lambda e: e.body["seq"] and e.data.get("cloudwatch_cpu_utilization") == 80, "what comes behind")
+    told = numbers(stream.events)
+    assert told == list(range(int(position.split("-")[1]) + 1, told[-1] + 1))
+    assert not any(e.type in ("system.reset", "system.state.begin") for e in stream.events)
+
+
 def test_client_that_knows_more_than_a_gateway_waits_for_it_to_catch_up(start, bus, tmp_path, proxy):
     """Two gateways, of which one hears late: who comes from the other to it is shown nothing old, and misses nothing."""
     link = proxy(bus.feed)
