@@ -4,6 +4,8 @@
 
 #include "jws.h"
 
+#include "jws_form.h"
+
 #include <errno.h>
 #include <rhonabwy.h>
 #include <stdbool.h>
@@ -28,6 +30,18 @@ static const struct {
                    {"HS256", JWS_HS256, R_JWA_ALG_HS256, R_KEY_TYPE_HMAC, HMAC_BITS_LEAST}};
 #define ALGORITHMS_COUNT (sizeof ALGORITHMS / sizeof *ALGORITHMS)
 
+//  One that rhonabwy cannot read is left out.
+static void
+import_key (void *set, const char *text)
+{
+    jwk_t *key = NULL;
+
+    if (r_jwk_init (&key) == RHN_OK && r_jwk_import_from_json_str (key, text) == RHN_OK) {
+        (void) r_jwks_append_jwk (set, key);
+    }
+    r_jwk_free (key);
+}
+
 jws_keys_t *
 jws_keys_new (const char *text, reason_t *why)
 {
@@ -42,8 +56,7 @@ jws_keys_new (const char *text, reason_t *why)
         reason_set (why, -ENOMEM, "out of memory");
         return NULL;
     }
-    //  A key that rhonabwy cannot read is left out, and said by the import's result.
-    (void) r_jwks_import_from_json_str (self->set, text);
+    jws_each_key (text, import_key, self->set);
     if (jws_keys_count (self) == 0) {
         jws_keys_destroy (&self);
         reason_set (why, -EINVAL,
@@ -159,8 +172,8 @@ jws_verify (const jws_keys_t *self, unsigned algorithms, const char *token, size
     jwt_t *parsed = NULL;
     int rc;
 
-    if (size > JWS_TOKEN_MOST) {
-        return reason_set (why, -EACCES, "the token has over %d bytes", JWS_TOKEN_MOST);
+    if (jws_check_form (token, size, why) < 0) {
+        return -EACCES;
     }
     if (r_jwt_init (&parsed) != RHN_OK) {
         return reason_set (why, -EACCES, "out of memory");

@@ -151,6 +151,65 @@ what_is_no_signed_token_is_refused (void **state)
     }
 }
 
+//  What the libraries behind it would write beyond a block, or inflate, does not come to them.
+static void
+what_has_not_the_form_of_a_token_is_refused_unread (void **state)
+{
+    (void) state;
+    static const struct {
+        const char *token, *why;
+    } ROWS [] = {
+        {"eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJle19yb290Ijp0cnVl=Q.AAAA", "part 2"},
+        {"eyJhbGciOiJFUzI1NiJ9=." PAYLOAD ".AAAA", "part 1"},
+        {"eyJhbGciOiJFUzI1NiJ9." PAYLOAD ".AA=A", "part 3"},
+        {"eyJhbGciOiJFUzI1NiJ9." PAYLOAD "A.AAAAA", "part 3"},  //  five characters are no bytes
+        {"eyJhbGciOiJFUzI1NiJ9." PAYLOAD " .AAAA", "part 2"},
+        {"eyJhbGciOiJFUzI1NiJ9." PAYLOAD "+/.AAAA", "part 2"},
+        {"eyJhbGciOiJFUzI1NiJ9." PAYLOAD, "2 parts"},
+        {"eyJhbGciOiJFUzI1NiJ9." PAYLOAD ".AAAA.AAAA.AAAA", "5 parts"},
+        {"WzFd." PAYLOAD ".AAAA", "no JSON object"},
+        {"." PAYLOAD ".AAAA", "no JSON object"},
+        {"eyJhbGciOiJIUzI1NiIsInppcCI6IkRFRiJ9." PAYLOAD ".AAAA", "zip"},
+        {"eyJhbGciOiJIUzI1NiIsIlx1MDA3YWlwIjoiREVGIn0." PAYLOAD ".AAAA", "zip"},  //  "\u007aip"
+    };
+
+    for (size_t i = 0; i < COUNT (ROWS); i++) {
+        reason_t why = {""};
+        assert_int_equal (verify (EC_KEY "," HMAC_KEY, ALL, ROWS [i].token, &why), -EACCES);
+        if (!strstr (why.text, ROWS [i].why)) {
+            fail_msg ("%s: %s", ROWS [i].token, why.text);
+        }
+    }
+}
+
+static void
+key_whose_numbers_are_not_base64url_is_none (void **state)
+{
+    (void) state;
+    static const char *const KEYS [] = {
+        "{\"kty\":\"oct\",\"k\":\"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ=EstJQLr_T-"
+        "1qS0gZH75aKtMN3Yj0\"}",
+        "{\"kty\":\"oct\",\"k\":7}",
+        "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","
+        "\"y\":\"x_FEzRu9m36HLN_tue659LNp?W6pCyStikYjKIWI5a0\"}",
+    };
+
+    for (size_t i = 0; i < COUNT (KEYS); i++) {
+        _cleanup_ (buffer_clear) buffer_t text = {0};
+        reason_t why = {""};
+        buffer_format (&text, "{\"keys\":[%s]}", KEYS [i]);
+        jws_keys_t *keys = jws_keys_new (text.data, &why);
+        assert_null (keys);
+
+        buffer_clear (&text);
+        buffer_format (&text, "{\"keys\":[%s," EC_KEY "]}", KEYS [i]);
+        keys = jws_keys_new (text.data, &why);
+        assert_non_null (keys);
+        assert_int_equal (jws_keys_count (keys), 1);
+        jws_keys_destroy (&keys);
+    }
+}
+
 static void
 token_that_brings_its_own_key_is_not_believed (void **state)
 {
@@ -221,6 +280,8 @@ main (void)
         cmocka_unit_test (any_changed_character_is_refused),
         cmocka_unit_test (key_never_checks_what_it_is_not_for),
         cmocka_unit_test (what_is_no_signed_token_is_refused),
+        cmocka_unit_test (what_has_not_the_form_of_a_token_is_refused_unread),
+        cmocka_unit_test (key_whose_numbers_are_not_base64url_is_none),
         cmocka_unit_test (token_that_brings_its_own_key_is_not_believed),
         cmocka_unit_test (too_long_a_token_is_refused_unread),
         cmocka_unit_test (set_without_a_key_is_refused),
