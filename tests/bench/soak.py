@@ -6,7 +6,8 @@ FOLDER holds the programs. INSTANCES workers in five regions, CMLS of them runni
 that come, go, stall and resume (crowd.c); a second collector of CML and a second gateway that come and go; jobs all the time,
 some of whose runners vanish (soak_load.py). Each process' memory and descriptors, queues, and how far behind streams are, is looked
 at every few seconds, and judged at the end (judge.py). Some streams are followed event by event: no id may be missing or
-twice, but for what a slow reader is told of. One line of JSON at the end; code 1 when it fails.
+twice, but for what a slow reader is told of. One line of JSON at the end; code 1 when it fails, 2 when something could not be
+judged, as on a machine that others have: a run that shows little is no proof.
 SPDX-License-Identifier: MIT"""
 import collections
 import json
@@ -231,6 +232,7 @@ def main():
                     program.kill()
         counts = crowd.end()
         sums = metrics_of(aggregator.url)
+        notes = looks.notes() + asking.notes()
         faults = looks.faults() + asking.faults() + [f"{metric} is {sums[metric]}" for metric in FAULTS if sums[metric]]
         faults += [fault for each in threads for fault in each.faults] + ([work.fault] if work.fault else [])
         closed = asking.timed(lambda: {reason: harness.metric(gateways[0].url, "cmlwatch_gateway_closed_total", reason=reason) for reason in ("gone", "stalled", "memory")})
@@ -239,8 +241,8 @@ def main():
         "minutes": MINUTES, "workers": INSTANCES, "clients": CLIENTS, "crowd": counts, "closed": closed,
         "events_followed": sum(each.events for each in threads), "resumes": sum(each.resumes for each in threads),
         "left_out_and_told": sum(each.left_out for each in threads), "resets_of_late_comers": sum(each.resets for each in threads),
-        "rescales": rescales.turns, "jobs": {"submitted": work.submitted, "completed": work.completed}, **looks.told(), **asking.told(), "notes": looks.notes() + asking.notes(), "faults": faults}))
-    return 1 if faults else 0
+        "rescales": rescales.turns, "jobs": {"submitted": work.submitted, "completed": work.completed}, **looks.told(), **asking.told(), "notes": notes, "faults": faults}))
+    return 1 if faults else 2 if notes else 0
 
 
 if __name__ == "__main__":

@@ -59,8 +59,8 @@ open_all (rig_t *self)
     self->control = bus_socket (ZMQ_ROUTER, BUS_BIND, control, 1000, 0, &why);
     CHECK (self->loop && self->metrics && self->replica && self->log && self->feed &&
            self->control);
-    self->client = feed_client_new (self->loop, feed, control, NULL, 4, 8, self->replica, self->log,
-                                    &listener, self->metrics, &why);
+    self->client = feed_client_new (self->loop, feed, control, NULL, 1000, 4, 8, self->replica,
+                                    self->log, &listener, self->metrics, &why);
     CHECK (self->client);
 }
 
