@@ -38,14 +38,16 @@ check_header (const char *text, size_t size, reason_t *why)
 
     if (!o_base64url_decode ((const unsigned char *) text, size, json, &length) ||
         json_doc_read (&doc, json, length, sizeof json, &detail) < 0) {
-        return reason_set (why, -EACCES, "the token's header is no JSON object: %.200s",
+        return reason_set (why, -EACCES,
+                           "the token is no signed JWT: its header is no JSON object: %.200s",
                            *detail.text ? detail.text : "it is empty");
     }
     if (json_doc_root (&doc)->kind != JSON_OBJECT) {
-        return reason_set (why, -EACCES, "the token's header is no JSON object");
+        return reason_set (why, -EACCES,
+                           "the token is no signed JWT: its header is no JSON object");
     }
     if (json_node_get (json_doc_root (&doc), "zip")) {
-        return reason_set (why, -EACCES, "the token is compressed (zip), which no signed one is");
+        return reason_set (why, -EACCES, "the token is no signed JWT: it is compressed (zip)");
     }
     return 0;
 }
@@ -64,15 +66,17 @@ jws_check_form (const char *token, size_t size, reason_t *why)
         last = !dot;
         size_t length = (size_t) ((dot ? dot : end) - part);
         if (!jws_is_base64url (part, length)) {
-            return reason_set (why, -EACCES, "part %zu of the token is not base64url (RFC 7515, 2)",
-                               parts + 1);
+            return reason_set (
+                why, -EACCES, "the token is no signed JWT: part %zu is not base64url (RFC 7515, 2)",
+                parts + 1);
         }
         header = parts == 0 ? length : header;
         part = dot ? dot + 1 : end;
     }
     return parts == PARTS
                ? check_header (token, header, why)
-               : reason_set (why, -EACCES, "the token has %zu parts, a signed one has 3", parts);
+               : reason_set (why, -EACCES, "the token is no signed JWT: it has %zu parts, not 3",
+                             parts);
 }
 
 //  RFC 7518, 6, and the digests of certificates.
