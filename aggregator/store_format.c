@@ -45,7 +45,9 @@ put_sealed (MDB_txn *txn, MDB_dbi table, MDB_val key, MDB_val value)
 
     int rc = mdb_put (txn, table, &key, &place, MDB_RESERVE);
     if (rc == 0) {
-        memcpy (place.mv_data, value.mv_data, value.mv_size);
+        if (value.mv_size > 0) {
+            memcpy (place.mv_data, value.mv_data, value.mv_size);
+        }
         memcpy ((char *) place.mv_data + value.mv_size, &seal, sizeof seal);
     }
     return rc;

@@ -47,7 +47,7 @@ hide_sorted (json_node_t **list, json_node_t *begin, const json_node_t *end)
     for (json_node_t *each = begin; each < end; each += each->span) {
         list [count++] = each;
     }
-    qsort (list, count, sizeof *list, by_name);
+    qsort (list, count, sizeof (json_node_t *), by_name);
     for (size_t i = 1; i < count; i++) {
         list [i - 1]->hidden |= json_names_are_alike (list [i - 1], list [i]);
     }

@@ -19,7 +19,7 @@ typedef enum client_code { CLIENT_AWAY = 1001, CLIENT_UNWELCOME = 1008 } client_
 //  thousands of them in between puts them out of the cache: what is needed then comes first, a
 //  visit's in two lines, which are fetched ahead, a look's in the one behind.
 #define CLIENT_LINE      64
-#define CLIENT_HOT_BYTES (2 * CLIENT_LINE)
+#define CLIENT_HOT_BYTES ((size_t) 2 * CLIENT_LINE)
 
 struct client {
     uint64_t cursor [LANE_COUNT];  //  what was delivered or passed over; when live, its audience's

@@ -154,7 +154,7 @@ forms_of (const frame_t *self, frame_t *forms [3])
                              self->monitor [1]};
     size_t count = 0;
 
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+    for (size_t i = 0; i < sizeof all / sizeof (frame_t *); i++) {
         if (all [i]) {
             forms [count++] = all [i];
         }

@@ -128,7 +128,10 @@ load (tokens_t *self, reason_t *why)
     zhashx_t *by_hash = zhashx_new ();
     zhashx_set_destructor (by_hash, destroy_identity);
     int rc = take_file (by_hash, file, self->path, why);
-    self->seen = rc == -EIO ? (struct stat){0} : now;  //  which may go better the next time
+    self->seen = now;
+    if (rc == -EIO) {
+        self->seen = (struct stat){0};  //  which may go better the next time
+    }
     if (rc < 0) {
         zhashx_destroy (&by_hash);
         return rc;
