@@ -226,7 +226,9 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     rig_t rig = {0};
 
     log_open ("fuzz", LOG_LEVEL_ERROR + 1, LOG_FORMAT_LOGFMT);
-    if (runs == 0) {
+    static bool begun;
+    if (!begun) {
+        begun = true;
         zsys_set_max_sockets (0);  //  as many as libzmq may have: it closes them some time later
     }
     open_all (&rig);
