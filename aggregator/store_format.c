@@ -45,7 +45,7 @@ put_sealed (MDB_txn *txn, MDB_dbi table, MDB_val key, MDB_val value)
 
     int rc = mdb_put (txn, table, &key, &place, MDB_RESERVE);
     if (rc == 0) {
-        if (value.mv_size > 0) {
+        if (value.mv_data) {
             memcpy (place.mv_data, value.mv_data, value.mv_size);
         }
         memcpy ((char *) place.mv_data + value.mv_size, &seal, sizeof seal);
