@@ -488,9 +488,17 @@ def test_monitor_that_is_behind_gets_the_newest_snapshots_and_is_told_how_many_i
     slow = Monitor(fleet.gateway, "slow", receive_buffer=4096)
     slow.join("workers")
     slow.ack()
-    for mark in range(400):  # far more than its queue and both machines hold for it
-        fleet.change(fleet.names[mark % 4], mark, tags={"pad": "x" * 1000})
-    wait_until(lambda: fleet.gateway.worker(fleet.names[3])["name"] == "mark 399", "all was taken in")
+    mark, first = 0, int(fleet.last().split("-")[1])
+
+    def are_told():
+        """Far more than its queue and both machines hold for it, however much of it the aggregator tells in one breath."""
+        nonlocal mark
+        for _ in range(50):
+            mark += 1
+            fleet.change(fleet.names[mark % 4], mark, tags={"pad": "x" * 1000})
+        return int(fleet.last().split("-")[1]) > first + 400
+    wait_until(are_told, "400 events of some kilobytes")
+    wait_until(lambda: fleet.gateway.worker(fleet.names[mark % 4])["name"] == f"mark {mark}", "all was taken in")
 
     events = slow.until(fleet.last())
     told_conflated = sum(m["conflated"] for m in slow.messages if m["type"] == "heartbeat_ack")
