@@ -14,7 +14,8 @@
 
 struct sources {
     size_t most;
-    time_us_t restored;  //  steady
+    time_us_t restored;    //  steady
+    time_us_t full_until;  //  steady: all are heard too lately until then, and no one makes room
     store_t *store;
     zhashx_t *all;  //  source_t by name
 };
@@ -61,27 +62,33 @@ add (sources_t *self, const char *name)
     return source;
 }
 
-//  The one that has been silent for longest, and for long enough.
+//  The one that has been silent for longest, if that is long enough. Until it can be, nobody is looked for again:
+//  each message of one that is not followed comes here.
 static void
 make_room (sources_t *self, time_us_t steady)
 {
-    time_us_t least = steady - SOURCES_SILENT_US;
-    _cleanup_ (string_destroy) char *name = NULL;
+    time_us_t least = steady;
+    const char *silent = NULL;
 
-    for (const source_t *source = zhashx_first (self->all); source;
-         source = zhashx_next (self->all)) {
+    for (const source_t *source = steady > self->full_until ? zhashx_first (self->all) : NULL;
+         source; source = zhashx_next (self->all)) {
         if (source->heard_at < least) {
             least = source->heard_at;
-            free (name);
-            name = strdup (zhashx_cursor (self->all));
+            silent = zhashx_cursor (self->all);
         }
     }
-    if (name) {
+    if (silent && steady > least + SOURCES_SILENT_US) {
+        _cleanup_ (string_destroy) char *name = strdup (silent);  //  the table's goes with it
+        if (!name) {
+            return;
+        }
         log_info ("a collector that is heard no more is forgotten", LOG_TEXT ("source", name));
         zhashx_delete (self->all, name);
         if (self->store) {
             store_delete (self->store, STORE_SOURCES, name);
         }
+    } else if (steady > self->full_until) {
+        self->full_until = least + SOURCES_SILENT_US;
     }
 }
 

@@ -57,6 +57,11 @@ who_is_heard_is_not_pushed_out (void **state)
     assert_null (sources_hear (sources, "c", T0 + SOURCES_SILENT_US));
     assert_non_null (sources_hear (sources, "a", T0 + SOURCES_SILENT_US));
     assert_non_null (sources_find (sources, "b"));
+    assert_null (sources_hear (sources, "c", T0 + SOURCES_SILENT_US));
+
+    assert_non_null (sources_hear (sources, "c", T0 + SOURCES_SILENT_US + 1));
+    assert_null (sources_find (sources, "b"));
+    assert_non_null (sources_find (sources, "a"));
 }
 
 int
