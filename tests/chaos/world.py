@@ -16,6 +16,7 @@ import types
 
 import zmq
 
+import clock
 import harness
 import outside
 import keys
@@ -37,7 +38,6 @@ CLOCKED = ("aggregator", "gateway-1", "ec2-1", "cloudwatch-1", "cml-1")
 HOSTS = {"owner": ("aggregator",), "edge": GATEWAYS, "ears": COLLECTORS, "first": ("aggregator", "gateway-1", "ec2-1", "cml-1"),
          "second": ("gateway-2", "cml-2"), "all": ("aggregator", *GATEWAYS, *COLLECTORS)}
 REGIONS, OURS = "us-east-1,eu-west-1", "us-east-1"
-FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 KEYS_SECONDS = 8  # those of the metadata service hold so long, so that it is asked all the time
 RENEW_MS, INSTANCES, FOLLOWERS, WORDS = 1000, 6, 6, 4
 ENDS = (b"job.completed", b"job.failed", b"job.cancelled")
@@ -282,11 +282,11 @@ class World:
 
     def clock_of(self, name):
         """The environment by which a process' clock is ours to set; empty where that cannot be."""
-        if name not in CLOCKED or not os.path.exists(FAKETIME) or "address" in harness.BUILD.name:
+        if name not in CLOCKED or not clock.AVAILABLE or "address" in harness.BUILD.name:
             return {}
         self.clocks[name] = self.folder / f"{name}.clock"
         self.clocks[name].write_text("+0")
-        return {"LD_PRELOAD": FAKETIME, "FAKETIME_TIMESTAMP_FILE": str(self.clocks[name]), "FAKETIME_CACHE_DURATION": "1", "DONT_FAKE_MONOTONIC": "1"}
+        return {**clock.environment(file=self.clocks[name]), "FAKETIME_CACHE_DURATION": "1"}
 
     def collector(self, name):
         kind, port = name.split("-")[0], self.sim.cml_port

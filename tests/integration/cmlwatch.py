@@ -16,9 +16,9 @@ def environment(**more):
     return {**clean, "LC_ALL": "C.UTF-8", **more}
 
 
-def run(*arguments, prefix=(), timeout=harness.PATIENCE, **more):
+def run(*arguments, timeout=harness.PATIENCE, **more):
     """The ended process, with its texts."""
-    return subprocess.run([*prefix, str(PROGRAM), *map(str, arguments)], capture_output=True, text=True, timeout=timeout,
+    return subprocess.run([str(PROGRAM), *map(str, arguments)], capture_output=True, text=True, timeout=timeout,
                           stdin=subprocess.DEVNULL, env=environment(**more))
 
 

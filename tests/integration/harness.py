@@ -22,6 +22,8 @@ import time
 import urllib.error
 import urllib.request
 
+import clock
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / os.environ.get("CMLWATCH_BUILD", "build/gcc")
 SHARED = ROOT.parent / "shared"
@@ -188,6 +190,7 @@ class Program:
     def kill(self):
         self.process.kill()
         self.process.wait()
+        clock.clear(self.process.pid)
 
     def stop(self):
         """SIGTERM, then the exit code; a process that has ended already keeps its own."""

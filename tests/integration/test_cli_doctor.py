@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+import clock
 import cmlwatch
 import harness
 from harness import http_json, wait_until
@@ -25,9 +26,9 @@ def gateway(start, bus):
     return gateway
 
 
-def examine(url, *arguments, prefix=(), **more):
+def examine(url, *arguments, **more):
     """(code, checks by name) of a short look; but for the version, for the two may be of different builds."""
-    result = cmlwatch.run("doctor", "--json", "--watch-seconds", 3, *arguments, url, prefix=prefix, **more)
+    result = cmlwatch.run("doctor", "--json", "--watch-seconds", 3, *arguments, url, **more)
     assert not result.stderr, result.stderr
     report = json.loads(result.stdout)
     verdicts = ["ok", "warn", "fail"]
@@ -249,14 +250,14 @@ def test_proxy_that_ends_streams(gateway):
     assert_fault(checks, "end", "fail", "timeout")
 
 
-@pytest.mark.skipif(harness.SANITIZED, reason="the clock is set by a preloaded library")
+@pytest.mark.skipif(harness.SANITIZED or not clock.AVAILABLE, reason="the clock is set by a preloaded library")
 def test_clock_that_is_off(gateway):
     for offset, code, verdict, words in (("+90s", 2, "fail", ("ahead of", "NTP")), ("-5s", 1, "warn", ("behind", "NTP"))):
         looks = []
 
         def alone():
             """What else hangs on time is well, as on a machine that does not stand still meanwhile."""
-            looks.append(examine(gateway.url, prefix=("faketime", "-f", offset), FAKETIME_DONT_FAKE_MONOTONIC="1"))
+            looks.append(examine(gateway.url, **clock.environment(offset)))
             return looks[-1][0] == code
         wait_until(alone, f"{verdict}, and nothing but that")
         assert_fault(looks[-1][1], "clock", verdict, *words)

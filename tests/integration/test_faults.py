@@ -14,6 +14,7 @@ import time
 import pytest
 import zmq
 
+import clock
 import harness
 import outside
 from harness import http_json, metric, wait_until
@@ -297,20 +298,14 @@ def test_thousand_clients_that_come_back_at_once_are_all_served(start, bus, tmp_
     assert not any(b"system.reset" in text for text in heard.values())
 
 
-FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
-
-
-@pytest.mark.skipif(harness.VALGRIND or harness.SANITIZED or not os.path.exists(FAKETIME),
+@pytest.mark.skipif(harness.VALGRIND or harness.SANITIZED or not clock.AVAILABLE,
                     reason="the clock is set by a preloaded library")
-def test_clock_that_is_set_back_stops_nothing(start, bus, tmp_path, monkeypatch):
+def test_clock_that_is_set_back_stops_nothing(start, bus, tmp_path):
     """The aggregator's own, by an hour, while it runs and over a restart: numbers and values go on."""
-    clock = tmp_path / "clock"
-    clock.write_text("+0")
-    for name, value in {"LD_PRELOAD": FAKETIME, "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1",
-                        "DONT_FAKE_MONOTONIC": "1"}.items():
-        monkeypatch.setenv(name, value)
-    aggregator = start(harness.Aggregator, bus, "--store", tmp_path / "store")
-    monkeypatch.delenv("LD_PRELOAD")
+    shift = tmp_path / "clock"
+    shift.write_text("+0")
+    clocked = {**clock.environment(file=shift), "FAKETIME_NO_CACHE": "1"}
+    aggregator = start(harness.Aggregator, bus, "--store", tmp_path / "store", environment=clocked)
     gateway = start(harness.Gateway, bus)
     publisher = outside.Publisher(bus.ingest, "/collector/cloudwatch/fault")
     publisher.until_heard(gateway, REGION, "i-0fault", interval_seconds=3600)
@@ -323,15 +318,13 @@ def test_clock_that_is_set_back_stops_nothing(start, bus, tmp_path, monkeypatch)
     say(1)
     wait_until(lambda: shows(1), "a value")
 
-    clock.write_text("-1h")
+    shift.write_text("-1h")
     wait_until(lambda: (say(2), shows(2))[1], "a value after it was set back")
-    monkeypatch.setenv("LD_PRELOAD", FAKETIME)
-    clock.write_text("-2h")
+    shift.write_text("-2h")
     aggregator.kill()
-    aggregator = start(harness.Aggregator, bus, "--store", tmp_path / "store")
-    monkeypatch.delenv("LD_PRELOAD")
+    aggregator = start(harness.Aggregator, bus, "--store", tmp_path / "store", environment=clocked)
     wait_until(lambda: (say(3), shows(3))[1], "a value after it was set back over a restart")
-    clock.write_text("-3d")
+    shift.write_text("-3d")
     wait_until(lambda: (say(4), shows(4))[1], "a value after days were taken back")
     samples = http_json(f"{gateway.url}/api/workers/i-0fault/history?metric=cpu_utilization")["samples"]
     assert samples[-1]["value"] == 4, "the chart goes on too"
