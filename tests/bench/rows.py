@@ -8,6 +8,7 @@ machine is an aim, or a bound far from what is reached.
 
 A floor: {"row", "measure", "who"?, "against"?, "at_least" or "at_most", "aim"?}. who is the row's first if it is
 not said. An aim is judged and held against nobody. SPDX-License-Identifier: MIT"""
+import math
 import statistics
 
 UNITS = {"per_second": "events a second", "kib_each": "KiB a client", "p50_ms": "p50, ms", "p99_ms": "p99, ms",
@@ -33,6 +34,12 @@ class Row:
     def add(self, who, measured):
         self.rounds.setdefault(who, []).append(measured)
 
+    def even(self):
+        """Rounds that come later pair with each other, whoever had fewer before."""
+        most = max(map(len, self.rounds.values()), default=0)
+        for rounds in self.rounds.values():
+            rounds.extend({} for _ in range(most - len(rounds)))
+
     def values(self, who, measure):
         return [each[measure] for each in self.rounds.get(who, []) if each.get(measure) is not None]
 
@@ -51,9 +58,21 @@ def spread(values):
     return (max(values) - min(values)) / 2 / abs(middle) if len(values) > 1 and middle else None
 
 
-def reached(floor, row):
+def each_reached(floor, row):
     who, against = floor.get("who", row.ours), floor.get("against")
-    return median(row.ratios(floor["measure"], who, against) if against else row.values(who, floor["measure"]))
+    return row.ratios(floor["measure"], who, against) if against else row.values(who, floor["measure"])
+
+
+def reached(floor, row):
+    return median(each_reached(floor, row))
+
+
+def unsure(floor, row):
+    """Rounds lie on both sides of the bound, and so many on either that a tenth of all fair coins would say as much (a sign test)."""
+    values = each_reached(floor, row)
+    below = sum(value < floor.get("at_least", floor.get("at_most")) for value in values)
+    fewer = min(below, len(values) - below)
+    return fewer > 0 and sum(math.comb(len(values), k) for k in range(fewer + 1)) / 2 ** len(values) > 0.1
 
 
 def judge(floor, row):

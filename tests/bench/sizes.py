@@ -11,5 +11,6 @@ SECONDS = float(os.environ.get("BENCH_SECONDS", 0.2 if QUICK else 0.6))  # of on
 WORKERS = int(os.environ.get("BENCH_WORKERS", 500 if QUICK else 10000))
 #  In all, of waiting for others to leave the machine alone, and of measuring again what they disturbed.
 PATIENCE = float(os.environ.get("BENCH_PATIENCE", 0 if QUICK else 30))
+AGAIN = int(os.environ.get("BENCH_AGAIN", 0 if QUICK else 3))  # times at most that what is in doubt is measured once more
 FEW = min(ROUNDS, 3)           # rounds of what needs no more
 NCHAN_ROUNDS = min(ROUNDS, 2)  # it takes seconds to end what was begun

@@ -18,6 +18,7 @@ import knee  # noqa: E402
 import record  # noqa: E402
 import rows  # noqa: E402
 
+ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "QUICK"}
 FLOOR = {"row": "r", "measure": "per_second", "against": "bare", "at_least": 0.95}
 
 
@@ -42,6 +43,24 @@ def test_floor_fails_below_it_and_where_nothing_was_measured(ours, verdict):
     assert rows.judge(FLOOR, row_of(ours, [100, 100, 100])) == verdict
 
 
+@pytest.mark.parametrize("ours, doubtful", [
+    ([94, 96, 97, 93, 98], True), ([90, 91, 92, 93, 99], True), ([96, 97, 98, 99, 94], True),
+    ([96, 97, 98, 99, 100], False), ([90] * 8 + [99] * 2, False), ([90] * 7 + [99] * 3, True), ([90], False), ([], False)])
+def test_doubt_is_where_rounds_lie_on_both_sides_of_a_floor_and_few_of_them(ours, doubtful):
+    assert rows.unsure(FLOOR, row_of(ours, [100] * len(ours))) == doubtful
+    assert rows.unsure({"row": "r", "measure": "per_second", "at_most": 95}, row_of(ours, [])) == doubtful
+
+
+def test_later_rounds_pair_with_each_other():
+    row = row_of([100, 100, 100], [50])
+    row.even()
+    row.add("gateway", {"per_second": 90})
+    row.add("bare", {"per_second": 30})
+
+    assert row.ratios("per_second", "gateway", "bare") == [2, 3]
+    assert row.values("bare", "per_second") == [50, 30]
+
+
 def test_bound_from_above_fails_above_it_and_an_aim_is_held_against_nobody():
     slow, floor = row_of([5], [4], "p99_ms"), {"row": "r", "measure": "p99_ms", "at_most": 4.9}
 
@@ -62,7 +81,7 @@ def test_each_verdict_stands_in_the_table_where_its_peer_does():
 
 def test_committed_floors_are_whole_and_every_floor_is_of_a_row_that_is_measured():
     floors = json.loads((BENCH / "floors.json").read_text())
-    measured = {row.name: row for row in catalogue.rows()}
+    measured = {row.name: row for row in catalogue.all_rows()}
 
     assert rows.faults(floors, measured) == []
     assert rows.faults([{"row": "nowhere", "measure": "x", "at_least": 1}], measured) != []
@@ -145,6 +164,30 @@ def contrast(one, other):
     return (high + 0.05) / (low + 0.05)
 
 
+def test_what_is_in_doubt_is_measured_again_and_nothing_else(tmp_path):
+    program = f"""
+import sys
+sys.argv = ["bench.py", {str(tmp_path)!r}, "way_1", "store"]
+sys.path.insert(0, {str(BENCH)!r})
+import bench
+def way(folder, table):
+    for lost in (0, 1, 0, 0, 0):
+        table["way_1"].add("chain", {{"p50_ms": 0.2, "p99_ms": 1, "missing": lost}})
+    table["way_1"].add("bare", {{"p50_ms": 0.2, "p99_ms": 1, "missing": 0}})
+bench.PARTS.update(way=way, store=lambda folder, table: [table["store"].add("process", {{"us": 1, "per_second": 1000000}})])
+bench.json.loads = lambda text: [{{"row": "way_1", "measure": "missing", "at_most": 0.5}}]
+bench.main()
+"""
+
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, env=ENVIRONMENT)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "bench: again: way_1" in ended.stderr
+    kept = {row["row"]: row["rounds"] for row in json.loads((tmp_path / "bench-part.json").read_text())["rows"]}
+    assert [each.get("missing") for each in kept["way_1"]["chain"]] == [0, 1, 0, 0, 0] * 2, "two of ten: no doubt any more"
+    assert [len(each) > 0 for each in kept["way_1"]["bare"]] == [True, False, False, False, False, True]
+    assert len(kept["store"]["process"]) == 1
+
+
 @pytest.mark.parametrize("measure, code, said", [
     ('[table["way_1"].add(who, {"p50_ms": 0.2, "p99_ms": 9, "missing": 0}) for who in ("chain", "bare")]', 0, "0 floors missed, 0 parts broken"),
     ('[table["way_1"].add(who, {"p50_ms": 0.2, "p99_ms": 1, "missing": 1}) for who in ("chain", "bare")]', 1, "FAIL  way_1 missing: 1, ≤ 0"),
@@ -160,7 +203,7 @@ bench.main()
 """
 
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60,
-                           env={key: value for key, value in os.environ.items() if key != "QUICK"})
+                           env=ENVIRONMENT)
 
     assert (ended.returncode, said in ended.stdout) == (code, True), ended.stdout + ended.stderr
     kept = json.loads((tmp_path / "bench-part.json").read_text())
