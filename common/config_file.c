@@ -68,6 +68,19 @@ check_section (const reader_t *self, const char *text)
                        self->path, self->line, section);
 }
 
+//  In a value nobody means one, and one of them is the stand-in. In a comment it does no harm.
+static int
+check_signs (const reader_t *self, const char *text)
+{
+    for (; *text; text++) {
+        if ((unsigned char) *text < ' ' && *text != '\t') {
+            return reason_set (self->why, -EINVAL, "%s:%d: the line has a control character, 0x%02x",
+                               self->path, self->line, (unsigned) *text);
+        }
+    }
+    return 0;
+}
+
 //  What inih would take without a word and not as it was meant.
 static int
 check_line (const reader_t *self, const char *text, size_t length)
@@ -83,7 +96,10 @@ check_line (const reader_t *self, const char *text, size_t length)
                            "%s:%d: the line is indented; a key begins in the first column",
                            self->path, self->line);
     }
-    return *text == '[' ? check_section (self, text) : 0;
+    if (*text == '[') {
+        return check_section (self, text);
+    }
+    return text [indent] && strchr ("#;", text [indent]) ? 0 : check_signs (self, text);
 }
 
 //  Quotes are its first and its last sign.

@@ -261,6 +261,8 @@ file_that_is_not_text_is_refused (void **state)
     assert_int_equal (config_read_file (KEYS, &self->settings, SECTION, self->path, &self->why),
                       -EINVAL);
     SAYS (self, ":2", "NUL");
+    assert_int_equal (read_file (self, "[" SECTION "]\n# \x1b[1m\nlisten = a\x01\n"), -EINVAL);
+    SAYS (self, ":3", "control character, 0x01");
 }
 
 static void
