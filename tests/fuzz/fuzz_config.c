@@ -84,7 +84,11 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     CHECK (out);
     config_print (KEYS, &settings, "gateway", out);
     fclose (out);
-    if (read_bytes (&again, printed, printed_size, &why) < 0) {
+    int rc = read_bytes (&again, printed, printed_size, &why);
+    if (rc == -ERANGE && strstr (why.text, "longer than")) {
+        return 0;  //  it filled the longest line, and is printed with blanks or quotes about it
+    }
+    if (rc < 0) {
         fprintf (stderr, "printed: %s\nrefused: %s\n", printed, why.text);
         abort ();
     }
