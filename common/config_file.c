@@ -74,8 +74,9 @@ check_signs (const reader_t *self, const char *text)
 {
     for (; *text; text++) {
         if ((unsigned char) *text < ' ' && *text != '\t') {
-            return reason_set (self->why, -EINVAL, "%s:%d: the line has a control character, 0x%02x",
-                               self->path, self->line, (unsigned) *text);
+            return reason_set (self->why, -EINVAL,
+                               "%s:%d: the line has a control character, 0x%02x", self->path,
+                               self->line, (unsigned) *text);
         }
     }
     return 0;
