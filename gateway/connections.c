@@ -27,6 +27,7 @@ struct connection {
     size_t held;              //  of a large answer that is on its way
     time_us_t waits_since;    //  steady
     struct in6_addr address;  //  IPv4 mapped into it; all zero: none
+    struct in6_addr network;  //  of it
 };
 
 struct connections {
@@ -69,8 +70,9 @@ address_of (struct MHD_Connection *connection)
 }
 
 static bool
-is_crowded (const connections_t *self, const struct in6_addr *address)
+is_crowded (const connections_t *self, const connection_t *one)
 {
+    const struct in6_addr *address = &one->address;
     int64_t count = 0;
 
     if (self->settings.per_address_max == 0 || IN6_IS_ADDR_UNSPECIFIED (address) ||
@@ -78,7 +80,7 @@ is_crowded (const connections_t *self, const struct in6_addr *address)
         return false;
     }
     for (const connection_t *each = self->first; each; each = each->next) {
-        count += memcmp (&each->address, address, sizeof *address) == 0;
+        count += memcmp (&each->network, &one->network, sizeof one->network) == 0;
     }
     return count >= self->settings.per_address_max;
 }
@@ -134,10 +136,11 @@ begin (connections_t *self, struct MHD_Connection *connection, void **context)
                           .fd = info->connect_fd,
                           .waits_since = loop_now (self->loop).steady,
                           .address = address_of (connection)};
-    if (is_crowded (self, &one->address)) {
+    one->network = proxies_network (&one->address);
+    if (is_crowded (self, one)) {
         metric_increment (self->crowded);
-        (void) shutdown (one->fd, SHUT_RDWR);  //  the daemon sees that it has ended
-        one->address = (struct in6_addr){0};   //  and it does not count against the others
+        (void) shutdown (one->fd, SHUT_RDWR);                //  the daemon sees that it has ended
+        one->address = one->network = (struct in6_addr){0};  //  it does not count against others
     }
     link_in_front (self, one);
     metric_set (self->open, (double) ++self->count);
@@ -256,21 +259,40 @@ append_hops (void *argument, enum MHD_ValueKind kind, const char *name, const ch
     return MHD_YES;
 }
 
+static struct in6_addr
+client_of (struct MHD_Connection *connection, const connection_t *one)
+{
+    char forwarded [FORWARDED_SIZE] = "";
+
+    if (!proxies_trust (one->all->settings.proxies, &one->address)) {
+        return one->address;
+    }
+    MHD_get_connection_values (connection, MHD_HEADER_KIND, append_hops, forwarded);
+    return proxies_client (one->all->settings.proxies, &one->address, forwarded);
+}
+
 const char *
 connections_client (struct MHD_Connection *connection, char text [PROXIES_ADDRESS_SIZE])
 {
-    char forwarded [FORWARDED_SIZE] = "";
     const connection_t *one = context_of (connection);
 
     if (!one) {
         return "unknown";
     }
-    struct in6_addr client = one->address;
-    if (proxies_trust (one->all->settings.proxies, &one->address)) {
-        MHD_get_connection_values (connection, MHD_HEADER_KIND, append_hops, forwarded);
-        client = proxies_client (one->all->settings.proxies, &one->address, forwarded);
-    }
+    struct in6_addr client = client_of (connection, one);
     return proxies_text (&client, text);
+}
+
+const char *
+connections_network (struct MHD_Connection *connection, char text [PROXIES_ADDRESS_SIZE])
+{
+    const connection_t *one = context_of (connection);
+
+    if (!one) {
+        return "unknown";
+    }
+    struct in6_addr client = client_of (connection, one), network = proxies_network (&client);
+    return proxies_text (&network, text);
 }
 
 bool

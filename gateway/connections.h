@@ -52,6 +52,11 @@ bool connections_hold (struct MHD_Connection *connection, size_t bytes);
 
 const char *connections_origins (struct MHD_Connection *connection);
 
+//  Whom its requests count to: connections_client's address, but of IPv6 its network
+//  (proxies_network).
+const char *connections_network (struct MHD_Connection *connection,
+                                 char text [PROXIES_ADDRESS_SIZE]);
+
 //  The client's address as people write it, by its proxies' word when they are trusted.
 const char *connections_client (struct MHD_Connection *connection,
                                 char text [PROXIES_ADDRESS_SIZE]);

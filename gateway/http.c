@@ -61,7 +61,7 @@ is_within_quota (http_t *self, struct MHD_Connection *connection, const identity
 {
     char address [PROXIES_ADDRESS_SIZE];
     const char *key =
-        identity && *identity->name ? identity->name : connections_client (connection, address);
+        identity && *identity->name ? identity->name : connections_network (connection, address);
 
     if (quota_take (self->quota, key, loop_now (self->parts.loop).steady)) {
         return true;

@@ -154,6 +154,19 @@ proxies_client (const proxies_t *self, const struct in6_addr *peer, const char *
     return client;
 }
 
+struct in6_addr
+proxies_network (const struct in6_addr *address)
+{
+    static const uint8_t NONE [8] = {0};
+    struct in6_addr out = *address;
+
+    //  Mapped IPv4, ::1 and :: begin with zeroes alone; there is one host to each of them.
+    if (memcmp (out.s6_addr, NONE, sizeof NONE) != 0) {
+        memset (&out.s6_addr [8], 0, 8);
+    }
+    return out;
+}
+
 const char *
 proxies_text (const struct in6_addr *address, char text [PROXIES_ADDRESS_SIZE])
 {

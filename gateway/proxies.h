@@ -31,6 +31,10 @@ bool proxies_trust (const proxies_t *self, const struct in6_addr *address);
 struct in6_addr proxies_client (const proxies_t *self, const struct in6_addr *peer,
                                 const char *forwarded);
 
+//  Whom an address counts to where clients are bounded: of IPv6 the first 64 bits, for a host has
+//  all addresses behind them (RFC 4291, 2.5.1) and takes new ones at will (RFC 8981).
+struct in6_addr proxies_network (const struct in6_addr *address);
+
 //  As people write it; "unix" for all zero.
 const char *proxies_text (const struct in6_addr *address, char text [PROXIES_ADDRESS_SIZE]);
 

@@ -1,9 +1,9 @@
 // quota.h - how many requests a second one client may make: a token bucket for each.
 //
-// The key is a user's name, or an address where nobody has to log in. At rate r a client may make
-// two seconds' worth at once. Streams do not count: they are admitted at a pace of their own
-// (admission.h). Buckets that are full again are forgotten; when all keys are in use, the rest
-// share one bucket.
+// The key is a user's name, or the network of an address where nobody has to log in. At rate r a
+// client may make two seconds' worth at once. Streams do not count: they are admitted at a pace of
+// their own (admission.h). Buckets that are full again are forgotten; when all keys are in use, the
+// rest share one bucket.
 //
 // SPDX-License-Identifier: MIT
 

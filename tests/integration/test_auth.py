@@ -572,6 +572,17 @@ def test_requests_of_one_client_are_bounded(start, bus, tmp_path):
     assert guesses[0] == 401 and 429 in guesses, "guesses do"
 
 
+def test_host_with_a_network_of_addresses_is_one_client(start, bus):
+    start(harness.Aggregator, bus)
+    gateway = start(harness.Gateway, bus, "--trusted-proxies", "127.0.0.0/8", "--requests-per-second", 1)
+    ask = lambda address: gateway.ask("/api/session", headers={"X-Forwarded-For": address})[0]
+    answers = [ask(f"2001:db8:1:2::{number:x}") for number in range(40)]
+
+    assert answers[0] == 200 and 429 in answers
+    assert ask("2001:db8:1:3::1") == 200, "its neighbour is another"
+    assert {ask(f"198.51.100.{number}") for number in range(1, 40)} == {200}, "of IPv4 each address is"
+
+
 def test_client_behind_a_trusted_proxy_is_known_by_its_word(start, bus, tmp_path):
     fleet = Fleet(start, bus, tmp_path, "--trusted-proxies", "127.0.0.0/8", "--access-log")
     other = start(harness.Gateway, bus, "--access-log", log_name="untrusting")

@@ -362,6 +362,31 @@ forwarded_address_is_believed_as_far_as_proxies_reach (void **state)
 }
 
 static void
+address_counts_to_its_host_whichever_it_took (void **state)
+{
+    (void) state;
+    static const struct {
+        const char *address, *network;
+    } ROWS [] = {
+        {"2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"},
+        {"2001:db8:1:2::", "2001:db8:1:2::"},
+        {"2001:db8:1:3::1", "2001:db8:1:3::"},
+        {"fe80::1", "fe80::"},
+        {"::1", "::1"},
+        {"::ffff:192.0.2.1", "192.0.2.1"},
+        {"::", "unix"},
+    };
+
+    for (size_t i = 0; i < COUNT (ROWS); i++) {
+        struct in6_addr address, network;
+        char text [PROXIES_ADDRESS_SIZE];
+        assert_int_equal (inet_pton (AF_INET6, ROWS [i].address, &address), 1);
+        network = proxies_network (&address);
+        assert_string_equal (proxies_text (&network, text), ROWS [i].network);
+    }
+}
+
+static void
 wrong_proxy_is_refused (void **state)
 {
     (void) state;
@@ -427,6 +452,7 @@ main (void)
         cmocka_unit_test (session_that_was_ended_stays_so_however_many_are),
         cmocka_unit_test (identity_that_does_not_fit_into_a_cookie_is_refused),
         cmocka_unit_test (forwarded_address_is_believed_as_far_as_proxies_reach),
+        cmocka_unit_test (address_counts_to_its_host_whichever_it_took),
         cmocka_unit_test (wrong_proxy_is_refused),
         cmocka_unit_test (quota_is_two_seconds_worth_at_once_and_then_the_rate),
         cmocka_unit_test (quota_of_many_keys_is_bounded),
