@@ -188,7 +188,9 @@ chaos: deps-test all  ## the whole stack while everything goes wrong that SEED=7
 	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/chaos/chaos.py $B $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1) --first $(or $(FIRST),1)) \
 	  $(CHAOS_FLAGS)
 
-memcheck: deps-test all  ## the whole stack once under valgrind: no leak, no invalid access
+#  The corpora's replay sees what sanitizers do not: the insides of libraries that were built without them.
+memcheck: deps-test all $(REPLAY)  ## the whole stack once under valgrind, and the fuzzer's corpora: no leak, no invalid access
+	@WRAP="valgrind --quiet --error-exitcode=99 --num-callers=30 --suppressions=tests/support/valgrind.suppress" tests/support/run-unit $(REPLAY)
 	@PYTHONDONTWRITEBYTECODE=1 CMLWATCH_WRAP="valgrind" $(PYTEST) tests/integration/test_stack.py -k whole_stack $(PYTEST_FLAGS)
 
 # Unit tests and those integration tests that drive each part of aggregator/, common/ and collector/; processes that are killed leave no counts.

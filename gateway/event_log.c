@@ -168,5 +168,6 @@ event_log_bytes_after (const event_log_t *self, uint64_t seq)
         return 0;
     }
     const frame_t *next = event_log_get (self, seq < self->first ? self->first : seq + 1);
-    return (size_t) (self->end - next->end) + next->size;
+    //  None in a log that begins behind events it never had.
+    return next ? (size_t) (self->end - next->end) + next->size : 0;
 }

@@ -8,6 +8,7 @@ CMLWATCH_BUILD names the folder of the programs, CMLWATCH_WRAP=valgrind runs eac
 SPDX-License-Identifier: MIT
 """
 import collections
+import contextlib
 import itertools
 import json
 import os
@@ -264,7 +265,8 @@ class Aggregator(Program):
         self.url = f"http://127.0.0.1:{port}"
         super().__init__(folder, "aggregator", "--ingest", bus.ingest, "--control", bus.control, "--feed", bus.feed,
                          "--admin", f"127.0.0.1:{port}", *arguments, environment=environment)
-        wait_ready(self)
+        with or_ended(self):
+            wait_ready(self)
 
 
 class Gateway(Program):
@@ -278,7 +280,8 @@ class Gateway(Program):
         super().__init__(folder, "gateway", "--control", bus.control, "--feed", bus.feed, "--drain-delay-ms", 0, "--ask-timeout-ms", 10000,
                          "--listen", f"127.0.0.1:{port}", *arguments, **more)
         if wait:
-            wait_ready(self)
+            with or_ended(self):
+                wait_ready(self)
 
     def workers(self, query=""):
         return http_json(f"{self.url}/api/workers?limit=1000{query}", headers=self.headers)["workers"]
@@ -305,7 +308,8 @@ class Collector(Program):
         super().__init__(folder, f"collector-{kind}", "--ingest", bus.ingest, "--control", bus.control,
                          "--admin", f"127.0.0.1:{port}", *extra, *arguments, environment=environment,
                          log_name=f"collector-{kind}-{collector_id}" if collector_id else None)
-        wait_alive(self)
+        with or_ended(self):
+            wait_alive(self)
 
 
 def wait_answer(program, path, what, pace=0.02):
@@ -324,6 +328,16 @@ def wait_ready(program, **more):
 
 def wait_alive(program):
     wait_answer(program, "/healthz", "alive")
+
+
+@contextlib.contextmanager
+def or_ended(program):
+    """What is not up in its constructor is nobody's yet who would end it."""
+    try:
+        yield
+    except BaseException:
+        program.kill()
+        raise
 
 
 class Stack:

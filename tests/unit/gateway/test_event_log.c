@@ -111,6 +111,7 @@ forms_that_are_made_later_count_as_well_and_go_with_their_event (void **state)
                           event_log_get (log, 201)->size);  //  of the log, not of its forms
     event_log_reset (log, EPOCH, 500);
     assert_int_equal (event_log_bytes (log), 0);
+    assert_int_equal (event_log_bytes_after (log, 199), 0);
     frame_release (&held);
     packer_destroy (&packer);
 }
