@@ -73,11 +73,14 @@ def test_browser_notifies_on_request_of_what_is_critical_while_nobody_looks(flee
     page = tab(fleet.gateway.url, permissions=["notifications"])
     page.run(note)
     page.has("#toasts")
+    #  What stands there goes after some seconds, and so does its count, which a slow machine takes for a few clicks: what it said is kept.
+    page.run("""window.said = []; new MutationObserver(() => said.push(...[...document.querySelectorAll('.toast')].map(e => e.innerText)))
+      .observe(document.querySelector('#toasts'), { childList: true, subtree: true, characterData: true })""")
     fleet.measure("alpha", 99)
-    page.reads(".toast", "alpha")
+    page.wait("said.some(text => text.includes('alpha'))", "a toast")
     page.run(HIDE, True)
     fleet.measure("bravo", 99)
-    page.wait("document.querySelector('.toast b')?.textContent.startsWith('2')", "it is told in the corner")
+    page.wait("said.some(text => text.includes('bravo'))", "it is told in the corner")
     assert page.run("shown") == [], "nobody asked for them"
     page.run(HIDE, False)
 
@@ -86,7 +89,7 @@ def test_browser_notifies_on_request_of_what_is_critical_while_nobody_looks(flee
     page.wait("document.querySelector('#notify').checked", "the browser says yes")
     page.press("Escape")
     fleet.measure("charlie", 99)
-    page.wait("document.querySelector('.toast b')?.textContent.startsWith('3')", "while one looks, the corner is enough")
+    page.wait("said.some(text => text.includes('charlie'))", "while one looks, the corner is enough")
     assert page.run("shown") == []
     page.run(HIDE, True)
     fleet.measure("delta", 99)

@@ -288,7 +288,7 @@ class Hook(http.server.BaseHTTPRequestHandler):
         self.server.requests.append((status, dict(self.headers.items()), body))
         self.send_response(status)
         if status == 429:
-            self.send_header("Retry-After", "1")
+            self.send_header("Retry-After", self.server.retry_after)
         self.end_headers()
 
     def log_message(self, *_):
@@ -300,6 +300,7 @@ def hook():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", harness.free_port()), Hook)
     server.requests, server.statuses, server.asked, server.hold = [], [], 0, threading.Event()
     server.hold.set()
+    server.retry_after = "1"
     server.url = f"http://127.0.0.1:{server.server_address[1]}/alerts?team=night"
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
@@ -389,7 +390,7 @@ def test_what_waited_for_a_webhook_is_forgotten_without_one(start, bus, tmp_path
 
 
 def test_letter_behind_one_that_had_no_room_has_all_its_attempts(start, bus, tmp_path, hook):
-    hook.statuses = [429, 500]  # 429 has it wait for a second
+    hook.statuses, hook.retry_after = [429, 500], "8"  # so long the first waits: it may not be under way when the second comes
     fleet = Fleet(start, bus, tmp_path, "--webhook-url", hook.url, "--webhook-queue-max", 1, "--webhook-attempts", 2)
     fleet.busy("i-0one", cpu_percent=99)
     fleet.stream.wait(lambda e: e.type == "alert.raised", "it is raised")
