@@ -308,7 +308,7 @@ def test_a_lost_end_is_told_again(start, bus, sim, router):
     settle(router)
     router.over = lambda: set()  #  as if it had not been heard
     job = router.give("metrics.refresh", running(sim)["instance_id"], step="ec2")
-    router.wait(lambda: sum(r["type"] == "job.completed" for r in router.reports(job)) == 2, "it is told again")
+    router.wait(lambda: sum(r["type"] == "job.completed" for r in router.reports(job)) >= 2, "it is told again")
     del router.over
     router.wait(lambda: router.runners[-1]["running"] == [], "it is let go when it was heard")
 

@@ -42,7 +42,7 @@ def pins(sim, tmp_path):
 @pytest.fixture
 def pushed(start, bus, sim, listener, pins):
     """Starts a collector to which all workers push, once they do."""
-    def starter(*arguments, report_ms=100, idle_ms=5000):
+    def starter(*arguments, report_ms=100, idle_ms=20000):
         program = collector(start, bus, sim, "--fingerprints", pins, "--report-interval-ms", report_ms,
                             "--push-idle-ms", idle_ms, "--push-poll-ms", 1000, *arguments, push="auto")
         connected(program, listener, len(listener.workers))
