@@ -19,7 +19,8 @@ typedef struct lab {
     unsigned magic;
     char id [CML_LAB_ID_SIZE];
     struct json_object *row;    //  as told; null: not read yet
-    struct json_object *nodes;  //  states by id; null: not read yet
+    struct json_object *nodes;  //  states by id; null: none was told
+    bool nodes_read;            //  all of them; before that some may have been pushed
     bool is_running;
     bool listed;      //  by the list that is being read
     bool pushed;      //  its state, since the last list
@@ -368,6 +369,9 @@ cml_labs_set_node (cml_labs_t *self, const char *id, const char *node_id, const 
     if (before && strcmp (before, state) == 0) {
         return false;
     }
+    if (lab && !lab->nodes) {
+        lab->nodes = json_object_new_object ();
+    }
     if (lab && lab->nodes) {
         json_object_object_add (lab->nodes, node_id, json_object_new_string (state));
     }
@@ -395,7 +399,7 @@ cml_labs_take_nodes (cml_labs_t *self, const char *id, struct json_object *answe
     if (!nodes) {
         return -EINVAL;
     }
-    if (lab->nodes) {
+    if (lab->nodes_read) {
         json_object_object_foreach (nodes, node_id, value)
         {
             const char *before = json_get_text (lab->nodes, node_id);
@@ -409,6 +413,7 @@ cml_labs_take_nodes (cml_labs_t *self, const char *id, struct json_object *answe
     }
     json_destroy (&lab->nodes);
     lab->nodes = json_object_get (nodes);
+    lab->nodes_read = true;
     return 0;
 }
 

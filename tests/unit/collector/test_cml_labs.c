@@ -396,6 +396,23 @@ pushed_state_of_a_node_is_no_news_when_it_is_read (void **state)
     assert_int_equal (news, 0);
 }
 
+static void
+pushed_state_of_a_node_is_news_once_before_all_are_read (void **state)
+{
+    cml_labs_t *labs = *state;
+    reason_t why = {0};
+    int news = 0;
+    _cleanup_ (json_destroy) struct json_object *nodes =
+        json_tokener_parse ("{\"nodes\":{\"n\":\"STARTED\",\"m\":\"BOOTED\"}}");
+    list (labs, "[\"a\"]", &why);
+
+    assert_true (cml_labs_set_node (labs, "a", "n", "QUEUED"));
+    assert_false (cml_labs_set_node (labs, "a", "n", "QUEUED"));
+    cml_labs_take_nodes (labs, "a", nodes, count_news, &news);
+
+    assert_int_equal (news, 0);  //  what is read first is how it was, and no change
+}
+
 int
 main (void)
 {
@@ -419,6 +436,7 @@ main (void)
         TEST (pushed_state_holds_against_an_answer_of_the_same_round),
         TEST (pushed_state_of_a_lab_that_is_not_known_makes_none),
         TEST (pushed_state_of_a_node_is_no_news_when_it_is_read),
+        TEST (pushed_state_of_a_node_is_news_once_before_all_are_read),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
