@@ -236,11 +236,10 @@ history_put (history_t *self, const snapshot_t *snapshot, time_us_t at)
 static bool
 ring_forget_after (ring_t *ring, int64_t last)
 {
-    int64_t oldest = ring->newest - ring->length + 1;
-
     if (ring->length == 0 || ring->newest == INT64_MIN || ring->newest <= last) {
         return false;
     }
+    int64_t oldest = ring->newest - ring->length + 1;
     for (int64_t each = oldest > last ? oldest : last + 1; each <= ring->newest; each++) {
         float *slot = each >= 0 ? slot_of (ring, each) : NULL;
         if (slot) {
