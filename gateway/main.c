@@ -77,7 +77,7 @@ static const config_key_t KEYS [] = {
     {"audit_log",           CONFIG_TEXT,    offsetof (settings_t, audit_log),           "",                  0, 0,               NULL, "file to which each command is appended as a line of JSON, beside the log's line; opened anew at SIGHUP; empty: none"},
     {"audit_queue_max_bytes", CONFIG_INTEGER, offsetof (settings_t, audit_queue_max_bytes), "1048576",       4096, 1073741824, NULL, "of these, what waits while the file cannot be written; beyond it records are left out of it, and counted"},
     {"metrics_open",        CONFIG_FLAG,    offsetof (settings_t, metrics_open),        "no",                0, 0,               NULL, "/metrics for anybody, although one has to log in"},
-    {"drain_delay_ms",      CONFIG_INTEGER, offsetof (settings_t, hub.drain_delay_ms),  "500",               0, 60000,           NULL, "from SIGTERM, when /readyz turns red, to the end of the streams"},
+    {"drain_delay_ms",      CONFIG_INTEGER, offsetof (settings_t, hub.drain_delay_ms),  "500",               0, 60000,           NULL, "from SIGTERM, when /readyz turns red, to the end of the streams; shorter than drain_ms"},
     {"clients_max",         CONFIG_INTEGER, offsetof (settings_t, hub.clients_max),     "10000",             1, 1000000,         NULL, "open streams; beyond it a stream is answered with retry and ended"},
     {"connections_max",     CONFIG_INTEGER, offsetof (settings_t, connections_max),     "0",                 0, 1000000,         NULL, "connections, streams among them; beyond it a request is answered 503, a stream with retry and ended; 0: 500 more than clients_max"},
     {"heartbeat_seconds",   CONFIG_INTEGER, offsetof (settings_t, hub.heartbeat_seconds), "30",              1, 60,              NULL, "heartbeat of a stream that does not ask for its own"},
@@ -177,6 +177,12 @@ check (const void *settings, reason_t *why)
     }
     if (*own->tls_certificate && tls_check (own->tls_certificate, own->tls_key, why) < 0) {
         return -1;
+    }
+    if (own->program.drain_ms > 0 && own->hub.drain_delay_ms >= own->program.drain_ms) {
+        return reason_set (why, -1,
+                           "drain_delay_ms = %" PRId64 " leaves nothing of drain_ms = %" PRId64
+                           " to end the streams in; drain_ms is to be longer",
+                           own->hub.drain_delay_ms, own->program.drain_ms);
     }
     int rc = otlp_check (&own->otlp, why);
     return rc < 0 ? rc : cors_check (own->cors_origins, why);

@@ -623,6 +623,7 @@ def test_access_log_has_a_line_for_each_request_and_no_secret(start, bus, tmp_pa
 @pytest.mark.parametrize("arguments,words", [
     (("--listen", "0.0.0.0:0"), ("auth", "allow_unauthenticated_remote")),
     (("--auth", "token"), ("tokens_file",)),
+    (("--drain-delay-ms", "5000"), ("drain_delay_ms = 5000", "drain_ms = 5000", "longer")),
     (("--auth", "token", "--tokens-file", "/nowhere"), ("/nowhere", "No such file")),
     (("--auth", "jwt"), ("jwt_issuer", "jwt_audience", "jwt_keys")),
     (jwt_arguments("http://127.0.0.1:1/", "--jwt-algorithms", "HS256"), ("HS256", "file")),

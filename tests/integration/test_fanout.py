@@ -448,7 +448,7 @@ def test_drain_flushes_what_was_taken_in(fleet):
 
 def test_readiness_turns_red_before_streams_end(start, bus):
     start(harness.Aggregator, bus)
-    gateway = start(harness.Gateway, bus, "--drain-delay-ms", 5000)
+    gateway = start(harness.Gateway, bus, "--drain-delay-ms", 6000, "--drain-ms", 30000)
     publisher = outside.Publisher(bus.ingest, "/collector/ec2/red")
     publisher.until_heard(gateway, "us-east-1", "i-0red")
     stream = gateway.stream("?heartbeat=1")
