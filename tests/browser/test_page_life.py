@@ -145,6 +145,35 @@ def test_icon_of_the_tab_counts_troubles_and_kiosk_shows_the_view_alone(fleet, t
     page.wait("document.querySelector('nav').checkVisibility()", "and back")
 
 
+HELD_ALERTS = """(() => {
+  const real = window.fetch;
+  window.held = 0;
+  window.fetch = async (path, ...more) => {
+    const answer = await real(path, ...more);
+    if (String(path).endsWith('/api/alerts')) await new Promise(go => { window.letGo = go; window.held++; });
+    return answer;
+  };
+})()"""
+
+
+def test_alert_that_is_told_while_all_are_asked_for_stays(fleet, tab):
+    page = tab(fleet.gateway.url)
+    shows = lambda number: page.wait(f"document.title === '({number}) cmlwatch'", f"{number} of them")
+    fleet.measure("alpha", 99)
+    shows(1)
+    page.run(HELD_ALERTS)
+    page.to("#/alerts")  # asks anew
+    page.wait("held === 1", "the gateway has answered, and it is on its way")
+    fleet.measure("bravo", 99)
+    shows(2)
+
+    page.run("letGo()")
+    fleet.measure("charlie", 99)
+
+    shows(3)
+    wait_until(lambda: all(name in page.text("main") for name in ("alpha", "bravo", "charlie")), "all stand in the view")
+
+
 def test_ten_tabs_of_the_page_are_one_stream(fleet, tab):
     pages = [tab(fleet.gateway.url) for _ in range(10)]
     fleet.measure("alpha", 61)
